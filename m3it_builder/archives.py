@@ -1,0 +1,289 @@
+"""Zip and plain tar archives read where they lie, without unpacking.
+
+Listing streams the directory of the archive, so a zip of a million members
+costs no more memory than one of ten. Formats: PKWARE APPNOTE 6.3 sections
+4.3.7, 4.3.12-4.3.16 and 4.5.3 (zip64); POSIX ustar, pax and GNU tar through
+the standard library.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from m3it_builder.errors import SourceError
+from m3it_builder.records import Slice
+
+_EOCD = struct.Struct("<4s4H2LH")
+_EOCD64_LOCATOR = struct.Struct("<4sLQL")
+_EOCD64 = struct.Struct("<4sQ2H2L4Q")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_METHODS = {0: "stored", 8: "deflated"}
+_BLOCK = 1 << 20
+_BOMB_RATIO = 300  # genuine annotation JSON stays below 40
+_BOMB_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One regular file in an archive."""
+
+    name: str
+    place: Slice
+
+
+def is_archive(name: str) -> bool:
+    """Tell whether a file of that name can be read in place."""
+    return name.lower().endswith((".zip", ".tar"))
+
+
+def list_members(path: Path) -> Iterator[Member]:
+    """Yield the regular files of a zip or a plain tar, in archive order.
+
+    Raises:
+        SourceError: the archive is cut short, damaged, encrypted, uses an
+            unsupported compression, or holds a name that leads outside it.
+    """
+    members = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
+    for member in members:
+        if not is_safe(member.name):
+            raise SourceError(
+                f"{path}: member {member.name!r} leads outside the archive; "
+                "the file is not an official one, download it again"
+            )
+        yield member
+
+
+def is_safe(name: str) -> bool:
+    """Tell whether a relative name stays inside its folder (parts are judged, not substrings)."""
+    if not name or name.startswith("/") or "\\" in name or "\0" in name:
+        return False
+    return ".." not in name.split("/")
+
+
+def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
+    """Return the unpacked bytes of a member.
+
+    Args:
+        place: where the member lies.
+        descriptor: an open file descriptor of ``place.path``; opened here if absent.
+
+    Raises:
+        SourceError: the bytes do not unpack, or fail their checksum.
+    """
+    if descriptor is not None:
+        return _read_slice(place, descriptor)
+    descriptor = os.open(place.path, os.O_RDONLY)
+    try:
+        return _read_slice(place, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_slice(place: Slice) -> BinaryIO:
+    """Return a read-only binary stream over a member, unpacked as it is read.
+
+    Raises:
+        SourceError: the member claims to unpack to far more than text ever does.
+    """
+    if place.length > _BOMB_BYTES and place.length > place.packed * _BOMB_RATIO:
+        raise SourceError(
+            f"{place.path}: a member of {place.packed:,} bytes claims to unpack to "
+            f"{place.length:,}, which looks like a decompression bomb; download the file again"
+        )
+    start = place.offset
+    if place.method != "tar":
+        with Path(place.path).open("rb") as file:
+            start = _data_offset(place, file.fileno())
+    return io.BufferedReader(_MemberStream(place, start), _BLOCK)
+
+
+class _MemberStream(io.RawIOBase):
+    """Unpacks a member piece by piece and checks length and checksum at its end."""
+
+    def __init__(self, place: Slice, start: int) -> None:
+        self._place = place
+        self._file = Path(place.path).open("rb")
+        self._file.seek(start)
+        self._packed_left = place.packed
+        self._left = place.length
+        self._crc = 0
+        self._inflate = zlib.decompressobj(-15) if place.method == "deflated" else None
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._next(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if not self._left and self._place.crc not in (None, self._crc):
+            raise _damaged(self._place, "fails its checksum")
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        while size:
+            data = self._piece(size)
+            if data:
+                return data
+        return b""
+
+    def _piece(self, size: int) -> bytes:
+        if self._inflate is None:
+            return self._raw(size)
+        packed = self._inflate.unconsumed_tail or self._raw(_BLOCK)
+        try:
+            return self._inflate.decompress(packed, size)
+        except zlib.error as error:
+            raise _damaged(self._place, f"does not unpack ({error})") from error
+
+    def _raw(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._packed_left))
+        if not data:
+            raise _damaged(self._place, "ends early")
+        self._packed_left -= len(data)
+        return data
+
+
+def _read_slice(place: Slice, descriptor: int) -> bytes:
+    if place.method == "tar":
+        data = os.pread(descriptor, place.length, place.offset)
+    else:
+        data = os.pread(descriptor, place.packed, _data_offset(place, descriptor))
+    if place.method == "deflated":
+        inflate = zlib.decompressobj(-15)
+        try:
+            data = inflate.decompress(data, place.length + 1)
+        except zlib.error as error:
+            raise _damaged(place, f"does not unpack ({error})") from error
+    if len(data) != place.length:
+        raise _damaged(place, f"has {len(data):,} bytes instead of {place.length:,}")
+    if place.crc is not None and zlib.crc32(data) != place.crc:
+        raise _damaged(place, "fails its checksum")
+    return data
+
+
+def _data_offset(place: Slice, descriptor: int) -> int:
+    header = os.pread(descriptor, _LOCAL.size, place.offset)
+    if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
+        raise _damaged(place, "has no local header")
+    *_, name_size, extra_size = _LOCAL.unpack(header)
+    return int(place.offset + _LOCAL.size + name_size + extra_size)
+
+
+def _damaged(place: Slice, how: str) -> SourceError:
+    return SourceError(
+        f"{place.path}: the member at byte {place.offset:,} {how}; "
+        "the archive is damaged, download it again"
+    )
+
+
+def _zip_members(path: Path) -> Iterator[Member]:
+    with path.open("rb", buffering=_BLOCK) as file:
+        count, offset = _central_directory(path, file)
+        file.seek(offset)
+        for _ in range(count):
+            member = _central_entry(path, file)
+            if member is not None:
+                yield member
+
+
+def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int]:
+    size = file.seek(0, os.SEEK_END)
+    tail_size = min(size, _EOCD.size + 65_535)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _EOCD.size:
+        raise SourceError(
+            f"{path}: not a complete zip file ({size:,} bytes, no end record); "
+            "the download was cut short or is a web page, download it again"
+        )
+    _, disk, _, _, count, length, offset, _ = _EOCD.unpack_from(tail, at)
+    locator = at - _EOCD64_LOCATOR.size
+    if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
+        _, _, at64, _ = _EOCD64_LOCATOR.unpack_from(tail, locator)
+        file.seek(at64)
+        _, _, _, _, disk, _, _, count, length, offset = _EOCD64.unpack(file.read(_EOCD64.size))
+    if disk or offset + length > size:
+        raise SourceError(
+            f"{path}: is one part of a split zip, or cut short; join the parts with "
+            "`m3it fetch --repack`, or download it again"
+        )
+    return count, offset
+
+
+def _central_entry(path: Path, reader: BinaryIO) -> Member | None:
+    header = reader.read(_CENTRAL.size)
+    if len(header) < _CENTRAL.size or header[:4] != b"PK\x01\x02":
+        raise SourceError(f"{path}: the directory of the zip file is damaged; download it again")
+    (_, _, _, flags, method, _, _, crc, packed, length, name_size, extra_size, note_size, *_, offset) = (
+        _CENTRAL.unpack(header)
+    )
+    name = reader.read(name_size).decode("utf-8" if flags & 0x800 else "cp437")
+    extra = reader.read(extra_size)
+    reader.read(note_size)
+    length, packed, offset = _zip64(extra, length, packed, offset)
+    if name.endswith("/"):
+        return None
+    if flags & 1 or method not in _METHODS:
+        raise SourceError(
+            f"{path}: member {name!r} is encrypted or uses a compression that cannot be read in "
+            "place; unpack the archive beside it"
+        )
+    kind = "deflated" if method == 8 else "stored"
+    return Member(name, Slice(str(path), offset, length, packed, kind, crc))
+
+
+def _zip64(extra: bytes, length: int, packed: int, offset: int) -> tuple[int, int, int]:
+    at = 0
+    while at + 4 <= len(extra):
+        tag, size = struct.unpack_from("<HH", extra, at)
+        if tag == 1:
+            numbers = iter(struct.unpack_from(f"<{size // 8}Q", extra, at + 4))
+            length = next(numbers) if length == 0xFFFFFFFF else length
+            packed = next(numbers) if packed == 0xFFFFFFFF else packed
+            offset = next(numbers) if offset == 0xFFFFFFFF else offset
+        at += 4 + size
+    return length, packed, offset
+
+
+def _tar_members(path: Path) -> Iterator[Member]:
+    size = path.stat().st_size
+    end = 0
+    try:
+        with tarfile.open(path, "r:") as tar:
+            while (entry := tar.next()) is not None:
+                tar.members = []  # type: ignore[misc] # tarfile keeps every header otherwise
+                end = entry.offset_data + (entry.size if entry.isreg() else 0)
+                if end > size:
+                    break
+                if entry.isreg():
+                    name = entry.name.removeprefix("./")
+                    place = Slice(str(path), entry.offset_data, entry.size, entry.size, "tar", None)
+                    yield Member(name, place)
+    except tarfile.TarError as error:
+        raise SourceError(f"{path}: not a plain tar file ({error}); download it again") from error
+    padded = -(-end // 512) * 512
+    if end > size or not _ends_in_zeros(path, padded):
+        raise SourceError(f"{path}: the tar file is cut short; download it again")
+
+
+def _ends_in_zeros(path: Path, offset: int) -> bool:
+    with path.open("rb") as file:
+        file.seek(offset)
+        block = file.read(512)
+    return len(block) == 512 and not any(block)

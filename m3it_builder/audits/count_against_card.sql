@@ -1,0 +1,6 @@
+-- A complete build has another number of rows than was published.
+-- level: note
+SELECT task, split, published_rows, rows, rows - published_rows AS difference
+FROM cards
+WHERE NOT is_sample AND row_limit IS NULL AND rows <> published_rows
+ORDER BY ALL

@@ -1,0 +1,248 @@
+"""Where the files of one source lie: loose, in a zip, in a tar, or gzipped.
+
+A folder ``<sources>/<source_id>/`` may hold the official archives, the tree
+they unpack to, or both. The directory of an archive is listed once and kept
+under ``<sources>/.m3it-index/``; looking a name up is then one query.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from fnmatch import fnmatch
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from m3it_builder.archives import is_archive, is_safe, list_members, open_slice
+from m3it_builder.cards import SourceCard, SourceFile
+from m3it_builder.errors import SourceError
+from m3it_builder.records import File, Place, Slice
+
+INDEX_FOLDER = ".m3it-index"
+_INDEX_VERSION = 1
+_CACHED_NAMES = 65_536
+_NEEDS_REPACK = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+
+
+class Catalogue:
+    """Looks up names in the folder of one source."""
+
+    def __init__(self, card: SourceCard, sources: Path) -> None:
+        self.card = card
+        self.folder = sources / card.name
+        self._archives = [Archive(path, sources) for path in self._present_archives()]
+        self._starts = self._concrete_layouts()
+        self.find = lru_cache(_CACHED_NAMES)(self._find)
+
+    def _find(self, name: str) -> Place | None:
+        """Return where a name lies, or None; ``name`` is relative to the source."""
+        for candidate in self._candidates(name):
+            if place := self._loose(candidate):
+                return place
+            for archive in self._archives:
+                if found := archive.find(candidate):
+                    return found
+        return None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for streaming, unpacked on the way.
+
+        Raises:
+            SourceError: it is not there; the message lists what would supply it.
+        """
+        place = self.find(name)
+        if place is None and (packed := self.find(name + ".gz")):
+            return cast(BinaryIO, gzip.GzipFile(fileobj=_open_place(packed)))
+        if place is None:
+            raise self.missing(name)
+        return _open_place(place)
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the names that match a pattern, sorted, whatever holds them."""
+        names = {
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.glob(pattern)
+            if path.is_file()
+        }
+        for archive in self._archives:
+            names.update(archive.glob(pattern))
+        return sorted(names)
+
+    def missing(self, name: str) -> SourceError:
+        """Return the error for a file that is not there, with the way to get it."""
+        packed = [path for path in sorted(self._entries()) if path.endswith(_NEEDS_REPACK)]
+        if packed:
+            return SourceError(
+                f"{self.card.name}: {name} may lie in {packed[0]}, which cannot be read in place; "
+                f"run `m3it fetch {self.card.name} --repack`"
+            )
+        return SourceError(
+            f"{self.folder / name} is not there, nor in an archive beside it "
+            f"({self._expected(name)}); run `m3it fetch {self.card.name}`"
+        )
+
+    def is_absent(self) -> bool:
+        """Tell whether nothing at all of this source is there."""
+        return not any(self._entries())
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Return (bytes, mtime_ns) of every declared file that is there, by name."""
+        found: dict[str, tuple[int, int]] = {}
+        for file in self.card.files:
+            for path in self._supplies(file):
+                state = path.stat()
+                name = path.relative_to(self.folder).as_posix()
+                found[f"{self.card.name}/{name}"] = (state.st_size, state.st_mtime_ns)
+        return found
+
+    def _expected(self, name: str) -> str:
+        files = [file.file for file in self.card.files]
+        exact = [file for file in files if file.startswith(name)]
+        return ", ".join((exact or files)[:4])
+
+    def _supplies(self, file: SourceFile) -> Iterator[Path]:
+        bare = file.file.removesuffix(".zip").removesuffix(".gz")
+        names = [file.file, bare, bare + ".gz"]
+        names += [
+            entry
+            for entry in sorted(self._entries())
+            if any(fnmatch(entry, pattern) for pattern in file.accept)
+        ]
+        for name in dict.fromkeys(names):
+            path = self.folder / name
+            if path.is_file():
+                yield path
+
+    def _present_archives(self) -> list[Path]:
+        paths = (path for file in self.card.files for path in self._supplies(file))
+        return list(dict.fromkeys(path for path in paths if is_archive(path.name)))
+
+    def _entries(self) -> list[str]:
+        try:
+            return [entry.name for entry in os.scandir(self.folder)]
+        except FileNotFoundError:
+            return []
+
+    def _loose(self, name: str) -> File | None:
+        path = f"{self.folder}/{name}"
+        try:
+            state = os.stat(path)  # noqa: PTH116 - a Path per picture doubles the cost of locate
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(state.st_mode):
+            return None
+        return File(path, state.st_size, state.st_mtime_ns)
+
+    def _candidates(self, name: str) -> list[str]:
+        if not is_safe(name):
+            return []
+        others = [to + name[len(start) :] for start, to in self._starts if name.startswith(start)]
+        return [name, *others]
+
+    def _concrete_layouts(self) -> list[tuple[str, str]]:
+        """Replace a leading ``*`` by the folders really found at the top."""
+        starts: list[tuple[str, str]] = []
+        tops = None
+        for layout in self.card.layouts:
+            head, slash, rest = layout.other.partition("/")
+            if "*" not in head:
+                starts.append((layout.start, layout.other))
+                continue
+            tops = self._tops() if tops is None else tops
+            matching = [top for top in tops if fnmatch(top, head)]
+            starts.extend((layout.start, top + slash + rest) for top in matching)
+        return starts
+
+    def _tops(self) -> list[str]:
+        tops = set(self._entries())
+        for archive in self._archives:
+            tops.update(archive.tops())
+        return sorted(tops)
+
+
+class Archive:
+    """The listing of one archive, in a small database built on first use."""
+
+    def __init__(self, path: Path, sources: Path) -> None:
+        self.path = path
+        self._listing = _listing(path, sources)
+
+    def find(self, name: str) -> Slice | None:
+        """Return where a member lies, or None."""
+        row = self._listing.execute(
+            "SELECT offset, length, packed, method, crc FROM members WHERE name = ?", (name,)
+        ).fetchone()
+        return Slice(str(self.path), *row) if row else None
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the members whose name matches a pattern."""
+        rows = self._listing.execute("SELECT name FROM members WHERE name GLOB ?", (pattern,))
+        return [name for (name,) in rows if name.count("/") == pattern.count("/")]
+
+    def tops(self) -> list[str]:
+        """Return the names of the folders at the top."""
+        rows = self._listing.execute(
+            "SELECT DISTINCT substr(name, 1, instr(name, '/') - 1) FROM members"
+        )
+        return [name for (name,) in rows if name]
+
+
+def _open_place(place: Place) -> BinaryIO:
+    return Path(place.path).open("rb") if isinstance(place, File) else open_slice(place)
+
+
+def _listing(path: Path, sources: Path) -> sqlite3.Connection:
+    state = path.stat()
+    key = f"{_INDEX_VERSION}:{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
+    name = f"{path.parent.name}-{path.name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+    folder = _index_folder(sources)
+    target = folder / f"{name}.sqlite"
+    if not target.exists():
+        for stale in folder.glob(f"{path.parent.name}-{path.name}-*.sqlite"):
+            stale.unlink(missing_ok=True)
+        _write_listing(path, target)
+    return sqlite3.connect(f"{target.resolve().as_uri()}?immutable=1", uri=True)
+
+
+def _write_listing(path: Path, target: Path) -> None:
+    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".partial")
+    os.close(handle)
+    try:
+        listing = sqlite3.connect(partial)
+        listing.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+            "CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,"
+            " packed INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
+        )
+        rows = (
+            (m.name, m.place.offset, m.place.length, m.place.packed, m.place.method, m.place.crc)
+            for m in list_members(path)
+        )
+        listing.executemany("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)", rows)
+        listing.commit()
+        listing.close()
+        Path(partial).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(partial).unlink()
+
+
+def _index_folder(sources: Path) -> Path:
+    """Return a writable folder for listings; sources are often mounted read-only."""
+    folder = sources / INDEX_FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass  # a read-only mount: fall through to the user's cache
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m3it" / "index"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache

@@ -1,0 +1,117 @@
+"""``audit`` and ``sql``: questions to a finished build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m3it_builder.cli.options import AsJson, BuildFolder
+
+if TYPE_CHECKING:
+    from m3it_builder.audits import Finding
+
+
+def audit(
+    build: BuildFolder,
+    sql: Annotated[
+        str | None,
+        typer.Argument(help="A query of your own: rows that come back are findings."),
+    ] = None,
+    audits: Annotated[
+        list[Path] | None,
+        typer.Option("--audits", help="A folder of further *.sql audits; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every audit over BUILD; status 1 if one finds a fault.
+
+    Reads text only, no picture. Example of a query of your own:
+
+    m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
+    """
+    from m3it_builder.audits import Finding
+    from m3it_builder.audits import audit as run_audits
+    from m3it_builder.audits import query
+    from m3it_builder.cli.output import print_json
+
+    if sql is not None:
+        table = query(build, sql)
+        about = "The query returned rows."
+        count = len(table.rows)
+        findings = [Finding("your query", about, "fault", table.columns, table.rows, count)]
+    else:
+        findings = list(run_audits(build, audits or ()))
+    if as_json:
+        print_json(
+            [
+                {
+                    "audit": finding.audit,
+                    "about": finding.about,
+                    "level": finding.level,
+                    "count": finding.count,
+                    "rows": [dict(zip(finding.columns, row, strict=True)) for row in finding.rows],
+                }
+                for finding in findings
+            ]
+        )
+    else:
+        _print_findings(findings)
+    if any(finding.count and finding.level == "fault" for finding in findings):
+        raise typer.Exit(1)
+
+
+def sql(
+    build: BuildFolder,
+    query: Annotated[
+        str | None, typer.Argument(help="DuckDB SQL; without it the views are described.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run DuckDB SQL over the views instances, rejects and cards of BUILD.
+
+    Examples:
+
+    m3it sql build "SELECT split, count(*) FROM instances GROUP BY ALL"
+
+    m3it sql build "SELECT reason, count(*) FROM rejects GROUP BY ALL"
+
+    m3it sql build "COPY (SELECT id, outputs FROM instances) TO 'answers.csv'"
+    """
+    from m3it_builder import audits
+    from m3it_builder.cli.output import print_json, print_table
+
+    if query is None:
+        described = audits.views(build)
+        if as_json:
+            print_json({name: {row[0]: row[1] for row in view.rows} for name, view in described})
+            return
+        for name, view in described:
+            print_table(("column", "type"), [row[:2] for row in view.rows], title=name)
+        return
+    table = audits.query(build, query)
+    if as_json:
+        print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+    else:
+        print_table(table.columns, table.rows)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(audit)
+    app.command()(sql)
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    from m3it_builder.cli.output import print_table
+
+    rows = []
+    for finding in findings:
+        state = "ok" if not finding.count else finding.level
+        rows.append((state, finding.audit, finding.count, finding.about if finding.count else ""))
+    print_table(("", "audit", "findings", "what it means"), rows)
+    for finding in findings:
+        if finding.count:
+            title = f"{finding.audit} (first {min(10, finding.count)} of {finding.count:,})"
+            print_table(finding.columns, finding.rows[:10], title=title)

@@ -1,0 +1,196 @@
+"""``build``: from official files to shards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from dataclasses import replace as replace_field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m3it_builder.cli.options import AsJson, OutFolder, SourceFolder, TaskNames, source_folder
+
+if TYPE_CHECKING:
+    from m3it_builder.build import Build, Report
+    from m3it_builder.errors import M3ITError
+    from m3it_builder.pipeline import PipelineFile, Plan
+    from m3it_builder.records import Split
+    from m3it_builder.tasks import Task
+
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("--format", "-f", help="webdataset, parquet, arrow or jsonl; may be repeated."),
+]
+SAMPLE_ROWS = 200
+
+
+def build(
+    task: TaskNames = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option("--pipeline", "-p", help="A bundled pipeline by name, or a file of yours."),
+    ] = None,
+    source: SourceFolder = None,
+    out: OutFolder = Path("build"),
+    formats: Formats = None,
+    split: Annotated[
+        list[str] | None, typer.Option("--split", help="train, validation or test; repeatable.")
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option("--images", help="bytes, or base64 text in the shape of M3IT."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Rows a split, the first by digest of the id."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of every draw.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="TASK.OPTION=VALUE; see `m3it show TASK`.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-j", min=1, help="Processes (default: all cores).")
+    ] = None,
+    max_reject_share: Annotated[
+        float | None,
+        typer.Option("--max-reject-share", min=0, max=1, help="Above it, status 3 (default 0.05)."),
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Build from drawn sample data, without any download.")
+    ] = False,
+    sample_rows: Annotated[
+        int, typer.Option("--sample-rows", min=1, help="Examples a split for --sample.")
+    ] = SAMPLE_ROWS,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Stop before the pictures: rows, bytes, disk needed.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Build anew where something has changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build tasks into shards, an index, and a list of every reject.
+
+    Interrupted, the same command goes on where it stopped; repeated, it does
+    nothing. Status 0: done, rejects reported. 1: a foreseen failure. 2: wrong
+    usage. 3: too many rejects.
+
+    Examples:
+
+    m3it build --task okvqa --sample
+
+    m3it build --task okvqa --source /data/raw --out /data/m3it -f parquet -f webdataset
+
+    m3it build --pipeline default --task coco --task nlvr --plan
+    """
+    from m3it_builder.build import Build
+    from m3it_builder.cli.bars import watcher
+    from m3it_builder.pipeline import load_pipeline
+    from m3it_builder.tasks import load_task, parse_settings
+
+    file = load_pipeline(pipeline or "default")
+    changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
+               "max_reject_share": max_reject_share, "is_sample": sample}  # fmt: skip
+    plan = _plan(file, changes)
+    values = parse_settings(tuple(settings or ()))
+    names = task or list(file.tasks)
+    if not names:
+        raise typer.BadParameter("name a task with --task, or a pipeline that lists some")
+    _refuse_unused(values, names)
+    tasks = [load_task(name).with_options(values.get(name, {})) for name in names]
+    work = Build(
+        sources=source_folder(source),
+        out=out.absolute(),
+        plan=plan,
+        workers=workers or os.cpu_count() or 1,
+        replace=replace,
+        plan_only=plan_only,
+        progress=watcher(),
+    )
+    works = [_with_sample(work, one, sample_rows) if sample else work for one in tasks]
+    reports, failures = _run(zip(works, tasks, strict=True), _splits(split, file))
+    _show(reports, as_json)
+    for error in failures:
+        typer.echo(f"m3it: {error}", err=True)
+    if failures:
+        raise typer.Exit(min(error.exit_code for error in failures))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(build)
+
+
+def _plan(file: PipelineFile, changes: dict[str, object]) -> Plan:
+    from m3it_builder.pipeline import make_plan
+
+    given = {key: value for key, value in changes.items() if value is not None}
+    return make_plan(file, given)
+
+
+def _refuse_unused(values: dict[str, dict[str, str]], names: list[str]) -> None:
+    for name in values:
+        if name not in names:
+            raise typer.BadParameter(f"--set speaks of {name}, which is not being built")
+
+
+def _splits(given: list[str] | None, file: PipelineFile) -> list[Split]:
+    from m3it_builder.records import SPLITS
+
+    for name in given or ():
+        if name not in SPLITS:
+            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+    return [split for split in SPLITS if split in (given or file.splits)]
+
+
+def _with_sample(work: Build, task: Task, count: int) -> Build:
+    from m3it_builder.samples import write_once
+
+    return replace_field(work, sources=write_once(task, work.out / ".m3it-sample", count))
+
+
+def _run(
+    works: Iterable[tuple[Build, Task]], splits: list[Split]
+) -> tuple[list[Report], list[M3ITError]]:
+    """Build every unit; one that fails does not keep the others from being built."""
+    from m3it_builder.errors import foreseen
+
+    reports, failures = [], []
+    for work, task in works:
+        for split in splits:
+            if split not in task.card.splits:
+                continue
+            try:
+                reports.append(work.unit(task, split))
+            except Exception as error:
+                known = foreseen(error)
+                if known is None:
+                    error.add_note(f"while building {task.name}/{split}")
+                    raise
+                failures.append(known)
+    return reports, failures
+
+
+def _show(reports: list[Report], as_json: bool) -> None:
+    from m3it_builder.cli.output import print_json, print_table, size
+
+    if as_json:
+        print_json([asdict(report) for report in reports])
+        return
+    rows = [
+        (
+            report.task,
+            report.split,
+            report.status,
+            report.rows,
+            report.shards,
+            size(report.bytes),
+            ", ".join(f"{reason} {count:,}" for reason, count in report.rejects.items()) or None,
+        )
+        for report in reports
+    ]
+    if rows:
+        print_table(("task", "split", "", "rows", "shards", "size", "rejects"), rows)

@@ -1,0 +1,107 @@
+"""Every error this package raises on purpose.
+
+M3ITError
+├── CardError        a card, an instruction pool or a pipeline file is wrong
+├── TaskNotFound     no task of that name, built in or installed
+├── SourceError      a raw file is missing, damaged, or not what the card says
+├── ConvertError     a converter met a record it cannot read
+├── PluginError      an installed task could not be loaded
+├── BuildError       a build cannot start, go on or be read
+│   └── RejectShareError   too many examples of a unit were rejected
+├── AuditError       a query over a build is wrong
+└── ContractError    a task breaks the contract of ``m3it_builder.testing``
+
+The command line prints the message and exits with ``exit_code``; no message
+needs the source code to be understood.
+"""
+
+import errno
+import sqlite3
+
+
+class M3ITError(Exception):
+    """Base class of all foreseen failures; the message says what to do next."""
+
+    exit_code = 1
+
+
+class CardError(M3ITError):
+    """A card, an instruction pool or a pipeline file is wrong."""
+
+
+class TaskNotFound(M3ITError):  # noqa: N818 - reads better where it is raised
+    """No task of that name, built in or installed."""
+
+
+class SourceError(M3ITError):
+    """A raw file is missing, damaged, or not what the card says."""
+
+
+class ConvertError(M3ITError):
+    """A converter met a record it cannot read."""
+
+
+class PluginError(M3ITError):
+    """An installed task could not be loaded."""
+
+
+class BuildError(M3ITError):
+    """A build cannot start, go on or be read."""
+
+
+class RejectShareError(BuildError):
+    """Too many examples of a unit were rejected."""
+
+    exit_code = 3
+
+
+class AuditError(M3ITError):
+    """A query over a build is wrong."""
+
+
+class ContractError(M3ITError):
+    """A task breaks the contract of ``m3it_builder.testing``."""
+
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space and repeat the command, it resumes",
+    errno.EDQUOT: "the disk quota is used up; free some space and repeat the command, it resumes",
+    errno.EACCES: "permission denied; check the owner and the mode of the folder",
+    errno.EPERM: "the operation is not permitted; check the owner and the mode of the folder",
+    errno.EROFS: "the file system is read-only; choose another --out or --source",
+    errno.EMFILE: "too many open files; lower --workers or raise `ulimit -n`",
+    errno.EIO: "the disk reports a read or write error",
+    errno.ESTALE: "the network file system dropped the file; repeat the command, it resumes",
+}
+
+
+def foreseen(error: BaseException) -> M3ITError | None:
+    """Return the environment's failure as an error with advice, or None for a bug."""
+    if isinstance(error, M3ITError):
+        return error
+    if isinstance(error, sqlite3.OperationalError):
+        return _foreseen_sqlite(error)
+    if isinstance(error, OSError):
+        return _foreseen_os(error)
+    if isinstance(error, MemoryError):
+        return BuildError("out of memory; repeat the command with fewer --workers, it resumes")
+    return None
+
+
+def _foreseen_sqlite(error: sqlite3.OperationalError) -> M3ITError | None:
+    text = str(error)
+    if "disk is full" in text:
+        return BuildError(_ADVICE[errno.ENOSPC])
+    if "readonly" in text or "unable to open" in text:
+        return BuildError(f"{text}; {_ADVICE[errno.EACCES]}")
+    return None
+
+
+def _foreseen_os(error: OSError) -> M3ITError | None:
+    number = error.errno
+    if number is None and "No space left on device" in str(error):
+        number = errno.ENOSPC  # pyarrow keeps the number in the text only
+    if number not in _ADVICE:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return BuildError(f"{where}{_ADVICE[number]}")

@@ -1,0 +1,175 @@
+"""Download official files: resumed where broken off, verified, or said how to get by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import cast
+
+from m3it_builder.cards import SourceCard, SourceFile, load_source_card
+from m3it_builder.errors import CardError
+from m3it_builder.tasks import bundled, load_task
+
+_PIECE = 1 << 20
+_TIMEOUT = 60.0  # seconds without a byte
+_TRIES = 4
+_PAUSE = 1.0  # seconds before the second try; doubles each time
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one file."""
+
+    source: str
+    file: str
+    state: str  # in words
+    ok: bool
+    bytes: int = 0
+    manual: str = ""  # what to do by hand
+
+
+class _Refused(Exception):  # noqa: N818 - stays in this module
+    """One address did not give the file; says why."""
+
+
+def cards_of(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCard]:
+    """Return the source cards named directly, and those the tasks read.
+
+    Raises:
+        CardError: no source has one of the names.
+        TaskNotFound: no task has one of the names.
+    """
+    cards: dict[str, SourceCard] = {}
+    for name in sources:
+        path = bundled("task_cards") / "sources" / f"{name}.yaml"
+        if not path.exists():
+            raise CardError(f"no source is called {name!r}; `m3it show TASK` names those of a task")
+        cards[name] = load_source_card(path)
+    for name in tasks:
+        task = load_task(name)
+        cards |= {source: task.sources[source] for source in task.card.sources}
+    return list(cards.values())
+
+
+def fetch_source(card: SourceCard, sources: Path, verify_only: bool = False) -> Iterator[Fetched]:
+    """Bring every file of a source, or check those that are there; yield each as it is done."""
+    folder = sources / card.name
+    for file in card.files:
+        target = _present(folder, file)
+        if target is not None and (fault := _fault(target, file)) is None:
+            checked = "there, verified" if file.sha256 or file.md5 else "there, no digest is known"
+            yield Fetched(card.name, target.name, checked, True, target.stat().st_size)
+        elif verify_only:
+            state = "missing" if target is None else str(fault)
+            yield Fetched(card.name, file.file, state, False)
+        elif not file.url:
+            yield Fetched(card.name, file.file, "to be fetched by hand", False, manual=file.manual)
+        else:
+            yield _fetch(card.name, file, folder)
+
+
+def _present(folder: Path, file: SourceFile) -> Path | None:
+    names = [folder / file.file, folder / file.file.removesuffix(".zip")]
+    accepted = (path for pattern in file.accept for path in sorted(folder.glob(pattern)))
+    return next((path for path in (*names, *accepted) if path.is_file()), None)
+
+
+def _fetch(source: str, file: SourceFile, folder: Path) -> Fetched:
+    refusals = []
+    for url in (file.url, *file.mirrors):
+        target = folder / _local_name(file, url)
+        try:
+            _download(url, target, file)
+        except _Refused as refusal:
+            refusals.append(f"{urllib.parse.urlsplit(url).hostname}: {refusal}")
+            continue
+        return Fetched(source, target.name, "downloaded", True, target.stat().st_size)
+    return Fetched(source, file.file, "; ".join(refusals), False)
+
+
+def _local_name(file: SourceFile, url: str) -> str:
+    """Return the name to store under: a mirror may hold the file without its zip."""
+    bare = file.file.removesuffix(".zip")
+    return bare if bare != file.file and url.endswith(bare) else file.file
+
+
+def _download(url: str, target: Path, file: SourceFile) -> None:
+    """Bring one file whole and verified, or leave only a partial file to go on from."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    pause = _PAUSE
+    for attempt in range(1, _TRIES + 1):
+        try:
+            _append(url, partial)
+            break
+        except (urllib.error.URLError, HTTPException, OSError, TimeoutError) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500 or attempt == _TRIES:
+                raise _Refused(_words(error)) from error
+            time.sleep(pause)
+            pause *= 2
+    if target.name == file.file and (fault := _fault(partial, file)):
+        partial.unlink()
+        raise _Refused(fault)
+    partial.replace(target)
+
+
+def _append(url: str, partial: Path) -> None:
+    """Go on with a download where it broke off; start anew where the server cannot."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "m3it_builder"})  # noqa: S310
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = _open(request)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # nothing is left to send
+            return
+        raise
+    with response, partial.open("ab" if response.status == 206 else "wb") as out:
+        shutil.copyfileobj(response, out, _PIECE)
+        expected = response.headers.get("Content-Length")
+        got = out.tell() - (have if response.status == 206 else 0)
+    if expected is not None and got != int(expected):
+        raise HTTPException(f"the connection broke after {got:,} of {int(expected):,} bytes")
+
+
+def _open(request: urllib.request.Request) -> HTTPResponse:
+    if urllib.parse.urlsplit(request.full_url).scheme not in ("http", "https"):
+        raise _Refused("only http and https addresses are fetched")
+    return cast(HTTPResponse, urllib.request.urlopen(request, timeout=_TIMEOUT))  # noqa: S310
+
+
+def _fault(path: Path, file: SourceFile) -> str | None:
+    """Say what is wrong with a downloaded file: size, digest, or that it is a web page."""
+    if path.name != Path(file.file).name:
+        return None  # another packing of the file: its size and digest are not known
+    size = path.stat().st_size
+    with path.open("rb") as data:
+        start = data.read(512).lstrip().lower()
+        if start.startswith((b"<!doctype html", b"<html")) and not path.suffix == ".html":
+            return "a web page came instead of the file: a quota, a login, or a moved address"
+        if file.bytes is not None and size != file.bytes:
+            return f"has {size:,} bytes instead of {file.bytes:,}"
+        for kind, wanted in (("sha256", file.sha256), ("md5", file.md5)):
+            if wanted is None:
+                continue
+            data.seek(0)
+            found = hashlib.file_digest(data, kind).hexdigest()
+            return None if found == wanted else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
+    return None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"answered {error.code} {error.reason}"
+    if isinstance(error, urllib.error.URLError):
+        return f"cannot be reached ({error.reason})"
+    return str(error) or type(error).__name__

@@ -1,0 +1,126 @@
+"""The last steps of a unit: index, rejects, moving into place, manifest."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from m3it_builder.cards import TaskCard
+from m3it_builder.fingerprint import toolchain
+from m3it_builder.pack import ShardDone, part_path
+from m3it_builder.pipeline import Plan
+from m3it_builder.records import Reject, Split
+from m3it_builder.shards import FORMATS
+from m3it_builder.shards.arrow import write_state
+from m3it_builder.shards.index import merge, read_part, write_rejects
+from m3it_builder.shards.manifest import (
+    FORMAT_VERSION,
+    NAME,
+    Manifest,
+    manifests,
+    write_manifest,
+)
+from m3it_builder.shards.readme import remove_readmes, write_readmes
+from m3it_builder.unit import Unit, read_stamp, write_stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the two phases made of a unit."""
+
+    done: Sequence[ShardDone]  # in the order of the shards
+    rejects: Iterable[tuple[str, Reject]]  # (stage, reject)
+    reasons: Counter[str]
+
+
+def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> Manifest:
+    """Move packed shards into place and declare the unit finished.
+
+    Until the manifest is written, the last step, the unit counts as unfinished;
+    a crash anywhere before leaves work that the next run takes up.
+    """
+    done = outcome.done
+    index, table = unit.work / "index.parquet", unit.work / "rejects.parquet"
+    merge((read_part(part_path(unit.work, one.shard)) for one in done), index)
+    write_rejects(table, (unit.task.name, unit.split), outcome.rejects)
+    manifest = _manifest(unit, parts, plan, outcome)
+    unit.ready.touch()
+    _withdraw(unit)
+    _move(unit, done)
+    unit.meta.mkdir(parents=True, exist_ok=True)
+    for path in (index, table):
+        shutil.copyfile(path, unit.meta / path.name)
+    if "arrow" in plan.formats:
+        shards = [(Path(f["path"]).name, f["blake3"]) for f in (o.files["arrow"] for o in done)]
+        write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
+    keys = {str(one.shard): one.key for one in done}
+    write_stamp(unit.state, {**read_stamp(unit.work), "keys": keys})
+    write_manifest(manifest, unit.meta)
+    write_readmes(unit.folder, list(manifests(unit.folder)))
+    shutil.rmtree(unit.work)
+    return manifest
+
+
+def _withdraw(unit: Unit) -> None:
+    """Take back the claim that an older build of this unit is finished."""
+    (unit.meta / NAME).unlink(missing_ok=True)
+    remove_readmes(unit.folder)
+
+
+def _move(unit: Unit, done: Sequence[ShardDone]) -> None:
+    """Move new shards over old ones, and remove old ones that have no successor."""
+    kept = {file["path"] for one in done for file in one.files.values()}
+    for relative in sorted(kept):
+        target = unit.folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = unit.work / relative
+        if made.exists():  # else an earlier, interrupted move brought it there
+            made.replace(target)
+    for name, entry in FORMATS.items():
+        folder = (unit.folder / entry.path(unit.split, 0, name)).parent
+        for stale in folder.glob(f"{unit.split}-*.{entry.suffix}"):
+            if stale.relative_to(unit.folder).as_posix() not in kept:
+                stale.unlink()
+
+
+def _manifest(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> Manifest:
+    done, reasons = outcome.done, outcome.reasons
+    rows = sum(one.rows for one in done)
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        task=unit.task.name,
+        split=unit.split,
+        card=_card_facts(unit.task.card, unit.split),
+        plan=dict(plan.choices()),
+        options=dict(unit.task.options),
+        toolchain=toolchain(),
+        examples=rows + reasons.total(),
+        instances=rows,
+        rejects=dict(reasons.most_common()),
+        pictures=sum(one.pictures for one in done),
+        picture_bytes=sum(one.picture_bytes for one in done),
+        sources={name: stamp[0] for name, stamp in parts["files"].items()},
+        shards=[{"shard": one.shard, "rows": one.rows, "files": one.files} for one in done],
+        index=_described(unit.work / "index.parquet", unit.split),
+        reject_table=_described(unit.work / "rejects.parquet", unit.split),
+    )
+
+
+def _card_facts(card: TaskCard, split: Split) -> dict[str, Any]:
+    facts = card.model_dump(
+        mode="json",
+        include={"title", "group", "lang", "homepage", "citation", "license", "image_license",
+                 "held_out", "translate", "images"},
+    )  # fmt: skip
+    return {**facts, "base": card.name, "rows": card.splits[split].rows}
+
+
+def _described(path: Path, split: str) -> dict[str, Any]:
+    digest = blake3(path.read_bytes()).hexdigest()
+    return {"path": f"meta/{split}/{path.name}", "bytes": path.stat().st_size, "blake3": digest}

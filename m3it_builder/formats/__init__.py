@@ -1,0 +1,1 @@
+"""Functions that two or more converters share, one module a format."""

@@ -1,0 +1,105 @@
+"""The values that flow through the pipeline. All of them are immutable.
+
+A converter fills *structure* (turns, choices, regions); ``render`` makes the
+strings. A picture is a flat, picklable reference until the packer reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the annotation's frame
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A loose file."""
+
+    path: str  # absolute
+    length: int  # bytes
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A member of a zip or of a plain tar, read where it lies."""
+
+    path: str  # absolute path of the archive
+    offset: int  # of the data in a tar, of the local header in a zip
+    length: int  # bytes once unpacked
+    packed: int  # bytes in the archive
+    method: Literal["tar", "stored", "deflated"]
+    crc: int | None  # CRC-32 of the unpacked bytes; tar keeps none
+
+
+Place = File | Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture, by name; ``place`` is filled in by the locate stage."""
+
+    name: str  # "<source_id>/<path inside the official archive>", never absolute
+    size: tuple[int, int] | None = None  # width, height the annotation was made on
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box on one picture of the record; texts refer to it as ``{box:N}``."""
+
+    box: Box
+    colour: str = "red"
+    label: str = ""  # what is in the box, "person" for instance
+    image: int = 0  # index of the picture it lies on
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer; either may be empty where the task has none."""
+
+    question: str
+    answer: str
+    choices: tuple[str, ...] = ()
+    gold: int | None = None  # index of the right choice; ``choices[gold] == answer``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One source example in unified form. It has no instruction yet."""
+
+    id: str  # the source's own id, unique within one (task, split)
+    turns: tuple[Turn, ...]  # the last turn's answer is the target
+    images: tuple[Image, ...] = ()
+    regions: tuple[Region, ...] = ()
+    context: str = ""  # text given before the turns: a hint, a caption, a passage
+    meta: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+    license: str | None = None  # where it differs from the card's
+    image_license: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A record joined with an instruction and rendered: one published row."""
+
+    task: str
+    split: Split
+    lang: str  # BCP 47
+    instruction: str
+    inputs: str  # "" where the picture is the whole input
+    outputs: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A source example that did not become an instance, and the reason."""
+
+    id: str
+    reason: str  # a snake_case slug that SQL can group by
+    detail: str = ""

@@ -1,0 +1,55 @@
+"""Karpathy's ``dataset_coco.json`` with five captions a drawn picture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.samples.files import coco_number, write_coco, write_json
+from m3it_builder.samples.world import World
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` pictures in each of train, restval, val and test."""
+    pictures = []
+    for part, folder, first in (
+        ("train", "train2014", 1),
+        ("restval", "val2014", 1),
+        ("val", "val2014", count + 1),
+        ("test", "val2014", 2 * count + 1),
+    ):
+        places = range(first, first + count)
+        write_coco(sources, world, folder, places)
+        pictures += [picture(world, part, folder, place) for place in places]
+    write_pictures(sources, pictures)
+
+
+def picture(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
+    """Return the entry of one picture."""
+    number = coco_number(folder, place)
+    sentences = [
+        {
+            "tokens": re.findall(r"\w+", raw.lower()),
+            "raw": raw,
+            "imgid": number,
+            "sentid": number * 10 + n,
+        }
+        for n, raw in enumerate(world.scene(number).captions())
+    ]
+    return {
+        "filepath": folder,
+        "sentids": [sentence["sentid"] for sentence in sentences],
+        "filename": f"COCO_{folder}_{number:012d}.jpg",
+        "imgid": number,
+        "split": part,
+        "sentences": sentences,
+        "cocoid": number,
+    }
+
+
+def write_pictures(sources: Path, pictures: list[dict[str, Any]]) -> None:
+    """Write the official file."""
+    write_json(
+        sources / "karpathy-splits" / "dataset_coco.json", {"images": pictures, "dataset": "coco"}
+    )

@@ -1,0 +1,54 @@
+"""Writing the files of a sample source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from m3it_builder.samples.world import Codec, World, encode, paint
+
+# Scene numbers of each picture folder start far apart, so no picture repeats between splits.
+_FIRST = {"train2014": 0, "val2014": 1_000_000}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON file, with its folder."""
+    write_bytes(path, orjson.dumps(value))
+
+
+def write_jsonl(path: Path, values: Iterable[Any]) -> None:
+    """Write one JSON Lines file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for value in values:
+            file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write one file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def write_scene(path: Path, world: World, number: int, codec: Codec = "jpeg") -> None:
+    """Draw one scene into a file, unless it is there already."""
+    if not path.exists():
+        write_bytes(path, encode(paint(world.scene(number)), codec))
+
+
+def coco_number(folder: str, place: int) -> int:
+    """Return the scene of the ``place``-th picture of a COCO folder; also its COCO id."""
+    return _FIRST[folder] + place
+
+
+def write_coco(sources: Path, world: World, folder: str, places: Iterable[int]) -> None:
+    """Draw pictures of the COCO 2014 release, which several tasks share."""
+    source = {"train2014": "coco-2014-train-images", "val2014": "coco-2014-val-images"}[folder]
+    for place in places:
+        number = coco_number(folder, place)
+        write_scene(
+            sources / source / folder / f"COCO_{folder}_{number:012d}.jpg", world, number
+        )

@@ -1,0 +1,69 @@
+"""OK-VQA's layout: one question a drawn picture, its answer known from everyday life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.samples.files import coco_number, write_coco, write_json
+from m3it_builder.samples.world import World
+
+KNOWLEDGE = {
+    "red": ("tomato", "strawberry"),
+    "green": ("cucumber", "lettuce"),
+    "blue": ("blueberry", "plum"),
+    "yellow": ("banana", "lemon"),
+    "purple": ("grape", "eggplant"),
+    "orange": ("carrot", "orange"),
+}
+KINDS = {"one": "Vehicles and Transportation", "six": "Cooking and Food"}
+LICENSE = {
+    "url": "http://creativecommons.org/licenses/by/4.0/",
+    "name": "Creative Commons Attribution 4.0 International License",
+}
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` train and as many validation questions."""
+    for year in ("train2014", "val2014"):
+        write_coco(sources, world, year, range(1, count + 1))
+        pairs = [question(world, year, place) for place in range(1, count + 1)]
+        write_pairs(sources, year, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def question(world: World, year: str, place: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the question and the annotation of one picture."""
+    number = coco_number(year, place)
+    thing = world.scene(number).things[0]
+    likely, other = KNOWLEDGE[thing.colour]
+    answers = [likely] * 6 + [other] * 4  # five annotators, each counted twice
+    asked = {
+        "image_id": number,
+        "question": f"Which fruit or vegetable has the colour of the {thing.shape}?",
+        "question_id": number * 10 + 5,
+    }
+    annotation = {
+        "image_id": number,
+        "question_id": number * 10 + 5,
+        "question_type": "six",
+        "answer_type": "other",
+        "answers": [
+            {"answer_id": n, "raw_answer": text, "answer": text, "answer_confidence": "yes"}
+            for n, text in enumerate(answers, 1)
+        ],
+        "confidence": 3,
+    }
+    return asked, annotation
+
+
+def write_pairs(
+    sources: Path, year: str, questions: list[dict[str, Any]], annotations: list[dict[str, Any]]
+) -> None:
+    """Write the two official files of one split."""
+    folder = sources / "okvqa-annotations"
+    wrapper = {"license": LICENSE, "data_subtype": year, "data_type": "mscoco"}
+    info = {"description": "Drawn sample data in the layout of OK-VQA v1.0.", "version": "1.0"}
+    asked = {**wrapper, "task_type": "Open-Ended", "info": info, "questions": questions}
+    annotated = {**wrapper, "info": info, "annotations": annotations, "question_types": KINDS}
+    write_json(folder / f"OpenEnded_mscoco_{year}_questions.json", asked)
+    write_json(folder / f"mscoco_{year}_annotations.json", annotated)

@@ -1,0 +1,189 @@
+"""The sample world: drawn scenes of which everything is known.
+
+A scene holds a few coloured shapes on a grid. Objects, boxes, counts, colours
+and relations are exact, so that annotations written from it are true ("how
+many red circles are there?" has the right answer) and a model can learn from
+them. A scene is a function of the world's seed and its number, nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Literal
+
+from PIL import Image, ImageDraw
+
+from m3it_builder.records import Box
+
+COLOURS = {
+    "red": (214, 40, 40),
+    "green": (46, 160, 67),
+    "blue": (36, 98, 214),
+    "yellow": (242, 196, 15),
+    "purple": (132, 60, 180),
+    "orange": (240, 130, 30),
+}
+SHAPES = ("circle", "square", "triangle", "star")
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
+_BACKGROUNDS = ((246, 246, 242), (232, 238, 244), (244, 236, 228), (228, 240, 230))
+_COLUMNS, _ROWS = 3, 2
+Codec = Literal["jpeg", "png"]
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One shape of a scene."""
+
+    shape: str
+    colour: str
+    box: Box  # in pixels
+    column: int  # from the left, 0 to 2
+    row: int  # from the top, 0 or 1
+
+    @property
+    def name(self) -> str:
+        """Return how people call it."""
+        return f"{self.colour} {self.shape}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture of the world and all that is true of it."""
+
+    number: int
+    width: int
+    height: int
+    background: tuple[int, int, int]
+    things: tuple[Thing, ...]
+
+    def count(self, shape: str | None = None, colour: str | None = None) -> int:
+        """Return how many things have a shape, a colour, or both."""
+        return sum(
+            (shape is None or thing.shape == shape) and (colour is None or thing.colour == colour)
+            for thing in self.things
+        )
+
+    @cached_property
+    def unique(self) -> tuple[Thing, ...]:
+        """Return the things whose colour and shape no other thing shares."""
+        return tuple(t for t in self.things if self.count(t.shape, t.colour) == 1)
+
+    def captions(self) -> list[str]:
+        """Return five true descriptions, from the barest to the fullest."""
+        names = [thing.name for thing in self.things]
+        first = self.things[0]
+        return [
+            f"A drawing of {number_of(len(names), 'coloured shape')}.",
+            f"{_sentence(names)} on a plain background.",
+            f"There {'is' if len(names) == 1 else 'are'} {_joined(names)}.",
+            f"The {first.name} is {place(first)} of the picture.",
+            f"A simple picture with {_joined(names)}, the {first.name} {place(first)}.",
+        ]
+
+    def questions(self) -> list[tuple[str, str]]:
+        """Return questions about what can be seen, each with its answer."""
+        first = self.things[0]
+        asked = [
+            (f"How many {first.shape}s are there?", str(self.count(first.shape))),
+            ("How many shapes are in the picture?", str(len(self.things))),
+            (f"Is there a {first.name}?", "yes"),
+        ]
+        asked += [(f"Where is the {thing.name}?", place(thing)) for thing in self.unique[:1]]
+        absent = next(c for c in COLOURS if not self.count(first.shape, c))
+        asked.append((f"Is there a {absent} {first.shape}?", "no"))
+        return asked
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A source of scenes."""
+
+    seed: int = 0
+    width: int = 160  # pixels
+    height: int = 120
+
+    def scene(self, number: int) -> Scene:
+        """Return one scene; equal seed and number, equal scene."""
+        draw = self.dice(f"scene/{number}")
+        cells = [(column, row) for row in range(_ROWS) for column in range(_COLUMNS)]
+        chosen = sorted(draw.sample(cells, draw.randint(1, 5)))
+        things = [self._thing(draw, column, row) for column, row in chosen]
+        draw.shuffle(things)
+        return Scene(number, self.width, self.height, draw.choice(_BACKGROUNDS), tuple(things))
+
+    def dice(self, key: str) -> random.Random:
+        """Return a generator that depends on the seed and the key alone."""
+        digest = blake2b(f"{self.seed}/{key}".encode(), digest_size=8).digest()
+        return random.Random(int.from_bytes(digest))  # noqa: S311 - nothing secret is drawn
+
+    def _thing(self, draw: random.Random, column: int, row: int) -> Thing:
+        cell_width, cell_height = self.width / _COLUMNS, self.height / _ROWS
+        side = min(cell_width, cell_height) * draw.uniform(0.55, 0.9)
+        x = cell_width * column + draw.uniform(0, cell_width - side)
+        y = cell_height * row + draw.uniform(0, cell_height - side)
+        box = (round(x, 2), round(y, 2), round(x + side, 2), round(y + side, 2))
+        return Thing(draw.choice(SHAPES), draw.choice(list(COLOURS)), box, column, row)
+
+
+def paint(scene: Scene) -> Image.Image:
+    """Draw a scene."""
+    canvas = Image.new("RGB", (scene.width, scene.height), scene.background)
+    pen = ImageDraw.Draw(canvas)
+    for thing in scene.things:
+        fill = COLOURS[thing.colour]
+        if thing.shape == "circle":
+            pen.ellipse(thing.box, fill=fill)
+        else:
+            pen.polygon(_outline(thing), fill=fill)
+    return canvas
+
+
+def encode(picture: Image.Image, codec: Codec = "jpeg") -> bytes:
+    """Return a picture as file bytes."""
+    buffer = io.BytesIO()
+    if codec == "jpeg":
+        picture.save(buffer, "JPEG", quality=88)
+    else:
+        picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def place(thing: Thing) -> str:
+    """Say where a thing is."""
+    rows, columns = ("top", "bottom"), ("left", "middle", "right")
+    return f"at the {rows[thing.row]} {columns[thing.column]}"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Say how many of something there are."""
+    return f"{NUMBERS[count]} {noun}{'' if count == 1 else 's'}"
+
+
+def _outline(thing: Thing) -> list[tuple[float, float]]:
+    x0, y0, x1, y1 = thing.box
+    if thing.shape == "square":
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    if thing.shape == "triangle":
+        return [((x0 + x1) / 2, y0), (x1, y1), (x0, y1)]
+    side = x1 - x0
+    return [(x0 + side * u, y0 + side * v) for u, v in _STAR]
+
+
+_STAR = (
+    (0.5, 0.0), (0.62, 0.36), (1.0, 0.38), (0.7, 0.6), (0.8, 1.0),
+    (0.5, 0.78), (0.2, 1.0), (0.3, 0.6), (0.0, 0.38), (0.38, 0.36),
+)  # fmt: skip
+
+
+def _joined(names: list[str]) -> str:
+    articled = [f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in names]
+    return articled[0] if len(names) == 1 else f"{', '.join(articled[:-1])} and {articled[-1]}"
+
+
+def _sentence(names: list[str]) -> str:
+    text = _joined(names)
+    return text[0].upper() + text[1:]

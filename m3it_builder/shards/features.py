@@ -1,0 +1,90 @@
+"""The columns of a build, stated once and written in each dialect that loaders read.
+
+A feature is a dtype name, a one-element list for a list of it, or a mapping
+for a struct. ``datasets`` wants them as JSON inside Arrow and Parquet files and
+as YAML in a README; without the latter its WebDataset reader loses pictures of
+rows that have more of them than the first five.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from m3it_builder.shards import TEXT_COLUMNS
+
+Feature = Any  # str | list[Feature] | dict[str, Feature]
+
+_ARROW = {
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+}
+
+
+def table_features(images: str) -> dict[str, Feature]:
+    """Return the columns of Parquet, Arrow and JSONL rows."""
+    pictures = {"images": ["image"]} if images == "bytes" else {"image_base64_str": ["string"]}
+    texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
+    place = TEXT_COLUMNS.index("outputs") + 1
+    columns = list(texts.items())
+    return dict([*columns[:place], *pictures.items(), *columns[place:]])
+
+
+def webdataset_features(images: str, most: int) -> dict[str, Feature]:
+    """Return the columns ``datasets`` makes of our tar files, for up to ``most`` pictures."""
+    texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
+    if images == "base64":
+        return {"json": {**texts, "image_base64_str": ["string"]}, **_KEYS}
+    members = {f"{n}.jpg": "image" for n in range(most)}
+    return {"json": {**texts, "mimes": ["string"]}, **members, **_KEYS}
+
+
+_KEYS = {"__key__": "string", "__url__": "string"}
+
+
+def arrow_schema(features: dict[str, Feature]) -> pa.Schema:
+    """Return the Arrow schema, with the features as ``datasets`` looks for them."""
+    fields = [pa.field(name, _arrow(feature)) for name, feature in features.items()]
+    info = {"info": {"features": to_json(features)}}
+    return pa.schema(fields, metadata={"huggingface": json.dumps(info)})
+
+
+def to_json(features: dict[str, Feature]) -> dict[str, Any]:
+    """Return features as ``datasets`` writes them in JSON."""
+    return {name: _json(feature) for name, feature in features.items()}
+
+
+def to_yaml(features: dict[str, Feature]) -> list[dict[str, Any]]:
+    """Return features as ``datasets`` writes them in a README header."""
+    return [{"name": name, **_yaml(feature)} for name, feature in features.items()]
+
+
+def _arrow(feature: Feature) -> pa.DataType:
+    if isinstance(feature, list):
+        return pa.list_(_arrow(feature[0]))
+    if isinstance(feature, dict):
+        return pa.struct([(name, _arrow(inner)) for name, inner in feature.items()])
+    return _ARROW[feature]
+
+
+def _json(feature: Feature) -> Any:
+    if isinstance(feature, list):
+        return {"feature": _json(feature[0]), "_type": "List"}
+    if isinstance(feature, dict):
+        return to_json(feature)
+    return {"_type": "Image"} if feature == "image" else {"dtype": feature, "_type": "Value"}
+
+
+def _yaml(feature: Feature) -> dict[str, Any]:
+    if isinstance(feature, list):
+        inner = feature[0]
+        return {"list": inner if isinstance(inner, str) else to_yaml(inner)}
+    if isinstance(feature, dict):
+        return {"struct": to_yaml(feature)}
+    return {"dtype": feature}

@@ -1,0 +1,88 @@
+"""WebDataset shards: tar files that are the same bytes on every machine.
+
+Members of a row stand together as ``KEY.json``, ``KEY.0.jpg`` … ``KEY.k.jpg``.
+The picture members always end in ``.jpg``, whatever the codec, because loaders
+make one column of each ending; the true MIME types stand in the json.
+Format: POSIX ustar, with zero times and owners.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import orjson
+import pybase64
+
+from m3it_builder.shards import OutRow
+
+_BLOCK = 512
+_END = bytes(2 * _BLOCK)
+_PADS = [bytes(-n % _BLOCK) for n in range(_BLOCK)]
+
+
+def _template() -> bytes:
+    header = bytearray(_BLOCK)
+    header[100:108] = b"0000644\0"
+    header[108:116] = b"0000000\0"  # owner
+    header[116:124] = b"0000000\0"  # group
+    header[136:148] = b"00000000000\0"  # time
+    header[148:156] = b" " * 8  # the checksum counts as blanks while it is summed
+    header[156:157] = b"0"
+    header[257:265] = b"ustar\x0000"
+    return bytes(header)
+
+
+_HEADER = _template()
+_HEADER_SUM = sum(_HEADER)
+
+
+def tar_header(name: bytes, size: int) -> bytes:
+    """Return the header block of a regular file; ``name`` has at most 100 bytes."""
+    length = b"%011o\0" % size
+    total = _HEADER_SUM + sum(name) + sum(length)
+    return b"".join(
+        (
+            name.ljust(100, b"\0"),
+            _HEADER[100:124],
+            length,
+            _HEADER[136:148],
+            b"%06o\0 " % total,
+            _HEADER[156:],
+        )
+    )
+
+
+class WebDatasetWriter:
+    """Writes one tar file."""
+
+    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
+        self._file = path.open("wb", buffering=1 << 20)
+        self._as_text = images == "base64"
+        self._at = 0
+
+    def write(self, row: OutRow) -> tuple[int, int]:
+        """Append the members of one row."""
+        key = row.key.encode()
+        pieces: list[bytes] = []
+        if self._as_text:
+            encoded = [pybase64.b64encode_as_string(picture.data) for picture in row.pictures]
+            _add(pieces, key + b".json", orjson.dumps({**row.texts, "image_base64_str": encoded}))
+        else:
+            mimes = [picture.mime for picture in row.pictures]
+            _add(pieces, key + b".json", orjson.dumps({**row.texts, "mimes": mimes}))
+            for place, picture in enumerate(row.pictures):
+                _add(pieces, b"%b.%d.jpg" % (key, place), picture.data)
+        self._file.writelines(pieces)
+        start, length = self._at, sum(map(len, pieces))
+        self._at += length
+        return start, length
+
+    def close(self) -> None:
+        """Write the end of the archive."""
+        with self._file:
+            self._file.write(_END)
+
+
+def _add(pieces: list[bytes], name: bytes, data: bytes) -> None:
+    pieces += (tar_header(name, len(data)), data, _PADS[len(data) % _BLOCK])

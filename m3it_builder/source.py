@@ -1,0 +1,212 @@
+"""The only door to raw files: one task, one split, names instead of paths.
+
+A name is ``<source_id>/<path inside the official archive>``. Whether that
+archive is still packed, already unpacked, or laid out in one of the other
+ways its source card lists, is no converter's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from m3it_builder.catalogue import Catalogue
+from m3it_builder.errors import SourceError
+from m3it_builder.join import join
+from m3it_builder.records import Image, Place, Split
+
+if TYPE_CHECKING:
+    from m3it_builder.cards import OptionValue
+    from m3it_builder.tasks import Task
+
+_CELL = 64 << 20  # bytes; some annotation files hold whole web pages in one cell
+_BOM = b"\xef\xbb\xbf"
+
+
+class Source:
+    """Reading access to the raw files of one task and split."""
+
+    def __init__(self, task: Task, split: Split, root: Path) -> None:
+        self.task = task.name
+        self.split = split
+        self.root = root.absolute()
+        self.position = ""  # file and record read last, for error messages
+        self.texts: set[str] = set()  # names of the annotation files read
+        self._options = task.options
+        self._catalogues = {
+            name: Catalogue(task.sources[name], self.root) for name in task.card.sources_of(split)
+        }
+
+    def option(self, name: str) -> OptionValue:
+        """Return the value of one of the card's options."""
+        return self._options[name]
+
+    def image(self, name: str, size: tuple[int, int] | None = None) -> Image:
+        """Return a picture by name. Nothing is opened, and nothing can fail.
+
+        Args:
+            name: where the official archive has it.
+            size: width and height, in pixels, the annotation was made on.
+        """
+        return Image(name, size)
+
+    def find(self, name: str) -> Place | None:
+        """Return where a name lies, or None if it is nowhere."""
+        catalogue, rest = self._catalogue(name)
+        return catalogue.find(rest)
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the names that match, sorted; ``*`` and ``?`` stay inside one folder."""
+        catalogue, rest = self._catalogue(pattern)
+        return [f"{catalogue.card.name}/{name}" for name in catalogue.glob(rest)]
+
+    def json(self, name: str) -> Any:
+        """Read one whole JSON file; for large ones use ``items``."""
+        with self._open(name) as file:
+            return _parse(self._read(name, file).removeprefix(_BOM), name)
+
+    def items(self, name: str, path: str = "") -> Iterator[Any]:
+        """Yield the elements of one array of a JSON file, streaming.
+
+        Args:
+            name: the file.
+            path: keys that lead to the array, joined by dots; "" for the file itself.
+
+        Raises:
+            SourceError: the file is not whole, or has no such array.
+        """
+        prefix = f"{path}.item" if path else "item"
+        count = 0
+        for count, item in enumerate(self._stream("items", name, prefix), 1):  # noqa: B007
+            self.position = f"{name} (record {count} of {path or 'the list'})"
+            yield item
+        if not count:
+            self._require(name, path)
+
+    def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield the (key, value) pairs of one object of a JSON file, streaming."""
+        count = 0
+        for count, (key, value) in enumerate(self._stream("kvitems", name, path), 1):  # noqa: B007
+            self.position = f"{name} (key {key!r})"
+            yield key, value
+        if not count:
+            self._require(name, path)
+
+    def jsonl(self, name: str) -> Iterator[Any]:
+        """Yield the values of a JSON Lines file, whatever its ending."""
+        for number, line in self._lines(name):
+            if line.strip():
+                yield _parse(line, f"{name} line {number}")
+
+    def text(self, name: str) -> Iterator[str]:
+        """Yield the lines of a UTF-8 text file without their line ends."""
+        for number, line in self._lines(name):
+            yield _decode(line, f"{name} line {number}").rstrip("\r\n")
+
+    def csv(self, name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
+        """Yield the rows of a CSV file with a header; quotes may span lines."""
+        csv.field_size_limit(_CELL)
+        with self._open(name) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            reader = csv.DictReader(text, delimiter=delimiter, strict=True)
+            try:
+                for row in reader:
+                    self.position = f"{name} (line {reader.line_num})"
+                    if None in row or None in row.values():
+                        raise _broken(f"{name} line {reader.line_num}", "another number of cells")
+                    yield row
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise _broken(f"{name} line {reader.line_num}", str(error)) from error
+
+    def tsv(self, name: str) -> Iterator[list[str]]:
+        """Yield the cells of a tab-separated file without header or quoting."""
+        for line in self.text(name):
+            yield line.split("\t")
+
+    def join(
+        self, left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]], key: str
+    ) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+        """Pair the rows of two files by a key in flat memory; see ``join.join``."""
+        return join(left, right, key)
+
+    def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
+        with self._open(name) as file:
+            for number, line in enumerate(file, 1):
+                self.position = f"{name} (line {number})"
+                yield number, line.removeprefix(_BOM) if number == 1 else line
+
+    def _stream(self, kind: str, name: str, prefix: str) -> Iterator[Any]:
+        import ijson
+
+        with self._open(name) as file:
+            _skip_bom(file)
+            try:
+                yield from getattr(ijson, kind)(file, prefix, use_float=True)
+            except (ijson.JSONError, UnicodeDecodeError) as error:
+                what = str(error).strip().splitlines()[0]
+                raise _broken(self.position or name, what) from error
+
+    def _require(self, name: str, path: str) -> None:
+        """Tell an empty array from one that is not there."""
+        import ijson
+
+        with self._open(name) as file:
+            _skip_bom(file)
+            wanted = ("start_array", "start_map")
+            if any(at == path and event in wanted for at, event, _ in ijson.parse(file)):
+                return
+        raise SourceError(
+            f"{name} has no {path!r}; it is not the official file, or another version of it"
+        )
+
+    def _open(self, name: str) -> BinaryIO:
+        catalogue, rest = self._catalogue(name)
+        self.position = name
+        self.texts.add(name)
+        return catalogue.open(rest)
+
+    def _read(self, name: str, file: BinaryIO) -> bytes:
+        try:
+            return file.read()
+        except (EOFError, OSError) as error:
+            raise _broken(name, str(error)) from error
+
+    def _catalogue(self, name: str) -> tuple[Catalogue, str]:
+        source, _, rest = name.partition("/")
+        if source not in self._catalogues:
+            raise SourceError(
+                f"{self.task}/{self.split} reads {name!r}, but its card lists only "
+                f"{', '.join(self._catalogues)} under 'sources' for this split"
+            )
+        return self._catalogues[source], rest
+
+
+def _parse(data: bytes, where: str) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise _broken(where, str(error)) from error
+
+
+def _decode(line: bytes, where: str) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _broken(where, str(error)) from error
+
+
+def _skip_bom(file: BinaryIO) -> None:
+    peek = getattr(file, "peek", None)
+    if peek is not None and peek(3)[:3] == _BOM:
+        file.read(3)
+
+
+def _broken(where: str, how: str) -> SourceError:
+    return SourceError(
+        f"{where}: cannot be read ({how}); the file is cut short or damaged, download it again"
+    )

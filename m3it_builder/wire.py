@@ -1,0 +1,100 @@
+"""Rows between the two phases, as two JSON texts.
+
+``text`` holds all that makes up the published row, the pictures' sizes and
+checksums included; ``places`` says where on this machine their bytes lie. Two
+rows with equal ``text`` become equal bytes in a shard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from m3it_builder.records import File, Image, Place, Record, Region, Slice, Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row on its way to a shard."""
+
+    instruction: str
+    inputs: str
+    outputs: str
+    lang: str
+    license: str
+    image_license: str
+    record: Record
+
+
+def encode(row: Row) -> tuple[bytes, bytes]:
+    """Return the row as (text, places)."""
+    record = row.record
+    text = {
+        "id": record.id,
+        "instruction": row.instruction,
+        "inputs": row.inputs,
+        "outputs": row.outputs,
+        "lang": row.lang,
+        "license": row.license,
+        "image_license": row.image_license,
+        "context": record.context,
+        "meta": record.meta,
+        "turns": [[t.question, t.answer, t.choices, t.gold] for t in record.turns],
+        "regions": [[r.box, r.colour, r.label, r.image] for r in record.regions],
+        "images": [[i.name, i.size, *_identity(i.place)] for i in record.images],
+    }
+    places = [_where(image.place) for image in record.images]
+    return orjson.dumps(text), orjson.dumps(places)
+
+
+def decode(text: bytes, places: bytes) -> Row:
+    """Return the row that was encoded."""
+    value = orjson.loads(text)
+    where = orjson.loads(places)
+    record = Record(
+        id=value["id"],
+        turns=tuple(Turn(q, a, tuple(choices), gold) for q, a, choices, gold in value["turns"]),
+        images=tuple(map(_image, value["images"], where)),
+        regions=tuple(Region(tuple(r[0]), *r[1:]) for r in value["regions"]),
+        context=value["context"],
+        meta=value["meta"],
+    )
+    return Row(
+        instruction=value["instruction"],
+        inputs=value["inputs"],
+        outputs=value["outputs"],
+        lang=value["lang"],
+        license=value["license"],
+        image_license=value["image_license"],
+        record=record,
+    )
+
+
+def byte_count(record: Record) -> int:
+    """Return the expected size of the row's pictures in bytes."""
+    return sum(image.place.length for image in record.images if image.place)
+
+
+def _identity(place: Place | None) -> tuple[int, int]:
+    """Return what tells one version of a picture from the next: length, and CRC or time."""
+    if isinstance(place, File):
+        return place.length, place.mtime_ns
+    if isinstance(place, Slice):
+        return place.length, place.crc or place.offset
+    raise ValueError("a picture reached the spool without a place")
+
+
+def _where(place: Place | None) -> list[Any]:
+    if isinstance(place, Slice):
+        return [place.path, place.offset, place.length, place.packed, place.method, place.crc]
+    if isinstance(place, File):
+        return [place.path, place.length, place.mtime_ns]
+    raise ValueError("a picture reached the spool without a place")
+
+
+def _image(image: list[Any], where: list[Any]) -> Image:
+    name, size, *_ = image
+    place: Place = File(*where) if len(where) == 3 else Slice(*where)
+    return Image(name, tuple(size) if size else None, place)
