@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
@@ -26,7 +26,7 @@ _EOCD64_LOCATOR = struct.Struct("<4sLQL")
 _EOCD64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
-_METHODS = {0: "stored", 8: "deflated"}
+_METHODS: dict[int, Literal["stored", "deflated"]] = {0: "stored", 8: "deflated"}
 _BLOCK = 1 << 20
 _BOMB_RATIO = 300  # genuine annotation JSON stays below 40
 _BOMB_BYTES = 256 << 20
@@ -230,9 +230,23 @@ def _central_entry(path: Path, reader: BinaryIO) -> Member | None:
     header = reader.read(_CENTRAL.size)
     if len(header) < _CENTRAL.size or header[:4] != b"PK\x01\x02":
         raise SourceError(f"{path}: the directory of the zip file is damaged; download it again")
-    (_, _, _, flags, method, _, _, crc, packed, length, name_size, extra_size, note_size, *_, offset) = (
-        _CENTRAL.unpack(header)
-    )
+    (
+        _,
+        _,
+        _,
+        flags,
+        method,
+        _,
+        _,
+        crc,
+        packed,
+        length,
+        name_size,
+        extra_size,
+        note_size,
+        *_,
+        offset,
+    ) = _CENTRAL.unpack(header)
     name = reader.read(name_size).decode("utf-8" if flags & 0x800 else "cp437")
     extra = reader.read(extra_size)
     reader.read(note_size)
@@ -244,7 +258,7 @@ def _central_entry(path: Path, reader: BinaryIO) -> Member | None:
             f"{path}: member {name!r} is encrypted or uses a compression that cannot be read in "
             "place; unpack the archive beside it"
         )
-    kind = "deflated" if method == 8 else "stored"
+    kind = _METHODS[method]
     return Member(name, Slice(str(path), offset, length, packed, kind, crc))
 
 
@@ -267,7 +281,7 @@ def _tar_members(path: Path) -> Iterator[Member]:
     try:
         with tarfile.open(path, "r:") as tar:
             while (entry := tar.next()) is not None:
-                tar.members = []  # type: ignore[misc] # tarfile keeps every header otherwise
+                tar.members = []  # type: ignore[attr-defined] # tarfile keeps every header otherwise
                 end = entry.offset_data + (entry.size if entry.isreg() else 0)
                 if end > size:
                     break

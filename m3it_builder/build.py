@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from m3it_builder.errors import BuildError, RejectShareError, SourceError
-from m3it_builder.finish import Outcome, finish
 from m3it_builder.fingerprint import changes, fingerprint, text_stamps
+from m3it_builder.finish import Outcome, finish
 from m3it_builder.pack import PackJob, ShardDone, read_done
 from m3it_builder.pipeline import Plan, instances
 from m3it_builder.pool import run_jobs

@@ -201,7 +201,9 @@ def _open_place(place: Place) -> BinaryIO:
 def _listing(path: Path, sources: Path) -> sqlite3.Connection:
     state = path.stat()
     key = f"{_INDEX_VERSION}:{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
-    name = f"{path.parent.name}-{path.name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+    name = (
+        f"{path.parent.name}-{path.name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
+    )
     folder = _index_folder(sources)
     target = folder / f"{name}.sqlite"
     if not target.exists():

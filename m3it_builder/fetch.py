@@ -111,7 +111,9 @@ def _download(url: str, target: Path, file: SourceFile) -> None:
             _append(url, partial)
             break
         except (urllib.error.URLError, HTTPException, OSError, TimeoutError) as error:
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500 or attempt == _TRIES:
+            if (
+                isinstance(error, urllib.error.HTTPError) and error.code < 500
+            ) or attempt == _TRIES:
                 raise _Refused(_words(error)) from error
             time.sleep(pause)
             pause *= 2
@@ -154,7 +156,7 @@ def _fault(path: Path, file: SourceFile) -> str | None:
     size = path.stat().st_size
     with path.open("rb") as data:
         start = data.read(512).lstrip().lower()
-        if start.startswith((b"<!doctype html", b"<html")) and not path.suffix == ".html":
+        if start.startswith((b"<!doctype html", b"<html")) and path.suffix != ".html":
             return "a web page came instead of the file: a quota, a login, or a moved address"
         if file.bytes is not None and size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"
@@ -163,7 +165,11 @@ def _fault(path: Path, file: SourceFile) -> str | None:
                 continue
             data.seek(0)
             found = hashlib.file_digest(data, kind).hexdigest()
-            return None if found == wanted else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
+            return (
+                None
+                if found == wanted
+                else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
+            )
     return None
 
 

@@ -123,10 +123,39 @@ def _converter_code(task: Task) -> str:
     return digest(Path(path).read_bytes()) if path and Path(path).is_file() else "unknown"
 
 
+_ROW_MAKERS = (
+    "records",
+    "source",
+    "join",
+    "pipeline",
+    "render",
+    "wire",
+    "spool",
+    "cut",
+    "reading",
+    "probe",
+    "images",
+    "pack",
+)
+
+
 @cache
 def _package_code() -> str:
     package = Path(sys.modules["m3it_builder"].__file__ or "").parent
-    names = ("records render images probe pack reading wire cut spool pipeline join source").split()
+    names = [
+        "records",
+        "render",
+        "images",
+        "probe",
+        "pack",
+        "reading",
+        "wire",
+        "cut",
+        "spool",
+        "pipeline",
+        "join",
+        "source",
+    ]
     files = [package / f"{name}.py" for name in names]
     for folder in ("stages", "formats", "shards"):
         files += sorted((package / folder).glob("*.py"))

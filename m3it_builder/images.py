@@ -12,7 +12,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageOps
@@ -172,7 +172,7 @@ def _turn(picture: PILImage.Image, orientation: int) -> PILImage.Image:
 
 
 def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
-    _, top = picture.getextrema()
+    _, top = cast(tuple[float, float], picture.getextrema())
     limit = 1.0 if picture.mode == "F" and top <= 1.0 else 255.0 if top <= 255 else 65_535.0
     factor = 255.0 / limit
     return picture.convert("F").point(lambda value: value * factor + 0.5).convert("L")

@@ -14,7 +14,9 @@ Row = Mapping[str, Any]
 _IN_MEMORY = 10_000  # rows
 
 
-def join(left: Iterable[Row], right: Iterable[Row], key: str) -> Iterator[tuple[Row | None, Row | None]]:
+def join(
+    left: Iterable[Row], right: Iterable[Row], key: str
+) -> Iterator[tuple[Row | None, Row | None]]:
     """Yield every left row with its right row, in left order, then the right rows left over.
 
     Both streams are walked in lockstep. Where they disagree, right rows are

@@ -45,7 +45,9 @@ def lint_folder(folder: Path | None = None) -> tuple[int, list[Fault]]:
     for pattern, check in checks:
         for path in sorted(home.glob(pattern)):
             checked += 1
-            faults += [Fault(path.relative_to(home).as_posix(), fault) for fault in _run(check, path)]
+            faults += [
+                Fault(path.relative_to(home).as_posix(), fault) for fault in _run(check, path)
+            ]
     if not checked:
         raise CardError(f"{home} holds no task_cards, instructions or pipelines to check")
     return checked, faults

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -152,10 +152,8 @@ class _Sink:
     def abandon(self) -> None:
         """Close an unfinished file and take it away."""
         if self._writer is not None:
-            try:
+            with suppress(OSError):  # a full disk: the error that brought us here says so
                 self._writer.close()
-            except OSError:
-                pass  # a full disk: the error that brought us here says so already
             self._partial.unlink(missing_ok=True)
 
 

@@ -42,7 +42,9 @@ class PipelineFile(Strict):
     splits: tuple[Split, ...] = SPLITS
     rows: Literal["published", "all"] = "published"  # take the published sample, or everything
     limit: int | None = Field(default=None, gt=0)  # rows a split, the first by digest of the id
-    order: dict[Split, Order] = {"train": "digest", "validation": "source", "test": "source"}
+    order: dict[Split, Order] = Field(
+        default={"train": "digest", "validation": "source", "test": "source"}
+    )
     seed: int = 1234
     instructions: int | None = Field(default=None, gt=0)  # use the first so many of each pool
     checks: tuple[str, ...] = tuple(CHECKS)

@@ -33,7 +33,9 @@ class _Words:
     colours: dict[str, str]
 
 
-_ENGLISH = _Words("Options:", "Question: ", "Answer: ", "{colour} box", "{label} in the {colour} box", {})
+_ENGLISH = _Words(
+    "Options:", "Question: ", "Answer: ", "{colour} box", "{label} in the {colour} box", {}
+)
 _CHINESE = _Words(
     "选项：",
     "问：",
@@ -75,7 +77,7 @@ def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
 
 
 def letter(index: int) -> str:
-    """Return the option letter of an index: A, B … Z, AA, AB …"""
+    """Return the option letter of an index: A to Z, then AA, AB and so on."""
     letters = ""
     index += 1
     while index:
@@ -85,7 +87,11 @@ def letter(index: int) -> str:
 
 
 def _past(turn: Turn, words: _Words, style: Style) -> str:
-    lines = (words.question + turn.question, _options(turn, words), words.answer + _answer(turn, style))
+    lines = (
+        words.question + turn.question,
+        _options(turn, words),
+        words.answer + _answer(turn, style),
+    )
     return "\n".join(line for line in lines if line)
 
 

@@ -82,7 +82,7 @@ class Source:
         """
         prefix = f"{path}.item" if path else "item"
         count = 0
-        for count, item in enumerate(self._stream("items", name, prefix), 1):  # noqa: B007
+        for count, item in enumerate(self._stream("items", name, prefix), 1):
             self.position = f"{name} (record {count} of {path or 'the list'})"
             yield item
         if not count:

@@ -99,7 +99,9 @@ class Spool:
         self.path.unlink(missing_ok=True)
 
     def _rank(self, row_id: str) -> int:
-        digest = hashlib.blake2b(f"{self._key}/{row_id}".encode(errors="surrogatepass"), digest_size=8)
+        digest = hashlib.blake2b(
+            f"{self._key}/{row_id}".encode(errors="surrogatepass"), digest_size=8
+        )
         return int.from_bytes(digest.digest(), signed=True)
 
     def _choose(self, reason: str, count: int | None) -> None:
@@ -126,8 +128,8 @@ class Spool:
         first = 1
         for shard, size in enumerate(list(sizes)):
             rows = self._base.execute(
-                "SELECT bytes, text FROM placed JOIN rows USING (seq) WHERE place >= ? AND place < ?"
-                " ORDER BY place",
+                "SELECT bytes, text FROM placed JOIN rows USING (seq)"
+                " WHERE place >= ? AND place < ? ORDER BY place",
                 (first, first + size),
             )
             count, key = _summary(rows)
@@ -149,7 +151,9 @@ class ReadSpool:
 
     def shards(self) -> list[ShardPlan]:
         """Return the shards in order."""
-        rows = self._base.execute("SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard")
+        rows = self._base.execute(
+            "SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard"
+        )
         return [ShardPlan(*row) for row in rows]
 
     def rows(self, shard: ShardPlan) -> Iterator[Row]:

@@ -171,11 +171,16 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
     return settings
 
 
+def variants_of(task: Task) -> list[Task]:
+    """Return the variants of a task as tasks."""
+    return [_variant(task, name) for name in task.card.variants]
+
+
 def _variant(base: Task, name: str) -> Task:
     return replace(
         base,
         name=name,
-        card=base.card.for_variant(name),
+        card=base.card.for_variant(name).model_copy(update={"variants": {}}),
         instructions=base.variant_instructions.get(name, base.instructions),
         options={**base.options, **base.card.variants[name].options},
     )
@@ -201,7 +206,7 @@ def _load_installed(entry: EntryPoint) -> Task:
     package = entry.dist.name if entry.dist else entry.value
     try:
         task = entry.load()
-    except Exception as error:  # noqa: BLE001 - whatever a foreign module raises at import
+    except Exception as error:
         raise PluginError(
             f"task {entry.name!r} of package {package} failed to load: "
             f"{type(error).__name__}: {error}"

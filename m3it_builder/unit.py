@@ -79,7 +79,9 @@ class Unit:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise BuildError(f"{self.folder}: another process is building {self.name}") from error
+                raise BuildError(
+                    f"{self.folder}: another process is building {self.name}"
+                ) from error
             yield
 
 

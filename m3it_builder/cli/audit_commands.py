@@ -31,9 +31,8 @@ def audit(
 
     m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
     """
-    from m3it_builder.audits import Finding
+    from m3it_builder.audits import Finding, query
     from m3it_builder.audits import audit as run_audits
-    from m3it_builder.audits import query
     from m3it_builder.cli.output import print_json
 
     if sql is not None:
@@ -72,7 +71,6 @@ def sql(
     """Run DuckDB SQL over the views instances, rejects and cards of BUILD.
 
     Examples:
-
     m3it sql build "SELECT split, count(*) FROM instances GROUP BY ALL"
 
     m3it sql build "SELECT reason, count(*) FROM rejects GROUP BY ALL"

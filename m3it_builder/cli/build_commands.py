@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from dataclasses import replace as replace_field
 from pathlib import Path
@@ -79,7 +79,6 @@ def build(
     usage. 3: too many rejects.
 
     Examples:
-
     m3it build --task okvqa --sample
 
     m3it build --task okvqa --source /data/raw --out /data/m3it -f parquet -f webdataset
@@ -124,7 +123,7 @@ def register(app: typer.Typer) -> None:
     app.command()(build)
 
 
-def _plan(file: PipelineFile, changes: dict[str, object]) -> Plan:
+def _plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
     from m3it_builder.pipeline import make_plan
 
     given = {key: value for key, value in changes.items() if value is not None}

@@ -59,7 +59,6 @@ def show(
     """Show a task's card, instructions and sample rows, or rows of a finished build.
 
     Examples:
-
     m3it show okvqa
 
     m3it show build/okvqa --rows 12 --sheet okvqa.png
@@ -181,8 +180,7 @@ def _print_card(task: Task) -> None:
         if value:
             typer.echo(f"  {label:10}{value}")
     for option, entry in card.options.items():
-        value = task.options[option]
-        typer.echo(f"  --set {task.name}.{option}={value}: {entry.help}")
+        typer.echo(f"  --set {task.name}.{option}={task.options[option]}: {entry.help}")
 
 
 def _show_build(

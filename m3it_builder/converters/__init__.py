@@ -1,0 +1,1 @@
+"""One converter a task: a function from a source to records and rejects."""

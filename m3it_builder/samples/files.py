@@ -49,6 +49,4 @@ def write_coco(sources: Path, world: World, folder: str, places: Iterable[int]) 
     source = {"train2014": "coco-2014-train-images", "val2014": "coco-2014-val-images"}[folder]
     for place in places:
         number = coco_number(folder, place)
-        write_scene(
-            sources / source / folder / f"COCO_{folder}_{number:012d}.jpg", world, number
-        )
+        write_scene(sources / source / folder / f"COCO_{folder}_{number:012d}.jpg", world, number)

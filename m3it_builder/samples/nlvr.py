@@ -31,7 +31,9 @@ def pair(world: World, sources: Path, part: str, place: int) -> dict[str, Any]:
     folder = f"train/{directory}" if part == "train" else part
     for side in (0, 1):
         name = f"{part}-{place}-0-img{side}.png"
-        write_scene(sources / "nlvr2-images" / "images" / folder / name, world, number + side, "png")
+        write_scene(
+            sources / "nlvr2-images" / "images" / folder / name, world, number + side, "png"
+        )
     sentence, holds = _compared(left, right, place)
     row = {
         "sentence": sentence,
@@ -62,7 +64,7 @@ def drawing(world: World, sources: Path, part: str, place: int) -> dict[str, Any
     said = total if place % 2 else total + 1
     label = str(said == total).lower()
     return {
-        "sentence": f"There are {said} circles in the three boxes",
+        "sentence": f"The number of circles in the three boxes is {said}",
         "label": label,
         "identifier": identifier,
         "directory": directory,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.samples.files import coco_number, write_coco, write_json
-from m3it_builder.samples.world import World
+from m3it_builder.samples.world import World, place_of
 
 KNOWLEDGE = {
     "red": ("tomato", "strawberry"),
@@ -34,12 +34,15 @@ def write(world: World, sources: Path, count: int) -> None:
 def question(world: World, year: str, place: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the question and the annotation of one picture."""
     number = coco_number(year, place)
-    thing = world.scene(number).things[0]
+    scene = world.scene(number)
+    thing = scene.things[0]
+    alone = scene.count(thing.shape) == 1
+    named = thing.shape if alone else f"{thing.shape} {place_of(thing)}"
     likely, other = KNOWLEDGE[thing.colour]
     answers = [likely] * 6 + [other] * 4  # five annotators, each counted twice
     asked = {
         "image_id": number,
-        "question": f"Which fruit or vegetable has the colour of the {thing.shape}?",
+        "question": f"Which fruit or vegetable has the colour of the {named}?",
         "question_id": number * 10 + 5,
     }
     annotation = {

@@ -80,8 +80,8 @@ class Scene:
             f"A drawing of {number_of(len(names), 'coloured shape')}.",
             f"{_sentence(names)} on a plain background.",
             f"There {'is' if len(names) == 1 else 'are'} {_joined(names)}.",
-            f"The {first.name} is {place(first)} of the picture.",
-            f"A simple picture with {_joined(names)}, the {first.name} {place(first)}.",
+            f"The {first.name} is {place_of(first)} of the picture.",
+            f"A simple picture with {_joined(names)}, the {first.name} {place_of(first)}.",
         ]
 
     def questions(self) -> list[tuple[str, str]]:
@@ -92,7 +92,7 @@ class Scene:
             ("How many shapes are in the picture?", str(len(self.things))),
             (f"Is there a {first.name}?", "yes"),
         ]
-        asked += [(f"Where is the {thing.name}?", place(thing)) for thing in self.unique[:1]]
+        asked += [(f"Where is the {thing.name}?", place_of(thing)) for thing in self.unique[:1]]
         absent = next(c for c in COLOURS if not self.count(first.shape, c))
         asked.append((f"Is there a {absent} {first.shape}?", "no"))
         return asked
@@ -152,7 +152,7 @@ def encode(picture: Image.Image, codec: Codec = "jpeg") -> bytes:
     return buffer.getvalue()
 
 
-def place(thing: Thing) -> str:
+def place_of(thing: Thing) -> str:
     """Say where a thing is."""
     rows, columns = ("top", "bottom"), ("left", "middle", "right")
     return f"at the {rows[thing.row]} {columns[thing.column]}"

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -53,7 +53,7 @@ def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], ima
         images: ``bytes`` or ``base64``.
     """
     shards = list(shards)
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": name} for name, _ in shards],
         "_fingerprint": hashlib.blake2b(repr(shards).encode(), digest_size=8).hexdigest(),
         "_format_columns": None,

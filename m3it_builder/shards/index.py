@@ -138,9 +138,7 @@ def merge(parts: Iterable[pa.Table], target: Path) -> None:
 _WITH_DICTIONARY = ["task", "split", "lang", "instruction", "license", "image_license"]
 
 
-def write_rejects(
-    path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str, Reject]]
-) -> None:
+def write_rejects(path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str, Reject]]) -> None:
     """Write the rejects of a unit, streaming; the file is there even where there are none."""
     task, split = unit
     with pq.ParquetWriter(path, REJECTS, compression="ZSTD") as writer:

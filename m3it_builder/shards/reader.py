@@ -51,7 +51,10 @@ def read_units(task_folder: Path, split: str | None = None) -> list[Manifest]:
 
 
 def read_rows(
-    task_folder: Path, unit: Manifest, places: Sequence[int] | None = None
+    task_folder: Path,
+    unit: Manifest,
+    places: Sequence[int] | None = None,
+    format_name: str | None = None,
 ) -> Iterator[BuiltRow]:
     """Yield rows of a unit with their pictures.
 
@@ -59,9 +62,10 @@ def read_rows(
         task_folder: the folder of the task.
         unit: one of its finished units.
         places: numbers of rows in the unit, ascending; all of them if absent.
+        format_name: read the pictures from this format; the cheapest one if absent.
     """
     index = pq.ParquetFile(task_folder / unit.index["path"])
-    name = next(name for name in _READABLE if name in unit.formats)
+    name = format_name or next(name for name in _READABLE if name in unit.formats)
     first = 0
     for group, shard in enumerate(unit.shards):
         count = shard["rows"]

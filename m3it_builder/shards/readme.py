@@ -112,7 +112,7 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         "",
         "| split | rows | pictures | examples in the source | left out |",
         "|---|---:|---:|---:|---|",
-        *map(_table_row, sorted(units, key=lambda unit: SPLITS.index(unit.split))),  # type: ignore[arg-type]
+        *map(_table_row, sorted(units, key=lambda unit: SPLITS.index(unit.split))),
         "",
         "Every example of the source is a row, or stands in `meta/<split>/rejects.parquet` "
         "with its reason. `meta/<split>/index.parquet` holds all text columns and the place of "

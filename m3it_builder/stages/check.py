@@ -7,6 +7,7 @@ is an audit in SQL over the finished build.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from m3it_builder.cards import TaskCard
@@ -14,6 +15,7 @@ from m3it_builder.errors import CardError
 from m3it_builder.records import Instance, Reject
 from m3it_builder.stages import RejectSink
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Check = Callable[[Instance, TaskCard], str | None]  # a detail where it fails, else None
 
 
@@ -85,7 +87,7 @@ def damaged_text(instance: Instance, _: TaskCard) -> str | None:
     """A text holds a NUL or a lone surrogate, which no shard format can store."""
     texts = (instance.record.id, instance.instruction, instance.inputs, instance.outputs)
     for text in texts:
-        if "\0" in text or not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        if "\0" in text or (not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)):
             return repr(text)[:80]
     return None
 

@@ -1,0 +1,33 @@
+"""Every built-in task keeps the contract, on its own tiny source. No task has test code here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import m3it_builder.converters
+import m3it_builder.samples
+from m3it_builder import load_task, task_names
+from m3it_builder.tasks import bundled
+from m3it_builder.testing import check_task
+from tests.conftest import FIXTURES
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_task(name: str, update: bool) -> None:
+    check_task(load_task(name), FIXTURES / name, update=update)
+
+
+def test_one_name_five_places() -> None:
+    def modules(package: object) -> set[str]:
+        folder = Path(str(package.__file__)).parent  # type: ignore[attr-defined]
+        return {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
+
+    names = set(task_names())
+    variants = {name for task in map(load_task, names) for name in task.card.variants}
+    pools = {path.stem for path in bundled("instructions").glob("*.json")}
+    assert modules(m3it_builder.converters) == names
+    assert modules(m3it_builder.samples) - {"world", "files"} == names
+    assert names <= pools <= names | variants
+    assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} - {"__pycache__"} == names
