@@ -27,7 +27,7 @@ from m3it_builder.records import File, Place, Slice
 
 INDEX_FOLDER = ".m3it-index"
 _INDEX_VERSION = 1
-_CACHED_NAMES = 65_536
+_CACHED_NAMES = 8_192
 _NEEDS_REPACK = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 

@@ -142,21 +142,7 @@ _ROW_MAKERS = (
 @cache
 def _package_code() -> str:
     package = Path(sys.modules["m3it_builder"].__file__ or "").parent
-    names = [
-        "records",
-        "render",
-        "images",
-        "probe",
-        "pack",
-        "reading",
-        "wire",
-        "cut",
-        "spool",
-        "pipeline",
-        "join",
-        "source",
-    ]
-    files = [package / f"{name}.py" for name in names]
+    files = [package / f"{name}.py" for name in _ROW_MAKERS]
     for folder in ("stages", "formats", "shards"):
         files += sorted((package / folder).glob("*.py"))
     return digest(b"\0".join(path.read_bytes() for path in files))

@@ -18,7 +18,7 @@ from m3it_builder.pipeline import Plan
 from m3it_builder.records import Reject, Split
 from m3it_builder.shards import FORMATS
 from m3it_builder.shards.arrow import write_state
-from m3it_builder.shards.index import merge, read_part, write_rejects
+from m3it_builder.shards.index import merge, write_rejects
 from m3it_builder.shards.manifest import (
     FORMAT_VERSION,
     NAME,
@@ -47,7 +47,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     """
     done = outcome.done
     index, table = unit.work / "index.parquet", unit.work / "rejects.parquet"
-    merge((read_part(part_path(unit.work, one.shard)) for one in done), index)
+    merge((part_path(unit.work, one.shard) for one in done), index)
     write_rejects(table, (unit.task.name, unit.split), outcome.rejects)
     manifest = _manifest(unit, parts, plan, outcome)
     unit.ready.touch()

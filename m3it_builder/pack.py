@@ -8,6 +8,7 @@ of the rows; a window of bounded size stands between the two.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -20,8 +21,9 @@ from m3it_builder.images import decodes, draw
 from m3it_builder.probe import BadPicture, probe
 from m3it_builder.reading import PictureReader, place_of, windows
 from m3it_builder.records import Image, Place, Region, Reject
-from m3it_builder.shards import FORMATS, OutRow, Picture, ShardWriter, open_writer, row_key
-from m3it_builder.shards.index import structure, texts, write_part
+from m3it_builder.shards import FORMATS, OutRow, Picture, open_writer, row_key
+from m3it_builder.shards.index import PartWriter, structure, texts
+from m3it_builder.shards.output import Output
 from m3it_builder.spool import ReadSpool, ShardPlan
 from m3it_builder.unit import Unit
 from m3it_builder.wire import Row
@@ -93,26 +95,28 @@ def pack(job: PackJob) -> ShardDone:
     """
     work = Path(job.work)
     rejects: list[Reject] = []
-    rows: list[dict[str, Any]] = []
+    counts: Counter[str] = Counter()
     sinks = {name: _Sink(job, name) for name in job.formats}
     with ExitStack() as stack:
         for sink in sinks.values():
             stack.callback(sink.abandon)
         spool = ReadSpool(Path(job.spool))
         stack.callback(spool.close)
+        index = stack.enter_context(PartWriter(part_path(work, job.shard.shard)))
         for out, columns in _finished_rows(job, spool, rejects):
             for name, sink in sinks.items():
                 columns |= sink.write(name, out)
-            rows.append({**columns, "shard": job.shard.shard, "row": len(rows)})
+            index.write({**columns, "shard": job.shard.shard, "row": counts["rows"]})
+            counts["rows"] += 1
+            counts["pictures"] += len(out.pictures)
+            counts["bytes"] += sum(len(picture.data) for picture in out.pictures)
         files = {name: sink.finish() for name, sink in sinks.items()}
-    part = part_path(work, job.shard.shard)
-    write_part(part, rows)
     record = ShardDone(
         shard=job.shard.shard,
         key=job.shard.key,
-        rows=len(rows),
-        pictures=sum(len(row["images"]) for row in rows),
-        picture_bytes=sum(image["bytes"] for row in rows for image in row["images"]),
+        rows=counts["rows"],
+        pictures=counts["pictures"],
+        picture_bytes=counts["bytes"],
         files=files,
         rejects=[[r.id, r.reason, r.detail] for r in rejects],
     )
@@ -128,11 +132,11 @@ class _Sink:
         self._target = Path(job.work) / self._relative
         self._target.parent.mkdir(parents=True, exist_ok=True)
         self._partial = self._target.with_name(self._target.name + ".partial")
-        self._writer: ShardWriter | None = open_writer(name, self._partial, job.images)
+        self._output = Output(self._partial)
+        self._writer = open_writer(name, self._output, job.images)
 
     def write(self, name: str, row: OutRow) -> dict[str, int]:
         """Append a row; return the index columns that say where it lies."""
-        assert self._writer is not None  # noqa: S101 - narrows the type
         offset, length = self._writer.write(row)
         if not length:
             return {}
@@ -140,20 +144,17 @@ class _Sink:
 
     def finish(self) -> dict[str, Any]:
         """Close the file, give it its name, and return its path, size and digest."""
-        assert self._writer is not None  # noqa: S101 - narrows the type
         self._writer.close()
-        self._writer = None
-        digest = blake3()
-        digest.update_mmap(self._partial)
-        size = self._partial.stat().st_size
+        self._output.close()
         self._partial.replace(self._target)
-        return {"path": self._relative, "bytes": size, "blake3": digest.hexdigest()}
+        size, digest = self._output.size, self._output.digest
+        return {"path": self._relative, "bytes": size, "blake3": digest}
 
     def abandon(self) -> None:
         """Close an unfinished file and take it away."""
-        if self._writer is not None:
+        if not self._output.closed:
             with suppress(OSError):  # a full disk: the error that brought us here says so
-                self._writer.close()
+                self._output.close()
             self._partial.unlink(missing_ok=True)
 
 

@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Literal, Protocol, cast
+
+from m3it_builder.shards.output import Output
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -52,14 +53,14 @@ class OutRow:
 class ShardWriter(Protocol):
     """Writes the rows of one shard to one file."""
 
-    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
-        """Open the file; ``images`` says whether pictures are bytes or base64 text."""
+    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
+        """Begin; ``images`` says whether pictures are bytes or base64 text."""
 
     def write(self, row: OutRow) -> tuple[int, int]:
         """Append one row; return its offset and length in the file, in bytes."""
 
     def close(self) -> None:
-        """Finish the file."""
+        """Write what the format has at its end; the output itself stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,11 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def open_writer(name: str, path: Path, images: Literal["bytes", "base64"]) -> ShardWriter:
+def open_writer(name: str, output: Output, images: Literal["bytes", "base64"]) -> ShardWriter:
     """Return the writer of a format, importing what it needs."""
     module = importlib.import_module(f"m3it_builder.shards.{FORMATS[name].module}")
     writer = cast(Any, getattr(module, FORMATS[name].writer))
-    return cast(ShardWriter, writer(path, images))
+    return cast(ShardWriter, writer(output, images))
 
 
 def row_key(row_id: str) -> str:

@@ -18,15 +18,15 @@ import pyarrow as pa
 from m3it_builder.shards import OutRow
 from m3it_builder.shards.columns import Batcher
 from m3it_builder.shards.features import table_features, to_json
+from m3it_builder.shards.output import Output
 
 
 class ArrowWriter:
     """Writes one Arrow stream."""
 
-    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
         self._batcher = Batcher(images, self._write)
-        self._file = path.open("wb", buffering=1 << 20)
-        self._writer = pa.ipc.new_stream(self._file, self._batcher.schema)
+        self._writer = pa.ipc.new_stream(output, self._batcher.schema)
 
     def write(self, row: OutRow) -> tuple[int, int]:
         """Append one row; a row of a stream has no place of its own."""
@@ -35,9 +35,8 @@ class ArrowWriter:
 
     def close(self) -> None:
         """Write what is left, and the end of the stream."""
-        with self._file:
-            self._batcher.flush()
-            self._writer.close()
+        self._batcher.flush()
+        self._writer.close()
 
     def _write(self, batch: pa.RecordBatch) -> None:
         self._writer.write_batch(batch)

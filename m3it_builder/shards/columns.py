@@ -11,7 +11,7 @@ import pybase64
 from m3it_builder.shards import OutRow
 from m3it_builder.shards.features import arrow_schema, table_features
 
-BATCH_BYTES = 16 << 20  # small enough to page through quickly, and to keep memory flat
+BATCH_BYTES = 8 << 20  # small enough to page through quickly, and to keep memory flat
 
 
 class Batcher:

@@ -1,12 +1,12 @@
 """The index of a unit: every text column of every row, and where the row lies.
 
-It is one Parquet file with one row group a shard, beside shards of whatever
+It is one Parquet file, beside shards of whatever
 format. Audits, cards and random access read it and never open a shard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -113,28 +113,52 @@ def structure(row: Row) -> dict[str, Any]:
     }
 
 
-def write_part(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the index rows of one shard."""
-    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        writer.write_table(table)
+class PartWriter:
+    """Writes the index rows of one shard, as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> PartWriter:
+        self._file = pa.OSFile(str(self._path), "wb")
+        self._writer = pa.ipc.new_file(self._file, SCHEMA)
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        with self._file:
+            if kind is None:
+                self._flush()
+                self._writer.close()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append one row, with the columns of ``SCHEMA`` that it has."""
+        self._rows.append(row)
+        if len(self._rows) == GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA))
+            self._rows.clear()
 
 
-def read_part(path: Path) -> pa.Table:
-    """Read the index rows of one shard."""
-    with pa.OSFile(str(path), "rb") as file:
-        return pa.ipc.open_file(file).read_all()
+def merge(parts: Iterable[Path], target: Path) -> None:
+    """Write the index of a unit from those of its shards, in order.
 
-
-def merge(parts: Iterable[pa.Table], target: Path) -> None:
-    """Write the index of a unit from those of its shards, in order."""
+    No row group holds rows of two shards, so a shard's rows can be lifted out.
+    """
     with pq.ParquetWriter(
         target, SCHEMA, compression="ZSTD", write_page_index=True, use_dictionary=_WITH_DICTIONARY
     ) as writer:
         for part in parts:
-            writer.write_table(part, row_group_size=max(1, part.num_rows))
+            with pa.OSFile(str(part), "rb") as file:
+                batches = pa.ipc.open_file(file)
+                for number in range(batches.num_record_batches):
+                    writer.write_batch(batches.get_batch(number), row_group_size=GROUP_ROWS)
 
 
+GROUP_ROWS = 4_000
 _WITH_DICTIONARY = ["task", "split", "lang", "instruction", "license", "image_license"]
 
 

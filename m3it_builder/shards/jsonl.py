@@ -6,33 +6,29 @@ A consumer that reads ``instruction``, ``inputs``, ``outputs`` and
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import orjson
 import pybase64
 
 from m3it_builder.shards import OutRow
+from m3it_builder.shards.output import Output
 
 
 class JsonlWriter:
     """Writes one JSON Lines file; pictures are base64 whatever was asked for."""
 
-    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
         del images  # JSON holds no bytes
-        self._file = path.open("wb", buffering=1 << 20)
-        self._at = 0
+        self._output = output
 
     def write(self, row: OutRow) -> tuple[int, int]:
         """Append one line."""
         encoded = [pybase64.b64encode_as_string(picture.data) for picture in row.pictures]
         value = {**row.texts, "image_base64_str": encoded}
         line = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-        self._file.write(line)
-        start = self._at
-        self._at += len(line)
-        return start, len(line)
+        start = self._output.size
+        return start, self._output.write(line)
 
     def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+        """Do nothing: the last line ends the file."""

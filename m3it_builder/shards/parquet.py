@@ -7,7 +7,6 @@ compress, are stored plain.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from m3it_builder.shards import TEXT_COLUMNS, OutRow
 from m3it_builder.shards.columns import Batcher
+from m3it_builder.shards.output import Output
 
 _PICTURES = ("images.list.element.bytes", "image_base64_str.list.element")
 _CHUNKS = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}
@@ -23,14 +23,14 @@ _CHUNKS = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level":
 class ParquetWriter:
     """Writes one Parquet file."""
 
-    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
         self._batcher = Batcher(images, self._write)
         schema = self._batcher.schema
         # Both spellings: `datasets` writes one, the Hub's viewer looks for the other.
         marks = {"content_defined_chunking": "true", "use_content_defined_chunking": "true"}
         self._schema = schema.with_metadata({**schema.metadata, **marks})
         self._writer = pq.ParquetWriter(
-            path,
+            output,
             self._schema,
             compression={name: _codec(name) for name in _leaves(images)},
             use_dictionary=["task", "split", "lang", "instruction", "license", "image_license"],

@@ -64,24 +64,26 @@ def read_rows(
         places: numbers of rows in the unit, ascending; all of them if absent.
         format_name: read the pictures from this format; the cheapest one if absent.
     """
-    index = pq.ParquetFile(task_folder / unit.index["path"])
     name = format_name or next(name for name in _READABLE if name in unit.formats)
-    first = 0
-    for group, shard in enumerate(unit.shards):
-        count = shard["rows"]
-        wanted = [
-            place - first
-            for place in (range(first, first + count) if places is None else places)
-            if first <= place < first + count
-        ]
-        first += count
-        if not wanted:
-            continue
-        table = index.read_row_group(group).take(pa.array(wanted, pa.int64()))
-        path = task_folder / shard["files"][name]["path"]
-        texts = table.to_pylist()
+    shards = {shard["shard"]: shard["files"][name]["path"] for shard in unit.shards}
+    for texts in _index_rows(task_folder / unit.index["path"], places):
+        path = task_folder / shards[texts[0]["shard"]]
         for row, pictures in zip(texts, _PICTURES[name](path, texts), strict=True):
             yield BuiltRow(row, pictures)
+
+
+def _index_rows(path: Path, places: Sequence[int] | None) -> Iterator[list[dict[str, Any]]]:
+    """Yield the wanted rows of each row group of an index, where there are any."""
+    index = pq.ParquetFile(path)
+    first = 0
+    for group in range(index.num_row_groups):
+        count = index.metadata.row_group(group).num_rows
+        wanted = list(range(count))
+        if places is not None:
+            wanted = [place - first for place in places if first <= place < first + count]
+        first += count
+        if wanted:
+            yield index.read_row_group(group).take(pa.array(wanted, pa.int64())).to_pylist()
 
 
 def _from_tar(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[bytes, ...]]:

@@ -8,13 +8,13 @@ Format: POSIX ustar, with zero times and owners.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import orjson
 import pybase64
 
 from m3it_builder.shards import OutRow
+from m3it_builder.shards.output import Output
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
@@ -56,10 +56,9 @@ def tar_header(name: bytes, size: int) -> bytes:
 class WebDatasetWriter:
     """Writes one tar file."""
 
-    def __init__(self, path: Path, images: Literal["bytes", "base64"]) -> None:
-        self._file = path.open("wb", buffering=1 << 20)
+    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
+        self._output = output
         self._as_text = images == "base64"
-        self._at = 0
 
     def write(self, row: OutRow) -> tuple[int, int]:
         """Append the members of one row."""
@@ -73,15 +72,14 @@ class WebDatasetWriter:
             _add(pieces, key + b".json", orjson.dumps({**row.texts, "mimes": mimes}))
             for place, picture in enumerate(row.pictures):
                 _add(pieces, b"%b.%d.jpg" % (key, place), picture.data)
-        self._file.writelines(pieces)
-        start, length = self._at, sum(map(len, pieces))
-        self._at += length
-        return start, length
+        start = self._output.size
+        for piece in pieces:
+            self._output.write(piece)
+        return start, self._output.size - start
 
     def close(self) -> None:
         """Write the end of the archive."""
-        with self._file:
-            self._file.write(_END)
+        self._output.write(_END)
 
 
 def _add(pieces: list[bytes], name: bytes, data: bytes) -> None:

@@ -1,0 +1,63 @@
+# `make help` lists the targets. All of them work from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow check format bench fixtures docs wheel clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "make: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/core: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/core
+
+demo: $(VENV)/core  ## Build OK-VQA from drawn sample data, audit it, show it
+	$(BIN)/m3it build --task okvqa --sample --out $(DEMO) --format webdataset --format parquet
+	$(BIN)/m3it audit $(DEMO)
+	$(BIN)/m3it show $(DEMO)/okvqa --rows 3
+	@$(BIN)/m3it show $(DEMO)/okvqa --rows 12 --sheet $(DEMO)/contact-sheet.png > /dev/null
+
+test: $(VENV)/dev  ## Run the fast tests
+	$(BIN)/python -m pytest -n auto -m 'not slow'
+
+slow: $(VENV)/dev  ## Run the long proofs: kill loops, memory, installed wheels
+	$(BIN)/python -m pytest -n auto -m slow
+
+check: $(VENV)/dev  ## Lint, check format, types, cards and generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/m3it lint
+	$(BIN)/python docs/reference.py --check
+
+format: $(VENV)/dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+fixtures: $(VENV)/dev  ## Draw the tiny sources of the tests anew, and their expectations
+	for make in tests/fixtures/*/make.py; do $(BIN)/python $$make || exit 1; done
+	$(BIN)/python -m pytest tests/test_tasks.py --update
+
+docs: $(VENV)/dev  ## Write docs/reference.md anew from the command's own help
+	$(BIN)/python docs/reference.py
+
+bench: $(VENV)/dev  ## Measure speed against named peers, in one run
+	$(BIN)/python -m benchmarks
+
+wheel: $(VENV)/dev  ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache
