@@ -8,7 +8,6 @@ the standard library.
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import tarfile
@@ -28,8 +27,6 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _METHODS: dict[int, Literal["stored", "deflated"]] = {0: "stored", 8: "deflated"}
 _BLOCK = 1 << 20
-_BOMB_RATIO = 300  # genuine annotation JSON stays below 40
-_BOMB_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,103 +85,35 @@ def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
         os.close(descriptor)
 
 
-def open_slice(place: Slice) -> BinaryIO:
-    """Return a read-only binary stream over a member, unpacked as it is read.
-
-    Raises:
-        SourceError: the member claims to unpack to far more than text ever does.
-    """
-    if place.length > _BOMB_BYTES and place.length > place.packed * _BOMB_RATIO:
-        raise SourceError(
-            f"{place.path}: a member of {place.packed:,} bytes claims to unpack to "
-            f"{place.length:,}, which looks like a decompression bomb; download the file again"
-        )
-    start = place.offset
-    if place.method != "tar":
-        with Path(place.path).open("rb") as file:
-            start = _data_offset(place, file.fileno())
-    return io.BufferedReader(_MemberStream(place, start), _BLOCK)
-
-
-class _MemberStream(io.RawIOBase):
-    """Unpacks a member piece by piece and checks length and checksum at its end."""
-
-    def __init__(self, place: Slice, start: int) -> None:
-        self._place = place
-        self._file = Path(place.path).open("rb")
-        self._file.seek(start)
-        self._packed_left = place.packed
-        self._left = place.length
-        self._crc = 0
-        self._inflate = zlib.decompressobj(-15) if place.method == "deflated" else None
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._next(min(len(buffer), self._left))
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        self._crc = zlib.crc32(data, self._crc)
-        if not self._left and self._place.crc not in (None, self._crc):
-            raise _damaged(self._place, "fails its checksum")
-        return len(data)
-
-    def _next(self, size: int) -> bytes:
-        while size:
-            data = self._piece(size)
-            if data:
-                return data
-        return b""
-
-    def _piece(self, size: int) -> bytes:
-        if self._inflate is None:
-            return self._raw(size)
-        packed = self._inflate.unconsumed_tail or self._raw(_BLOCK)
-        try:
-            return self._inflate.decompress(packed, size)
-        except zlib.error as error:
-            raise _damaged(self._place, f"does not unpack ({error})") from error
-
-    def _raw(self, size: int) -> bytes:
-        data = self._file.read(min(size, self._packed_left))
-        if not data:
-            raise _damaged(self._place, "ends early")
-        self._packed_left -= len(data)
-        return data
-
-
 def _read_slice(place: Slice, descriptor: int) -> bytes:
     if place.method == "tar":
         data = os.pread(descriptor, place.length, place.offset)
     else:
-        data = os.pread(descriptor, place.packed, _data_offset(place, descriptor))
+        data = os.pread(descriptor, place.packed, data_offset(place, descriptor))
     if place.method == "deflated":
         inflate = zlib.decompressobj(-15)
         try:
             data = inflate.decompress(data, place.length + 1)
         except zlib.error as error:
-            raise _damaged(place, f"does not unpack ({error})") from error
+            raise damaged(place, f"does not unpack ({error})") from error
     if len(data) != place.length:
-        raise _damaged(place, f"has {len(data):,} bytes instead of {place.length:,}")
+        raise damaged(place, f"has {len(data):,} bytes instead of {place.length:,}")
     if place.crc is not None and zlib.crc32(data) != place.crc:
-        raise _damaged(place, "fails its checksum")
+        raise damaged(place, "fails its checksum")
     return data
 
 
-def _data_offset(place: Slice, descriptor: int) -> int:
+def data_offset(place: Slice, descriptor: int) -> int:
+    """Return where the packed bytes of a zip member start, behind its local header."""
     header = os.pread(descriptor, _LOCAL.size, place.offset)
     if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
-        raise _damaged(place, "has no local header")
+        raise damaged(place, "has no local header")
     *_, name_size, extra_size = _LOCAL.unpack(header)
     return int(place.offset + _LOCAL.size + name_size + extra_size)
 
 
-def _damaged(place: Slice, how: str) -> SourceError:
+def damaged(place: Slice, how: str) -> SourceError:
+    """Return the error for a member that cannot be read."""
     return SourceError(
         f"{place.path}: the member at byte {place.offset:,} {how}; "
         "the archive is damaged, download it again"
@@ -290,7 +219,9 @@ def _tar_members(path: Path) -> Iterator[Member]:
                     place = Slice(str(path), entry.offset_data, entry.size, entry.size, "tar", None)
                     yield Member(name, place)
     except tarfile.TarError as error:
-        raise SourceError(f"{path}: not a plain tar file ({error}); download it again") from error
+        raise SourceError(
+            f"{path}: cut short, or not a plain tar file ({error}); download it again"
+        ) from error
     padded = -(-end // 512) * 512
     if end > size or not _ends_in_zeros(path, padded):
         raise SourceError(f"{path}: the tar file is cut short; download it again")

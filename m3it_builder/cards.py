@@ -157,8 +157,6 @@ class SourceFile(Strict):
 class Layout(Strict):
     """Another place where a file may lie: names that start so may start otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
-
     start: str = Field(alias="from")
     other: str = Field(alias="to")  # "*" stands for any one folder at the top
 
@@ -244,7 +242,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     for item in error.errors(include_url=False, include_context=False):
         where = ".".join(map(str, item["loc"]))
         if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2)
+            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2, cutoff=0.7)
             hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
             said.append(f"unknown key {where!r}{hint}")
         elif item["type"] == "missing":

@@ -20,9 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from m3it_builder.archives import is_archive, is_safe, list_members, open_slice
+from m3it_builder.archives import is_archive, is_safe, list_members
 from m3it_builder.cards import SourceCard, SourceFile
 from m3it_builder.errors import SourceError
+from m3it_builder.member_stream import open_slice
 from m3it_builder.records import File, Place, Slice
 
 INDEX_FOLDER = ".m3it-index"
@@ -59,7 +60,7 @@ class Catalogue:
         """
         place = self.find(name)
         if place is None and (packed := self.find(name + ".gz")):
-            return cast(BinaryIO, gzip.GzipFile(fileobj=_open_place(packed)))
+            return _unzipped(_open_place(packed))
         if place is None:
             raise self.missing(name)
         return _open_place(place)
@@ -196,6 +197,12 @@ class Archive:
 
 def _open_place(place: Place) -> BinaryIO:
     return Path(place.path).open("rb") if isinstance(place, File) else open_slice(place)
+
+
+def _unzipped(file: BinaryIO) -> BinaryIO:
+    stream = gzip.GzipFile(fileobj=file)
+    stream.myfileobj = file  # type: ignore[assignment] # so that closing the one closes the other
+    return cast(BinaryIO, stream)
 
 
 def _listing(path: Path, sources: Path) -> sqlite3.Connection:

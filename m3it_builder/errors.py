@@ -16,7 +16,6 @@ needs the source code to be understood.
 """
 
 import errno
-import sqlite3
 
 
 class M3ITError(Exception):
@@ -69,6 +68,9 @@ _ADVICE = {
     errno.EACCES: "permission denied; check the owner and the mode of the folder",
     errno.EPERM: "the operation is not permitted; check the owner and the mode of the folder",
     errno.EROFS: "the file system is read-only; choose another --out or --source",
+    errno.ENOTDIR: "a file stands where a folder is needed; move it, or choose another --out",
+    errno.EEXIST: "a file stands where a folder is needed; move it, or choose another --out",
+    errno.EISDIR: "a folder stands where a file is needed; move it, or choose another --out",
     errno.EMFILE: "too many open files; lower --workers or raise `ulimit -n`",
     errno.EIO: "the disk reports a read or write error",
     errno.ESTALE: "the network file system dropped the file; repeat the command, it resumes",
@@ -79,8 +81,8 @@ def foreseen(error: BaseException) -> M3ITError | None:
     """Return the environment's failure as an error with advice, or None for a bug."""
     if isinstance(error, M3ITError):
         return error
-    if isinstance(error, sqlite3.OperationalError):
-        return _foreseen_sqlite(error)
+    if type(error).__module__ == "sqlite3":
+        return _foreseen_sqlite(str(error))
     if isinstance(error, OSError):
         return _foreseen_os(error)
     if isinstance(error, MemoryError):
@@ -88,8 +90,7 @@ def foreseen(error: BaseException) -> M3ITError | None:
     return None
 
 
-def _foreseen_sqlite(error: sqlite3.OperationalError) -> M3ITError | None:
-    text = str(error)
+def _foreseen_sqlite(text: str) -> M3ITError | None:
     if "disk is full" in text:
         return BuildError(_ADVICE[errno.ENOSPC])
     if "readonly" in text or "unable to open" in text:

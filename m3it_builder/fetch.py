@@ -64,8 +64,10 @@ def fetch_source(card: SourceCard, sources: Path, verify_only: bool = False) -> 
     folder = sources / card.name
     for file in card.files:
         target = _present(folder, file)
-        if target is not None and (fault := _fault(target, file)) is None:
-            checked = "there, verified" if file.sha256 or file.md5 else "there, no digest is known"
+        declared = target is not None and target == folder / file.file
+        if target is not None and (fault := _fault(target, file, declared)) is None:
+            known = declared and (file.sha256 or file.md5)
+            checked = "there, verified" if known else "there, no digest is known"
             yield Fetched(card.name, target.name, checked, True, target.stat().st_size)
         elif verify_only:
             state = "missing" if target is None else str(fault)
@@ -87,7 +89,7 @@ def _fetch(source: str, file: SourceFile, folder: Path) -> Fetched:
     for url in (file.url, *file.mirrors):
         target = folder / _local_name(file, url)
         try:
-            _download(url, target, file)
+            _download(url, target, file, target == folder / file.file)
         except _Refused as refusal:
             refusals.append(f"{urllib.parse.urlsplit(url).hostname}: {refusal}")
             continue
@@ -101,7 +103,7 @@ def _local_name(file: SourceFile, url: str) -> str:
     return bare if bare != file.file and url.endswith(bare) else file.file
 
 
-def _download(url: str, target: Path, file: SourceFile) -> None:
+def _download(url: str, target: Path, file: SourceFile, is_declared: bool) -> None:
     """Bring one file whole and verified, or leave only a partial file to go on from."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
@@ -117,7 +119,7 @@ def _download(url: str, target: Path, file: SourceFile) -> None:
                 raise _Refused(_words(error)) from error
             time.sleep(pause)
             pause *= 2
-    if target.name == file.file and (fault := _fault(partial, file)):
+    if fault := _fault(partial, file, is_declared):
         partial.unlink()
         raise _Refused(fault)
     partial.replace(target)
@@ -149,28 +151,29 @@ def _open(request: urllib.request.Request) -> HTTPResponse:
     return cast(HTTPResponse, urllib.request.urlopen(request, timeout=_TIMEOUT))  # noqa: S310
 
 
-def _fault(path: Path, file: SourceFile) -> str | None:
-    """Say what is wrong with a downloaded file: size, digest, or that it is a web page."""
-    if path.name != Path(file.file).name:
-        return None  # another packing of the file: its size and digest are not known
-    size = path.stat().st_size
+def _fault(path: Path, file: SourceFile, is_declared: bool) -> str | None:
+    """Say what is wrong with a file: that it is a web page, its size, its digest.
+
+    Args:
+        path: where it lies, under whatever name.
+        file: what the source card says of it.
+        is_declared: it is packed as the card says, so size and digest must fit.
+    """
     with path.open("rb") as data:
         start = data.read(512).lstrip().lower()
-        if start.startswith((b"<!doctype html", b"<html")) and path.suffix != ".html":
+        if start.startswith((b"<!doctype html", b"<html")):
             return "a web page came instead of the file: a quota, a login, or a moved address"
+        if not is_declared:
+            return None
+        size = path.stat().st_size
         if file.bytes is not None and size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"
-        for kind, wanted in (("sha256", file.sha256), ("md5", file.md5)):
-            if wanted is None:
-                continue
-            data.seek(0)
-            found = hashlib.file_digest(data, kind).hexdigest()
-            return (
-                None
-                if found == wanted
-                else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
-            )
-    return None
+        kind, wanted = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
+        if wanted is None:
+            return None
+        data.seek(0)
+        found = hashlib.file_digest(data, kind).hexdigest()
+    return None if found == wanted else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
 
 
 def _words(error: Exception) -> str:

@@ -87,8 +87,22 @@ def _png(data: bytes) -> Probe:
 
 def _gif(data: bytes) -> Probe:
     width, height = struct.unpack_from("<HH", data, 6)
-    _require_end(b"\x3b" in data[-16:], data)
+    at = 13 + _gif_colours(data[10])
+    while data[at] != 0x3B:  # the trailer; no search finds it, since pixels may hold any byte
+        if data[at] == 0x21:
+            at += 2
+        elif data[at] == 0x2C:
+            at += 11 + _gif_colours(data[at + 9])
+        else:
+            raise BadPicture("image_damaged", f"no GIF block at byte {at}")
+        while data[at]:
+            at += data[at] + 1
+        at += 1
     return Probe("image/gif", width, height)
+
+
+def _gif_colours(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _webp(data: bytes) -> Probe:

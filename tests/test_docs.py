@@ -1,0 +1,114 @@
+"""What the code obliges the documents to say."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import m3it_builder
+from m3it_builder.cli import app
+from m3it_builder.stages.check import CHECKS
+from tests.conftest import ROOT
+
+COMMANDS = {
+    command.name or str(command.callback.__name__): command  # type: ignore[union-attr]
+    for command in app.registered_commands
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_stands_in_the_readme(name: str) -> None:
+    callback = COMMANDS[name].callback
+    assert callback is not None
+    assert len((callback.__doc__ or "").split()) >= 8
+    assert f"m3it {name}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help(name: str) -> None:
+    command = typer.main.get_command(app)
+    for parameter in command.commands[name].params:  # type: ignore[attr-defined]
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
+
+
+def test_reference_is_fresh() -> None:
+    script = [sys.executable, str(ROOT / "docs" / "reference.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exports_are_what_they_say() -> None:
+    assert m3it_builder.__all__ == sorted(m3it_builder.__all__)
+    for name in m3it_builder.__all__:
+        assert getattr(m3it_builder, name) is not None
+
+
+def test_every_check_says_what_is_wrong() -> None:
+    for name, check in CHECKS.items():
+        assert (check.__doc__ or "").strip(), name
+
+
+def test_modules_import_one_way() -> None:
+    """No module imports one that stands after it in this order."""
+    order = ["errors", "records", "render", "probe", "archives", "member_stream", "cards",
+             "catalogue", "join", "source", "tasks", "stages", "formats", "pipeline", "wire", "cut",
+             "spool", "images", "reading", "shards", "unit", "pack", "pool", "fingerprint", "finish", "progress",
+             "build", "samples", "preview", "audits", "testing", "cli"]  # fmt: skip
+    package = ROOT / "m3it_builder"
+    for path in package.rglob("*.py"):
+        here = path.relative_to(package).parts[0].removesuffix(".py")
+        if here not in order:
+            continue
+        for imported in _top_level_imports(path):
+            if imported in order:
+                assert order.index(imported) <= order.index(here), f"{path.name}: {imported}"
+
+
+def _top_level_imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("m3it_builder."):
+            found.append(str(node.module).split(".")[1])
+    return found
+
+
+def test_sizes_of_the_style_sheet() -> None:
+    """Files of at most 300 lines, functions of at most 40, converters of at most 60."""
+    for path in (ROOT / "m3it_builder").rglob("*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and "cli" not in path.parts:
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                assert lines <= 40, f"{path}: {node.name} has {lines} lines"
+
+
+def test_readme_commands_are_real() -> None:
+    """Every `m3it …` line of the README parses: command and options exist."""
+    command = typer.main.get_command(app)
+    for line in re.findall(r"^m3it (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE):
+        words = line.split("#")[0].split()
+        known = {
+            option
+            for parameter in command.commands[words[0]].params  # type: ignore[attr-defined]
+            for option in parameter.opts
+        }
+        for word in words[1:]:
+            if word.startswith("-"):
+                assert word.split("=")[0] in known, line
+
+
+def test_all_modules_import() -> None:
+    for path in (ROOT / "m3it_builder").rglob("*.py"):
+        if path.name != "__main__.py":
+            name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+            importlib.import_module(name.removesuffix(".__init__"))

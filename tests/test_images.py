@@ -1,0 +1,204 @@
+"""Pictures: what headers say, what is refused, and where rectangles fall."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from m3it_builder.images import decodes, draw, line_width, to_rgb
+from m3it_builder.probe import BadPicture, probe
+from m3it_builder.records import Region
+
+RED = (255, 0, 0)
+
+
+def encoded(mode: str, kind: str, size: tuple[int, int] = (60, 40), **more: Any) -> bytes:
+    picture = Image.effect_noise(size, 60)
+    if mode.startswith("I;16"):
+        picture = Image.frombytes(
+            "I;16", size, bytes(range(256)) * (size[0] * size[1] * 2 // 256 + 1)
+        )
+    elif mode != "L":
+        picture = picture.convert(mode)
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+FORMS: list[tuple[str, str, dict[str, Any]]] = [
+    ("RGB", "JPEG", {}),
+    ("RGB", "JPEG", {"progressive": True}),
+    ("L", "JPEG", {}),
+    ("CMYK", "JPEG", {}),
+    ("RGB", "PNG", {}),
+    ("RGBA", "PNG", {}),
+    ("LA", "PNG", {}),
+    ("P", "PNG", {}),
+    ("1", "PNG", {}),
+    ("I;16", "PNG", {}),
+    ("P", "GIF", {}),
+    ("RGB", "WEBP", {}),
+    ("RGB", "WEBP", {"lossless": True}),
+    ("RGBA", "WEBP", {}),
+    ("RGB", "BMP", {}),
+    ("L", "BMP", {}),
+]
+ids = [f"{mode} {kind} {' '.join(more)}".strip() for mode, kind, more in FORMS]
+
+
+@pytest.mark.parametrize(("mode", "kind", "more"), FORMS, ids=ids)
+def test_probe_agrees_with_pillow(mode: str, kind: str, more: dict[str, Any]) -> None:
+    for size in ((60, 40), (1, 1), (333, 17)):
+        data = encoded(mode, kind, size, **more)
+        found = probe(data)
+        assert (found.width, found.height) == size
+        assert found.mime == Image.MIME[kind]
+
+
+@pytest.mark.parametrize(("mode", "kind", "more"), FORMS, ids=ids)
+def test_truncation_is_found_at_any_place(mode: str, kind: str, more: dict[str, Any]) -> None:
+    data = encoded(mode, kind, **more)
+    step = max(1, len(data) // 40)
+    for cut in {*range(4, len(data) - 20, step), len(data) // 2}:
+        with pytest.raises(BadPicture) as caught:
+            probe(data[:cut])
+        assert caught.value.reason in ("image_truncated", "image_unknown", "image_damaged")
+
+
+@given(st.binary(max_size=300))
+def test_probe_never_fails_otherwise(data: bytes) -> None:
+    for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF", b"BM"):
+        try:
+            width = probe(start + data).width
+        except BadPicture as bad:
+            assert bad.reason.startswith("image_")
+        else:
+            assert width > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "detail"),
+    [
+        (b"", "image_empty", ""),
+        (b"<!DOCTYPE html><html>quota", "image_unknown", "a web page"),
+        (b"II*\0rest", "image_unknown", "a TIFF file"),
+        (b"plain text", "image_unknown", "starts with"),
+    ],
+)
+def test_what_is_no_picture(data: bytes, reason: str, detail: str) -> None:
+    with pytest.raises(BadPicture) as caught:
+        probe(data)
+    assert caught.value.reason == reason
+    assert detail in caught.value.detail
+
+
+def test_bytes_behind_a_jpeg_do_no_harm() -> None:
+    assert probe(encoded("RGB", "JPEG") + b"maker notes" * 900).width == 60
+
+
+@pytest.mark.parametrize(("mode", "kind", "more"), FORMS, ids=ids)
+def test_every_form_can_be_drawn_on(mode: str, kind: str, more: dict[str, Any]) -> None:
+    data = encoded(mode, kind, **more)
+    drawn = draw(data, [Region((10, 8, 50, 32))], (60, 40), None)
+    assert (drawn.width, drawn.height) == (60, 40)
+    assert drawn.mime == ("image/jpeg" if kind == "JPEG" else "image/png")
+    result = Image.open(io.BytesIO(drawn.data))
+    assert result.mode == "RGB"
+    # The line lies outside the box: columns 8 and 9, rows 6 and 7 on its upper left.
+    for place in ((8, 20), (9, 20), (50, 20), (30, 7), (30, 32)):
+        assert near(result.getpixel(place), RED), place
+    before = to_rgb(Image.open(io.BytesIO(data)))
+    inside = (20, 20)
+    tolerance = 30 if kind == "JPEG" else 1
+    assert near(result.getpixel(inside), before.getpixel(inside), tolerance)
+
+
+def near(one: Any, other: Any, tolerance: int = 12) -> bool:
+    return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    picture = Image.frombytes(
+        "I;16", (2, 1), (100).to_bytes(2, "little") + (65_535).to_bytes(2, "little")
+    )
+    assert [to_rgb(picture).getpixel((x, 0)) for x in (0, 1)] == [(0, 0, 0), (255, 255, 255)]
+
+
+def test_transparency_becomes_white() -> None:
+    assert to_rgb(Image.new("RGBA", (1, 1), (9, 9, 9, 0))).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 60, 40), (-5, -5, 200, 100), (59, 39, 60, 40), (0, 0, 1, 1), (58.5, 0, 59.2, 40)]
+)
+def test_boxes_at_the_border_stay_visible(box: tuple[float, float, float, float]) -> None:
+    data = encoded("RGB", "PNG")
+    result = Image.open(io.BytesIO(draw(data, [Region(box)], (60, 40), None).data))
+    red = sum(near(result.getpixel((x, y)), RED, 0) for x in range(60) for y in range(40))
+    assert red >= line_width(60, 40) * 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("frame", ["stored", "displayed"])
+def test_exif_orientation_in_both_frames(orientation: int, frame: Any) -> None:
+    """A white patch is framed wherever the tag puts it, whichever frame the box is given in."""
+    stored = Image.new("RGB", (60, 40), "black")
+    stored.paste((255, 255, 255), (10, 8, 20, 14))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    stored.save(buffer, "PNG", exif=exif)
+    box: tuple[float, ...] = (10, 8, 20, 14)
+    size = (60, 40)
+    if frame == "displayed":
+        from PIL import ImageOps
+
+        shown = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
+        size = shown.size
+        box = shown.convert("L").getbbox() or ()
+    drawn = draw(buffer.getvalue(), [Region(box)], size, frame)  # type: ignore[arg-type]
+    result = Image.open(io.BytesIO(drawn.data))
+    assert result.getexif().get(0x0112, 1) == 1, "the turn is baked in, the tag is gone"
+    assert result.size == ((40, 60) if orientation >= 5 else (60, 40))
+    white = result.convert("L").point(lambda v: 255 if v > 250 else 0).getbbox()
+    red = result.split()[0].point(lambda v: 255 if v > 250 else 0).getbbox()
+    assert white is not None
+    assert red == (white[0] - 2, white[1] - 2, white[2] + 2, white[3] + 2)
+
+
+def test_size_alone_tells_the_frame() -> None:
+    """Boxes annotated on the turned picture are found by its size, without being told."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(buffer, "JPEG", exif=exif)
+    drawn = draw(buffer.getvalue(), [Region((5, 50, 15, 58))], (40, 60), None)
+    result = Image.open(io.BytesIO(drawn.data))
+    assert result.size == (40, 60)
+    assert near(result.getpixel((10, 49)), RED, 40)
+
+
+def test_other_scale_and_other_shape() -> None:
+    data = encoded("RGB", "PNG", (120, 80))
+    drawn = draw(data, [Region((10, 10, 20, 20))], (60, 40), None)
+    assert near(Image.open(io.BytesIO(drawn.data)).getpixel((19, 30)), RED)
+    with pytest.raises(BadPicture, match="size_mismatch: annotated 60x60, is 120x80"):
+        draw(data, [Region((10, 10, 20, 20))], (60, 60), None)
+
+
+def test_undecodable_picture() -> None:
+    data = bytearray(encoded("RGB", "PNG"))
+    data[60:80] = bytes(20)
+    assert probe(bytes(data)).width == 60, "the header alone is well"
+    with pytest.raises(BadPicture, match="image_undecodable"):
+        decodes(bytes(data))
+
+
+@pytest.mark.parametrize(("size", "line"), [((50, 50), 2), ((640, 480), 3), ((1920, 1080), 10)])
+def test_line_width_follows_the_picture(size: tuple[int, int], line: int) -> None:
+    assert line_width(*size) == line
