@@ -3,10 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from m3it_builder.errors import M3ITError
-from m3it_builder.records import Image, Instance, Record, Region, Reject, Split, Turn
-
 if TYPE_CHECKING:
+    from m3it_builder.errors import M3ITError
+    from m3it_builder.records import Image, Instance, Record, Region, Reject, Split, Turn
     from m3it_builder.source import Source
     from m3it_builder.tasks import Task, load_task, task_from_folder, task_names
 
@@ -28,17 +27,17 @@ __all__ = [
     "task_names",
 ]
 
-# Loaded on first use: these pull in pydantic, which `m3it --help` should not pay for.
-_LATE = {
-    "Source": "source",
-    "Task": "tasks",
-    "load_task": "tasks",
-    "task_from_folder": "tasks",
-    "task_names": "tasks",
+# Loaded on first use, so that `m3it --help` pays for none of it.
+_HOMES = {
+    "errors": ("M3ITError",),
+    "records": ("Image", "Instance", "Record", "Region", "Reject", "Split", "Turn"),
+    "source": ("Source",),
+    "tasks": ("Task", "load_task", "task_from_folder", "task_names"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,6 @@ moved into place at once. See ``docs/decisions/0002-work-folder.md``.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from m3it_builder.errors import BuildError, RejectShareError, SourceError
+from m3it_builder.errors import BuildError, RejectShareError
 from m3it_builder.fingerprint import changes, fingerprint, text_stamps
 from m3it_builder.finish import Outcome, finish
 from m3it_builder.pack import PackJob, ShardDone, read_done
 from m3it_builder.pipeline import Plan, instances
 from m3it_builder.pool import run_jobs
+from m3it_builder.preflight import expected_bytes, require_disk, require_sources
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Instance, Reject, Split
 from m3it_builder.shards.index import write_rejects
@@ -31,7 +31,6 @@ from m3it_builder.unit import Unit, read_stamp, write_stamp
 from m3it_builder.wire import Row
 
 EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld")  # say nothing against the source
-_BASE64 = 4 / 3
 _REPORT_EVERY = 500  # rows
 
 
@@ -173,7 +172,7 @@ class Build:
     def _pack(self, unit: Unit, shards: list[ShardPlan]) -> list[ShardDone]:
         found = {shard.shard: read_done(unit, shard, self.plan.formats) for shard in shards}
         todo = [shard for shard in shards if found[shard.shard] is None]
-        self._check_disk(unit, sum(shard.bytes for shard in todo))
+        require_disk(unit, expected_bytes(todo, self.plan))
         self.progress.start(f"{unit.name} pictures", sum(shard.rows for shard in shards))
         try:
             for record in found.values():
@@ -201,15 +200,6 @@ class Build:
             frame=unit.task.card.frame,
         )
 
-    def _check_disk(self, unit: Unit, picture_bytes: int) -> None:
-        needed = expected_bytes(picture_bytes, self.plan)
-        free = shutil.disk_usage(unit.work).free
-        if needed > free:
-            raise BuildError(
-                f"{unit.out}: the disk is too full; {unit.name} needs about {needed / 1e6:,.1f} MB "
-                f"and {free / 1e6:,.1f} MB are free. Free some space, or choose another --out"
-            )
-
     def _check_share(
         self,
         unit: Unit,
@@ -232,36 +222,6 @@ class Build:
         )
 
 
-def require_sources(task: Task, split: Split, sources: Path) -> None:
-    """See that something of every source of a split is there.
-
-    Raises:
-        SourceError: naming the missing files and the two ways on.
-    """
-    from m3it_builder.catalogue import Catalogue
-
-    missing = []
-    for name in task.card.sources_of(split):
-        if Catalogue(task.sources[name], sources).is_absent():
-            files = [file.file for file in task.sources[name].files]
-            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-            missing.append(f"{sources / name}/ ({', '.join(files[:3])}{more})")
-    if missing:
-        raise SourceError(
-            f"{task.name}/{split}: source files are missing: {'; '.join(missing)}. Get them with "
-            f"`m3it fetch --task {task.name}`, name their folder with --source, or try the task "
-            f"without any download: `m3it build --task {task.name} --sample`"
-        )
-
-
-def expected_bytes(row_bytes: int, plan: Plan) -> int:
-    """Return the disk space that rows of so many bytes will take, in all formats together."""
-    factors = [
-        _BASE64 if name == "jsonl" or plan.images == "base64" else 1.02 for name in plan.formats
-    ]
-    return int(row_bytes * sum(factors))
-
-
 def _row(instance: Instance, task: Task) -> Row:
     record = instance.record
     return Row(
@@ -282,7 +242,7 @@ def _planned(unit: Unit, shards: list[ShardPlan], reasons: Counter[str], plan: P
         status="planned",
         rows=sum(shard.rows for shard in shards),
         shards=len(shards) * len(plan.formats),
-        bytes=expected_bytes(sum(shard.bytes for shard in shards), plan),
+        bytes=expected_bytes(shards, plan),
         rejects=dict(reasons.most_common()),
     )
 

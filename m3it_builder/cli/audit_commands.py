@@ -25,9 +25,9 @@ def audit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every audit over BUILD; status 1 if one finds a fault.
+    """Run every audit over a build.
 
-    Reads text only, no picture. Example of a query of your own:
+    Reads text only, no picture. Status 1 if an audit finds a fault. A query of your own:
 
     m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
     """
@@ -68,9 +68,9 @@ def sql(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run DuckDB SQL over the views instances, rejects and cards of BUILD.
+    """Run DuckDB SQL over a build.
 
-    Examples:
+    There are three views: instances, rejects, cards. For example:
     m3it sql build "SELECT split, count(*) FROM instances GROUP BY ALL"
 
     m3it sql build "SELECT reason, count(*) FROM rejects GROUP BY ALL"
@@ -93,12 +93,6 @@ def sql(
         print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
         print_table(table.columns, table.rows)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(audit)
-    app.command()(sql)
 
 
 def _print_findings(findings: list[Finding]) -> None:

@@ -72,13 +72,14 @@ def build(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build tasks into shards, an index, and a list of every reject.
+    """Build tasks into shards, an index and a list of rejects.
 
     Interrupted, the same command goes on where it stopped; repeated, it does
     nothing. Status 0: done, rejects reported. 1: a foreseen failure. 2: wrong
     usage. 3: too many rejects.
 
-    Examples:
+    For example:
+
     m3it build --task okvqa --sample
 
     m3it build --task okvqa --source /data/raw --out /data/m3it -f parquet -f webdataset
@@ -116,11 +117,6 @@ def build(
         typer.echo(f"m3it: {error}", err=True)
     if failures:
         raise typer.Exit(min(error.exit_code for error in failures))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(build)
 
 
 def _plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:

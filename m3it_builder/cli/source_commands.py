@@ -18,11 +18,11 @@ def sample(
         Path, typer.Option("--out", "-o", help="Folder the <source_id> folders go into.")
     ] = Path("sources"),
 ) -> None:
-    """Write drawn sample data in the official layout of each task.
+    """Write drawn sample data in a task's official layout.
 
     Pictures of coloured shapes, with annotations that are true of them. Good
     for a first look, for load tests of any size, and as a set a small model
-    can learn. Example:
+    can learn. For example:
 
     m3it sample --task okvqa --n 1000 --out sources && m3it build --task okvqa
     """
@@ -46,7 +46,9 @@ def fetch(
         bool, typer.Option("--verify", help="Download nothing; check what is there.")
     ] = False,
 ) -> None:
-    """Download official files, resume broken downloads, and verify sizes and digests.
+    """Download official files, and verify them.
+
+    Broken downloads are resumed, mirrors tried, sizes and digests compared.
 
     Files behind a form or a login are not downloaded; what to do is printed
     instead, with status 1.
@@ -68,9 +70,3 @@ def fetch(
         typer.echo(f"{result.source}/{result.file}: {result.manual}")
     if any(not result.ok for result in results):
         raise typer.Exit(1)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command()(sample)
-    app.command()(fetch)

@@ -20,7 +20,11 @@ def ls(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the tasks, with their variants below them."""
+    """List the tasks, with their variants below them.
+
+    The numbers are the published rows of each split. Installed packages that
+    bring tasks are listed too.
+    """
     from m3it_builder.cli.output import print_json, print_table
     from m3it_builder.tasks import load_task, task_names
 
@@ -56,9 +60,13 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a task's card, instructions and sample rows, or rows of a finished build.
+    """Show a task, or rows of a finished build.
 
-    Examples:
+    Of a task: its card, its instructions, rows built from its sample source.
+    Of a build: rows spread over a split, and a contact sheet of them.
+
+    For example:
+
     m3it show okvqa
 
     m3it show build/okvqa --rows 12 --sheet okvqa.png
@@ -77,10 +85,11 @@ def new(
         Path, typer.Option("--into", help="Project folder the files are written to.")
     ] = Path(),
 ) -> None:
-    """Write the card, source card, pool, converter, sample writer and fixture of a new task.
+    """Write the files of a new task, running from the start.
 
-    They run as they are, on a small source of their own; follow the six steps
-    in CONTRIBUTING.md to make them yours. `m3it lint` lists what is left.
+    Card, source card, instruction pool, converter, sample writer and fixture
+    run as they are, on a small source of their own; follow the six steps in
+    CONTRIBUTING.md to make them yours. `m3it lint` lists what is left.
     """
     from m3it_builder.scaffold import write_scaffold
 
@@ -95,7 +104,10 @@ def lint(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Validate all cards, pools and pipelines; needs no raw data. Status 1 if one is wrong."""
+    """Validate all cards, pools and pipelines.
+
+    Needs no raw data. Status 1 if a file is wrong, or still says TODO.
+    """
     from m3it_builder.cli.output import print_json, print_table
     from m3it_builder.lint import lint_folder
 
@@ -108,12 +120,6 @@ def lint(
         typer.echo(f"{files} files, all well")
     if faults:
         raise typer.Exit(1)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for command in (ls, show, new, lint):
-        app.command()(command)
 
 
 def _facts(task: Task) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""What leaves this checkout: the wheel, and tasks that come in packages of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, run_m3it
+
+
+def pip(*words: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *map(str, words)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+def build_wheel(project: Path, into: Path) -> Path:
+    pip("wheel", "--no-deps", "--no-build-isolation", "-w", into, project)
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install our wheel into a folder far from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    wheel = build_wheel(ROOT, folder / "dist")
+    pip("install", "--no-deps", "--target", folder / "site", wheel)
+    return folder / "site"
+
+
+def test_wheel_brings_its_data(installed: Path, tmp_path: Path) -> None:
+    env = {"PYTHONPATH": str(installed)}
+    where = [sys.executable, "-c", "import m3it_builder; print(m3it_builder.__file__)"]
+    said = subprocess.run(
+        where, cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=True
+    ).stdout
+    assert Path(said.strip()).is_relative_to(installed), "the checkout is not what is tested"
+    assert (installed / "m3it_builder" / "bundled" / "task_cards" / "okvqa.yaml").exists()
+    assert run_m3it("lint", cwd=tmp_path, env=env).returncode == 0
+    done = run_m3it(
+        "build",
+        "--task",
+        "okvqa",
+        "--sample",
+        "--sample-rows",
+        "5",
+        "--json",
+        cwd=tmp_path,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [report["rows"] for report in json.loads(done.stdout)] == [5, 5]
+    assert run_m3it("audit", "build", cwd=tmp_path, env=env).returncode == 0
+    made = run_m3it("new", "birds", cwd=tmp_path, env=env)
+    assert made.returncode == 0, "templates are in the wheel"
+
+
+def test_wheel_holds_nothing_else(installed: Path) -> None:
+    (wheel,) = (installed.parent / "dist").glob("*.whl")
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"m3it_builder"}
+
+
+@pytest.fixture(scope="module")
+def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scaffold a package with a task, fill in its TODOs, build and install it elsewhere."""
+    folder = tmp_path_factory.mktemp("birds")
+    assert run_m3it("new", "birds-of-asia", "--into", folder).returncode == 0
+    project = folder / "m3it-birds-of-asia"
+    for path in [*project.rglob("*.yaml"), *project.rglob("*.json"), *project.rglob("*.py")]:
+        path.write_text(path.read_text().replace("TODO: ", "").replace("TODO", "done"))
+    wheel = build_wheel(project, folder / "dist")
+    pip("install", "--no-deps", "--target", folder / "site", wheel)
+    return folder
+
+
+def plugins(birds: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(birds / "site"), "M3IT_PLUGINS": "1"}
+
+
+def test_foreign_task_is_found_listed_built_and_checked(birds: Path, tmp_path: Path) -> None:
+    env = plugins(birds)
+    listed = json.loads(run_m3it("ls", "--json", env=env).stdout)
+    (entry,) = [row for row in listed if row["name"] == "birds-of-asia"]
+    assert entry["origin"] == "m3it-birds-of-asia"
+    done = run_m3it("build", "-t", "birds-of-asia", "--sample", "-o", tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "200" in done.stdout
+    project = birds / "m3it-birds-of-asia"
+    subprocess.run(
+        [sys.executable, "tests/fixture/make.py"],
+        cwd=project,
+        env={**os.environ, **env},
+        check=True,
+    )
+    code = (
+        "from pathlib import Path; from m3it_builder import load_task;"
+        "from m3it_builder.testing import check_task;"
+        "task = load_task('birds-of-asia');"
+        "check_task(task, Path('tests/fixture'), update=True);"
+        "check_task(task, Path('tests/fixture'))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=project, env={**os.environ, **env}, check=True)
+    expected = json.loads((project / "tests" / "fixture" / "expected.json").read_text())
+    train = expected["birds-of-asia"]["train"]
+    assert [row["outputs"] for row in train["rows"]].count("Another one.") == 1
+    assert {row["reason"] for row in train["rejects"]} == {"no_answer", "image_missing"}
+    assert run_m3it("lint", project / "m3it_birds_of_asia").returncode == 0
+
+
+def test_foreign_task_is_left_out_where_asked(birds: Path) -> None:
+    env = {**plugins(birds), "M3IT_PLUGINS": "0"}
+    assert "birds-of-asia" not in run_m3it("ls", env=env).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("raise RuntimeError('no database')", "failed to load: RuntimeError: no database"),
+        ("TASK = 7", "is no m3it_builder.Task"),
+    ],
+)
+def test_broken_package_fails_only_when_asked_for(tmp_path: Path, module: str, said: str) -> None:
+    (tmp_path / "broken.py").write_text(module)
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[m3it.tasks]\nbroken = broken:TASK\n")
+    env = {"PYTHONPATH": str(tmp_path), "M3IT_PLUGINS": "1"}
+    assert run_m3it("show", "okvqa", env=env).returncode == 0
+    done = run_m3it("show", "broken", env=env)
+    assert done.returncode == 1
+    assert "package broken" in done.stderr
+    assert said in done.stderr
+    missing = run_m3it("show", "okvqqa", env=env)
+    assert "did you mean okvqa" in missing.stderr
+
+
+def test_taken_name(tmp_path: Path) -> None:
+    info = tmp_path / "thief-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thief\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[m3it.tasks]\nokvqa = thief:TASK\n")
+    env = {"PYTHONPATH": str(tmp_path), "M3IT_PLUGINS": "1"}
+    done = run_m3it("ls", env=env)
+    assert done.returncode == 1
+    assert "package thief brings a task called 'okvqa', and that name is taken" in done.stderr
