@@ -56,7 +56,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, table):
         shutil.copyfile(path, unit.meta / path.name)
-    if "arrow" in plan.formats:
+    if "arrow" in plan.formats and done:
         shards = [(Path(f["path"]).name, f["blake3"]) for f in (o.files["arrow"] for o in done)]
         write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
     keys = {str(one.shard): one.key for one in done}

@@ -83,6 +83,7 @@ def _check_config(task: Task, source: Path, folder: Path) -> dict[str, Any]:
     _build(task, copy, folder / "second")
     _check_same_files(task, folder / "first" / task.name, folder / "second" / task.name)
     built = folder / "first" / task.name
+    rejects = {unit.split: _rejects(built, unit, task) for unit in units}
     rows = {unit.split: list(read_rows(built, unit)) for unit in units}
     _check_splits(task, rows)
     for unit in units:
@@ -92,7 +93,7 @@ def _check_config(task: Task, source: Path, folder: Path) -> dict[str, Any]:
     return {
         unit.split: {
             "rows": [_expected_row(row) for row in rows[unit.split]],
-            "rejects": _rejects(built, unit, task),
+            "rejects": rejects[unit.split],
         }
         for unit in units
     }

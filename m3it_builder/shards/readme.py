@@ -24,7 +24,8 @@ _LOADS_BEST = ("parquet", "webdataset", "jsonl", "arrow")
 
 
 def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
-    """Write the READMEs of one task for its finished units; none where there are none."""
+    """Write the READMEs of one task for its finished units; none where there are no rows."""
+    units = [unit for unit in units if unit.shards]  # no pattern matches the files of an empty one
     formats = [
         name for name in _LOADS_BEST if units and all(name in unit.formats for unit in units)
     ]
