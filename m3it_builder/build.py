@@ -178,9 +178,9 @@ class Build:
             for record in found.values():
                 if record is not None:
                     self.progress.advance(record.rows, record.picture_bytes, len(record.rejects))
-            for record in run_jobs([self._job(unit, shard) for shard in todo], self.workers):
+            jobs = [self._job(unit, shard) for shard in todo]
+            for record in run_jobs(jobs, self.workers, self.progress.advance):
                 found[record.shard] = record
-                self.progress.advance(record.rows, record.picture_bytes, len(record.rejects))
         finally:
             self.progress.finish()
         return [record for record in found.values() if record is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +26,9 @@ from m3it_builder.shards.index import PartWriter, structure, texts
 from m3it_builder.shards.output import Output
 from m3it_builder.spool import ReadSpool, ShardPlan
 from m3it_builder.unit import Unit
-from m3it_builder.wire import Row
+from m3it_builder.wire import Row, byte_count
+
+Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +89,12 @@ def _is_whole(file: dict[str, Any], folders: Iterable[Path]) -> bool:
     return any(path.is_file() and path.stat().st_size == file["bytes"] for path in paths)
 
 
-def pack(job: PackJob) -> ShardDone:
+def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
     """Write one shard, its index part and, last of all, its done record.
+
+    Args:
+        job: what to write.
+        tick: told of rows, bytes and rejects now and then.
 
     Raises:
         SourceError: an archive is damaged in a way that is not one picture's.
@@ -103,7 +109,7 @@ def pack(job: PackJob) -> ShardDone:
         spool = ReadSpool(Path(job.spool))
         stack.callback(spool.close)
         index = stack.enter_context(PartWriter(part_path(work, job.shard.shard)))
-        for out, columns in _finished_rows(job, spool, rejects):
+        for out, columns in _finished_rows(job, spool, rejects, tick):
             for name, sink in sinks.items():
                 columns |= sink.write(name, out)
             index.write({**columns, "shard": job.shard.shard, "row": counts["rows"]})
@@ -159,17 +165,20 @@ class _Sink:
 
 
 def _finished_rows(
-    job: PackJob, spool: ReadSpool, rejects: list[Reject]
+    job: PackJob, spool: ReadSpool, rejects: list[Reject], tick: Tick
 ) -> Iterator[tuple[OutRow, dict[str, Any]]]:
     """Yield each row with its pictures read, checked and drawn; the rest become rejects."""
     with PictureReader(job.max_bytes) as reader:
         for window in windows(spool.rows(job.shard)):
             data = reader.read(image for row in window for image in row.record.images)
+            before = len(rejects)
             for row in window:
                 try:
                     yield _finish(row, job, data)
                 except BadPicture as bad:
                     rejects.append(Reject(row.record.id, bad.reason, bad.detail))
+            new = len(rejects) - before
+            tick(len(window) - new, sum(byte_count(row.record) for row in window), new)
 
 
 def _finish(

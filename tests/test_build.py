@@ -137,12 +137,12 @@ def test_a_crash_leaves_nothing_that_looks_finished(
     packed = 0
     pack = getattr(pool, "pack")
 
-    def stops_at_third(job: Any) -> Any:
+    def stops_at_third(job: Any, tick: Any) -> Any:
         nonlocal packed
         packed += 1
         if packed == 3:
             raise KeyboardInterrupt
-        return pack(job)
+        return pack(job, tick)
 
     out = tmp_path / "out"
     steps = [(pool, "pack"), (finish, "merge"), (finish, "_move"), (finish, "write_stamp"),
@@ -171,11 +171,11 @@ def test_finished_shards_are_not_packed_again(
 
     pack, packed = getattr(pool, "pack"), []
 
-    def counted(job: Any) -> Any:
+    def counted(job: Any, tick: Any) -> Any:
         packed.append(job.shard.shard)
         if len(packed) == 4:
             raise KeyboardInterrupt
-        return pack(job)
+        return pack(job, tick)
 
     monkeypatch.setattr(pool, "pack", counted)
     with pytest.raises(KeyboardInterrupt):

@@ -51,7 +51,7 @@ def test_converter_that_does_more_than_read() -> None:
     def convert(source: Source) -> Iterator[Record | Reject]:
         yield from mutants.right(source)
 
-    with pytest.raises(ContractError, match="its converter imports (shutil|pathlib)"):
+    with pytest.raises(ContractError, match=r"its converter imports (shutil|pathlib)"):
         check_task(replace(load_task("okvqa"), convert=convert), FIXTURE)
 
 
