@@ -28,6 +28,7 @@ from m3it_builder.source import Source
 from m3it_builder.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Spool
 from m3it_builder.tasks import Task
 from m3it_builder.unit import Unit, read_stamp, write_stamp
+from m3it_builder.video.extract import VideoPlan, require_backend
 from m3it_builder.wire import Row
 
 EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld")  # say nothing against the source
@@ -159,7 +160,7 @@ class Build:
             if self.plan_only:
                 return _planned(unit, shards, reasons, self.plan)
             self._check_share(unit, spool, sum(shard.rows for shard in shards), reasons)
-            done = self._pack(unit, shards)
+            done = self._pack(unit, shards, spool.has_video())
             picture_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
             reasons.update(item.reason for _, item in picture_rejects)
             rows = sum(one.rows for one in done)
@@ -169,10 +170,12 @@ class Build:
         finally:
             spool.close()
 
-    def _pack(self, unit: Unit, shards: list[ShardPlan]) -> list[ShardDone]:
+    def _pack(self, unit: Unit, shards: list[ShardPlan], has_video: bool) -> list[ShardDone]:
         found = {shard.shard: read_done(unit, shard, self.plan.formats) for shard in shards}
         todo = [shard for shard in shards if found[shard.shard] is None]
         require_disk(unit, expected_bytes(todo, self.plan))
+        if has_video and todo:
+            require_backend(self.plan.file.video.backend)
         self.progress.start(f"{unit.name} pictures", sum(shard.rows for shard in shards))
         try:
             for record in found.values():
@@ -198,6 +201,8 @@ class Build:
             max_pixels=self.plan.file.max_pixels,
             max_bytes=int(self.plan.file.max_picture_mb * 1e6),
             frame=unit.task.card.frame,
+            draws=unit.task.card.render.regions == "drawn",
+            video=VideoPlan(**self.plan.file.video.model_dump()),
         )
 
     def _check_share(

@@ -63,6 +63,8 @@ class Option(Strict):
     default: OptionValue
     help: Text
     choices: tuple[OptionValue, ...] = ()
+    min: int | None = None  # of a number
+    max: int | None = None
 
     def parse(self, name: str, text: str) -> OptionValue:
         """Read a command-line value as the type of the default.
@@ -72,10 +74,18 @@ class Option(Strict):
         """
         kind = type(self.default)
         value = _parse_value(kind, text)
-        if value is None or (self.choices and value not in self.choices):
+        if value is None or (self.choices and value not in self.choices) or self._outside(value):
             wanted = ", ".join(map(str, self.choices)) or f"a value like {self.default!r}"
+            if self.min is not None and self.max is not None:
+                wanted = f"a number from {self.min} to {self.max}"
             raise CardError(f"option {name} is {text!r}; it takes {wanted}")
         return value
+
+    def _outside(self, value: OptionValue) -> bool:
+        if isinstance(value, str):
+            return False
+        too_small = self.min is not None and value < self.min
+        return too_small or (self.max is not None and value > self.max)
 
 
 def _parse_value(kind: type, text: str) -> OptionValue | None:
@@ -87,13 +97,17 @@ def _parse_value(kind: type, text: str) -> OptionValue | None:
         return None
 
 
+Readers = Literal["all"] | tuple[Split, ...]  # the splits that read a source
+
+
 class CardFacts(Strict):
     """What a task and a variant of it may each state."""
 
     title: Text
     license: Text  # of the annotations: SPDX id, or words
     image_license: Text
-    sources: dict[str, Literal["all"] | tuple[Split, ...]] = Field(min_length=1)
+    sources: dict[str, Readers] = Field(min_length=1)
+    optional_sources: dict[str, Readers] = {}  # read where they are there
     splits: dict[Split, SplitCard] = Field(min_length=1)
     images: ImageCount = ImageCount()
     render: RenderCard = RenderCard()
@@ -106,7 +120,8 @@ class Variant(Strict):
     title: Text | None = None
     license: Text | None = None
     image_license: Text | None = None
-    sources: dict[str, Literal["all"] | tuple[Split, ...]] | None = None
+    sources: dict[str, Readers] | None = None
+    optional_sources: dict[str, Readers] | None = None
     splits: dict[Split, SplitCard] | None = None
     images: ImageCount | None = None
     render: RenderCard | None = None
@@ -134,11 +149,10 @@ class TaskCard(CardFacts):
         stated = variant.model_dump(exclude_none=True, exclude={"options"}).keys()
         return self.model_copy(update={key: getattr(variant, key) for key in stated})
 
-    def sources_of(self, split: Split) -> tuple[str, ...]:
+    def sources_of(self, split: Split, optional: bool = True) -> tuple[str, ...]:
         """Return the ids of the sources that a split reads."""
-        return tuple(
-            name for name, splits in self.sources.items() if splits == "all" or split in splits
-        )
+        readers = {**self.sources, **(self.optional_sources if optional else {})}
+        return tuple(name for name, splits in readers.items() if splits == "all" or split in splits)
 
 
 class SourceFile(Strict):

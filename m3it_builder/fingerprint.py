@@ -135,6 +135,8 @@ _ROW_MAKERS = (
     "reading",
     "probe",
     "images",
+    "arrays",
+    "lookup",
     "pack",
 )
 
@@ -143,6 +145,6 @@ _ROW_MAKERS = (
 def _package_code() -> str:
     package = Path(sys.modules["m3it_builder"].__file__ or "").parent
     files = [package / f"{name}.py" for name in _ROW_MAKERS]
-    for folder in ("stages", "formats", "shards"):
+    for folder in ("stages", "formats", "shards", "video"):
         files += sorted((package / folder).glob("*.py"))
     return digest(b"\0".join(path.read_bytes() for path in files))

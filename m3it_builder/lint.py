@@ -9,7 +9,7 @@ from pathlib import Path
 from m3it_builder.cards import load_source_card, load_task_card
 from m3it_builder.errors import CardError
 from m3it_builder.pipeline import load_pipeline
-from m3it_builder.tasks import bundled, load_instructions
+from m3it_builder.tasks import bundled, load_instructions, source_names
 
 POOL_SIZE = 10
 TODO = "TODO"
@@ -70,8 +70,7 @@ def _task(path: Path, home: Path) -> Iterator[str]:
     pool = home / "instructions" / f"{card.name}.json"
     if not pool.exists():
         yield f"has no instruction pool ({pool.relative_to(home)})"
-    wanted = set(card.sources).union(*(set(v.sources or ()) for v in card.variants.values()))
-    for source in sorted(wanted):
+    for source in sorted(source_names(card)):
         here = home / "task_cards" / "sources" / f"{source}.yaml"
         if not here.exists() and not (bundled("task_cards") / "sources" / here.name).exists():
             yield f"names the source {source!r}, which has no card"

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,14 @@ from blake3 import blake3
 
 from m3it_builder.images import decodes, draw
 from m3it_builder.probe import BadPicture, probe
-from m3it_builder.reading import PictureReader, place_of, windows
-from m3it_builder.records import Image, Place, Region, Reject
+from m3it_builder.reading import Key, PictureReader, key_of, windows
+from m3it_builder.records import Frames, Image, Region, Reject
 from m3it_builder.shards import FORMATS, OutRow, Picture, open_writer, row_key
 from m3it_builder.shards.index import PartWriter, structure, texts
 from m3it_builder.shards.output import Output
 from m3it_builder.spool import ReadSpool, ShardPlan
 from m3it_builder.unit import Unit
+from m3it_builder.video.extract import Taken, VideoPlan
 from m3it_builder.wire import Row, byte_count
 
 Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last one
@@ -46,6 +47,8 @@ class PackJob:
     max_pixels: int
     max_bytes: int  # of one picture
     frame: Literal["stored", "displayed"] | None
+    draws: bool  # whether regions are drawn on the pictures
+    video: VideoPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ def _finished_rows(
     job: PackJob, spool: ReadSpool, rejects: list[Reject], tick: Tick
 ) -> Iterator[tuple[OutRow, dict[str, Any]]]:
     """Yield each row with its pictures read, checked and drawn; the rest become rejects."""
-    with PictureReader(job.max_bytes) as reader:
+    with PictureReader(job.max_bytes, job.max_pixels, job.video) as reader:
         for window in windows(spool.rows(job.shard)):
             data = reader.read(image for row in window for image in row.record.images)
             before = len(rejects)
@@ -182,24 +185,39 @@ def _finished_rows(
 
 
 def _finish(
-    row: Row, job: PackJob, data: dict[Place, bytes | BadPicture]
+    row: Row, job: PackJob, data: dict[Key, Taken | BadPicture]
 ) -> tuple[OutRow, dict[str, Any]]:
-    pictures, described = [], []
+    pictures: list[Picture] = []
+    described: list[dict[str, Any]] = []
+    notes = []
     for place, image in enumerate(row.record.images):
-        raw = data[place_of(image)]
-        if isinstance(raw, BadPicture):
-            raise BadPicture(raw.reason, f"{image.name} {raw.detail}".strip())
-        regions = tuple(region for region in row.record.regions if region.image == place)
-        try:
-            picture, description = _picture(raw, image, regions, job)
-        except BadPicture as bad:
-            raise BadPicture(bad.reason, f"{image.name} {bad.detail}".strip()) from bad
-        pictures.append(picture)
-        described.append(description)
+        taken = data[key_of(image)]
+        if isinstance(taken, BadPicture):
+            raise BadPicture(taken.reason, f"{image.name} {taken.detail}".strip())
+        regions = tuple(r for r in row.record.regions if r.image == place and job.draws)
+        for raw, name in zip(taken.pictures, _names(image, taken), strict=True):
+            try:
+                picture, description = _picture(raw, image, regions, job)
+            except BadPicture as bad:
+                raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
+            pictures.append(picture)
+            described.append({**description, "name": name})
+        if isinstance(image.part, Frames):
+            notes.append({"video": image.name, **taken.note})
+    if notes:
+        record = replace(row.record, meta={**row.record.meta, "frames": notes})
+        row = replace(row, record=record)
     columns: dict[str, Any] = texts(row, job.task, job.split)
     out = OutRow(row_key(row.record.id), dict(columns), tuple(pictures))
     columns |= structure(row) | {"images": described, "key": out.key}
     return out, columns
+
+
+def _names(image: Image, taken: Taken) -> list[str]:
+    """Return a name in the source for each picture: frames and cells add their index."""
+    if image.part is None:
+        return [image.name]
+    return [f"{image.name}#{index}" for index in taken.note["indices"]]
 
 
 def _picture(
@@ -219,7 +237,6 @@ def _picture(
     return Picture(raw, mime), {
         "digest": digest,
         "source_digest": source_digest,
-        "name": image.name,
         "mime": mime,
         "width": width,
         "height": height,

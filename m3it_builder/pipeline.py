@@ -20,6 +20,7 @@ from m3it_builder.stages.convert import convert
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
 from m3it_builder.tasks import Task, bundled
+from m3it_builder.video import Backend, Policy
 
 Format = Literal["webdataset", "parquet", "arrow", "jsonl"]
 ImageForm = Literal["bytes", "base64"]
@@ -33,6 +34,15 @@ class Output(Strict):
     format: tuple[Format, ...] = Field(default=("webdataset",), min_length=1)
     images: ImageForm = "bytes"
     shard_mb: float = Field(default=256.0, gt=0)  # expected megabytes (10^6 bytes) of a shard
+
+
+class VideoOptions(Strict):
+    """How frames are taken from videos; which ones is an option of each task."""
+
+    backend: Backend = "pyav"
+    policy: Policy = "strict"  # reject a damaged video, or salvage the frames that are whole
+    timeout: float = Field(default=120.0, gt=0)  # seconds a video
+    quality: int = Field(default=90, ge=1, le=100)  # of the JPEG frames
 
 
 class PipelineFile(Strict):
@@ -52,6 +62,7 @@ class PipelineFile(Strict):
     max_pixels: int = Field(default=178_956_970, gt=0)  # a picture of more is a reject
     max_picture_mb: float = Field(default=128.0, gt=0)
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
+    video: VideoOptions = VideoOptions()
     output: Output = Output()
 
 

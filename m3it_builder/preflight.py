@@ -25,7 +25,7 @@ def require_sources(task: Task, split: Split, sources: Path) -> None:
         SourceError: naming the missing files and the two ways on.
     """
     missing = []
-    for name in task.card.sources_of(split):
+    for name in task.card.sources_of(split, optional=False):
         if Catalogue(task.sources[name], sources).is_absent():
             files = [file.file for file in task.sources[name].files]
             more = f" and {len(files) - 3} more" if len(files) > 3 else ""

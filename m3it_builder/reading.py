@@ -7,14 +7,25 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from m3it_builder.archives import read_slice
+from m3it_builder.arrays import read_cell
 from m3it_builder.errors import SourceError
 from m3it_builder.probe import BadPicture
-from m3it_builder.records import File, Image, Place
+from m3it_builder.records import File, Frames, Image, Pixels, Place
+from m3it_builder.video.extract import FrameReader, Taken, VideoPlan
 from m3it_builder.wire import Row, byte_count
 
 WINDOW_BYTES = 16 << 20
 WINDOW_ROWS = 2_000
 _OPEN_ARCHIVES = 16
+
+Key = tuple[Place, Frames | Pixels | None]
+
+
+def key_of(image: Image) -> Key:
+    """Return what distinguishes one located picture from another."""
+    if image.place is None:
+        raise ValueError(f"{image.name} was never located")
+    return image.place, image.part
 
 
 def windows(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -34,8 +45,9 @@ def windows(rows: Iterable[Row]) -> Iterator[list[Row]]:
 class PictureReader:
     """Reads the pictures of a window in the order they lie on the disk."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_pixels: int, video: VideoPlan) -> None:
         self._max_bytes = max_bytes
+        self._frames = FrameReader(video, max_pixels)
         self._descriptors: dict[str, int] = {}
 
     def __enter__(self) -> PictureReader:
@@ -43,23 +55,35 @@ class PictureReader:
 
     def __exit__(self, *_: object) -> None:
         self._close()
+        self._frames.close()
 
-    def read(self, images: Iterable[Image]) -> dict[Place, bytes | BadPicture]:
-        """Return the bytes of each distinct place, or what is wrong with them."""
-        places = sorted({place_of(image) for image in images}, key=_position)
-        return {place: self._read(place) for place in places}
+    def read(self, images: Iterable[Image]) -> dict[Key, Taken | BadPicture]:
+        """Return the bytes of each distinct picture, or what is wrong with it."""
+        keys = sorted({key_of(image) for image in images}, key=_position)
+        return {key: self._read(key) for key in keys}
 
-    def _read(self, place: Place) -> bytes | BadPicture:
-        if place.length > self._max_bytes:
-            return BadPicture("image_oversized", f"{place.length:,} bytes")
+    def _read(self, key: Key) -> Taken | BadPicture:
+        place, part = key
+        if isinstance(part, Frames):
+            return self._frames.read(place, part)
         try:
-            if isinstance(place, File):
-                return Path(place.path).read_bytes()
-            return read_slice(place, self._descriptor(place.path))
+            if isinstance(part, Pixels):
+                return Taken((read_cell(place, part),), {"indices": [part.index]})
+            return self._whole(place)
         except FileNotFoundError:
             return BadPicture("image_missing", "it was there when the build began")
-        except SourceError:
-            return BadPicture("image_damaged", "its archive member does not unpack")
+        except BadPicture as bad:
+            return bad
+
+    def _whole(self, place: Place) -> Taken:
+        if place.length > self._max_bytes:
+            raise BadPicture("image_oversized", f"{place.length:,} bytes")
+        if isinstance(place, File):
+            return Taken((Path(place.path).read_bytes(),), {})
+        try:
+            return Taken((read_slice(place, self._descriptor(place.path)),), {})
+        except SourceError as error:
+            raise BadPicture("image_damaged", "its archive member does not unpack") from error
 
     def _descriptor(self, path: str) -> int:
         if path not in self._descriptors:
@@ -74,12 +98,6 @@ class PictureReader:
         self._descriptors.clear()
 
 
-def place_of(image: Image) -> Place:
-    """Return where a located picture lies."""
-    if image.place is None:
-        raise ValueError(f"{image.name} was never located")
-    return image.place
-
-
-def _position(place: Place) -> tuple[str, int]:
-    return place.path, 0 if isinstance(place, File) else place.offset
+def _position(key: Key) -> tuple[str, int, str]:
+    place, part = key
+    return place.path, 0 if isinstance(place, File) else place.offset, repr(part)

@@ -41,12 +41,36 @@ Place = File | Slice
 
 
 @dataclass(frozen=True, slots=True)
+class Frames:
+    """What is taken of a video: so many frames, spread by a rule of ``m3it_builder.video``."""
+
+    count: int
+    rule: Literal["ends", "inner", "middles", "times"] = "ends"
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """What is taken of a NumPy array of pictures, (N, height, width, 3) of uint8."""
+
+    index: int
+    order: Literal["RGB", "BGR"] = "RGB"
+    scale: int = 1  # enlarged so many times, by repeating pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """One picture, by name; ``place`` is filled in by the locate stage."""
+    """One picture, or one video, by name; ``place`` is filled in by the locate stage."""
 
     name: str  # "<source_id>/<path inside the official archive>", never absolute
     size: tuple[int, int] | None = None  # width, height the annotation was made on
     place: Place | None = None
+    part: Frames | Pixels | None = None  # None: the whole file is the picture
+    others: tuple[str, ...] = ()  # further names it may have, tried in this order
+
+    @property
+    def count(self) -> int:
+        """Return how many pictures it becomes in a row."""
+        return self.part.count if isinstance(self.part, Frames) else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class _Words:
 
 
 _ENGLISH = _Words(
-    "Options:", "Question: ", "Answer: ", "{colour} box", "{label} in the {colour} box", {}
+    "Options:", "Question: ", "Answer: ", "the {colour} box", "the {label} in the {colour} box", {}
 )
 _CHINESE = _Words(
     "选项：",

@@ -11,20 +11,23 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
 from m3it_builder.catalogue import Catalogue
 from m3it_builder.errors import SourceError
 from m3it_builder.join import join
-from m3it_builder.records import Image, Place, Split
+from m3it_builder.lookup import Lookup
+from m3it_builder.plain_pickle import load_plain
+from m3it_builder.records import Frames, Image, Pixels, Place, Split
 
 if TYPE_CHECKING:
     from m3it_builder.cards import OptionValue
     from m3it_builder.tasks import Task
 
 _CELL = 64 << 20  # bytes; some annotation files hold whole web pages in one cell
+_WATCHED = 200
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,7 +39,7 @@ class Source:
         self.split = split
         self.root = root.absolute()
         self.position = ""  # file and record read last, for error messages
-        self.texts: set[str] = set()  # names of the annotation files read
+        self.texts: set[str] = set()  # names of annotation files read, of the first few
         self._options = task.options
         self._catalogues = {
             name: Catalogue(task.sources[name], self.root) for name in task.card.sources_of(split)
@@ -46,14 +49,36 @@ class Source:
         """Return the value of one of the card's options."""
         return self._options[name]
 
-    def image(self, name: str, size: tuple[int, int] | None = None) -> Image:
+    def image(self, name: str, *others: str, size: tuple[int, int] | None = None) -> Image:
         """Return a picture by name. Nothing is opened, and nothing can fail.
 
         Args:
             name: where the official archive has it.
+            others: further names it may have, where the annotation does not tell which.
             size: width and height, in pixels, the annotation was made on.
         """
-        return Image(name, size)
+        return Image(name, size, others=others)
+
+    def video(self, name: str, count: int = 8, rule: str = "ends") -> Image:
+        """Return frames of a video by name, taken when the row is packed.
+
+        Args:
+            name: where the official archive has it; other endings are tried too.
+            count: how many frames.
+            rule: how they are spread; see ``m3it_builder.video.choose``.
+        """
+        return Image(name, part=Frames(count, cast(Any, rule)))
+
+    def array(self, name: str, index: int, order: str = "RGB", scale: int = 1) -> Image:
+        """Return one picture of a NumPy file of pictures, (N, height, width, 3) of uint8.
+
+        Args:
+            name: the ``.npy`` file.
+            index: of the picture.
+            order: of the channels in the file, ``RGB`` or ``BGR``.
+            scale: enlarge so many times, by repeating pixels.
+        """
+        return Image(name, part=Pixels(index, cast(Any, order), scale))
 
     def find(self, name: str) -> Place | None:
         """Return where a name lies, or None if it is nowhere."""
@@ -128,6 +153,19 @@ class Source:
         for line in self.text(name):
             yield line.split("\t")
 
+    def pickle(self, name: str) -> Any:
+        """Read a pickle of plain values: lists, dicts, texts and numbers, nothing that runs.
+
+        Raises:
+            SourceError: it holds anything else, or is not whole.
+        """
+        with self._open(name) as file:
+            return load_plain(self._read(name, file), name)
+
+    def lookup(self, pairs: Iterable[tuple[Any, Any]]) -> Lookup[Any]:
+        """Gather values by key, on disk where they are many; see ``lookup.Lookup``."""
+        return Lookup(pairs)
+
     def join(
         self, left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]], key: str
     ) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
@@ -167,7 +205,9 @@ class Source:
     def _open(self, name: str) -> BinaryIO:
         catalogue, rest = self._catalogue(name)
         self.position = name
-        self.texts.add(name)
+        # A file beside each of a hundred thousand pictures is not watched one by one.
+        if len(self.texts) < _WATCHED:
+            self.texts.add(name)
         return catalogue.open(rest)
 
     def _read(self, name: str, file: BinaryIO) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from m3it_builder.cut import cuts, target_rows
 from m3it_builder.pipeline import Order
-from m3it_builder.records import Reject
+from m3it_builder.records import Frames, Reject
 from m3it_builder.wire import Row, byte_count, decode, encode
 
 _SCHEMA = """
@@ -24,10 +24,15 @@ CREATE TABLE rows (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, rank INTEGER, bytes 
                    text BLOB, places BLOB);
 CREATE TABLE rejects (seq INTEGER PRIMARY KEY, stage TEXT, id TEXT, reason TEXT, detail TEXT);
 CREATE TABLE placed (place INTEGER PRIMARY KEY, seq INTEGER);
+CREATE TABLE facts (has_video INTEGER);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
                      key TEXT);
 """
-NOT_CHOSEN = ("not_sampled", "over_limit")  # rejects that say nothing against the source
+NOT_CHOSEN = (
+    "not_sampled",
+    "over_limit",
+    "not_chosen",
+)  # rejects that say nothing against the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,12 @@ class Spool:
         self._base = sqlite3.connect(path)
         self._base.executescript(_SCHEMA)
         self.rows = 0
+        self._has_video = False
 
     def add(self, row: Row) -> None:
         """Store one row; a second row of the same id becomes a reject."""
         text, places = encode(row)
+        self._has_video |= any(isinstance(image.part, Frames) for image in row.record.images)
         row_id = row.record.id
         size = byte_count(row.record) + len(text)
         done = self._base.execute(
@@ -90,6 +97,7 @@ class Spool:
         order = "seq" if how.order == "source" else "rank, id"
         self._base.execute(f"INSERT INTO placed (seq) SELECT seq FROM rows ORDER BY {order}")  # noqa: S608
         self._cut(how.shard_bytes)
+        self._base.execute("INSERT INTO facts VALUES (?)", (self._has_video,))
         self._base.commit()
         self._base.close()
 
@@ -148,6 +156,10 @@ class ReadSpool:
     def close(self) -> None:
         """Close the file."""
         self._base.close()
+
+    def has_video(self) -> bool:
+        """Tell whether a row takes frames from a video."""
+        return bool(self._base.execute("SELECT has_video FROM facts").fetchone()[0])
 
     def shards(self) -> list[ShardPlan]:
         """Return the shards in order."""

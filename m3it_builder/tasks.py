@@ -22,6 +22,7 @@ from m3it_builder.cards import (
     OptionValue,
     SourceCard,
     TaskCard,
+    Variant,
     load_source_card,
     load_task_card,
 )
@@ -107,9 +108,7 @@ def task_from_folder(
         CardError: one of the files is missing or wrong.
     """
     card = load_task_card(folder / "task_cards" / f"{name}.yaml")
-    wanted = set(card.sources)
-    for variant in card.variants.values():
-        wanted |= set(variant.sources or ())
+    wanted = source_names(card)
     pools = folder / "instructions"
     return Task(
         name=name,
@@ -169,6 +168,14 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
             raise CardError(f"--set takes TASK.OPTION=VALUE, not {word!r}")
         settings.setdefault(task, {})[option] = value
     return settings
+
+
+def source_names(card: TaskCard) -> set[str]:
+    """Return the ids of all sources that a card or one of its variants names."""
+    facts: list[TaskCard | Variant] = [card, *card.variants.values()]
+    return {
+        name for part in facts for name in (*(part.sources or ()), *(part.optional_sources or ()))
+    }
 
 
 def variants_of(task: Task) -> list[Task]:

@@ -12,7 +12,10 @@ from typing import Any
 
 import orjson
 
-from m3it_builder.records import File, Image, Place, Record, Region, Slice, Turn
+from m3it_builder.records import File, Frames, Image, Pixels, Place, Record, Region, Slice, Turn
+
+_FRAME_BYTES = 24_000  # of one encoded frame, about
+_CELL_BYTES = 2_000  # of one small picture of an array, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ def encode(row: Row) -> tuple[bytes, bytes]:
         "meta": record.meta,
         "turns": [[t.question, t.answer, t.choices, t.gold] for t in record.turns],
         "regions": [[r.box, r.colour, r.label, r.image] for r in record.regions],
-        "images": [[i.name, i.size, *_identity(i.place)] for i in record.images],
+        "images": [[i.name, i.size, _part(i.part), *_identity(i.place)] for i in record.images],
     }
     places = [_where(image.place) for image in record.images]
     return orjson.dumps(text), orjson.dumps(places)
@@ -74,7 +77,21 @@ def decode(text: bytes, places: bytes) -> Row:
 
 def byte_count(record: Record) -> int:
     """Return the expected size of the row's pictures in bytes."""
-    return sum(image.place.length for image in record.images if image.place)
+    return sum(map(_expected, record.images))
+
+
+def _expected(image: Image) -> int:
+    if isinstance(image.part, Frames):
+        return image.part.count * _FRAME_BYTES
+    if isinstance(image.part, Pixels):
+        return _CELL_BYTES
+    return image.place.length if image.place else 0
+
+
+def _part(part: Frames | Pixels | None) -> list[Any] | None:
+    if isinstance(part, Frames):
+        return [part.count, part.rule]
+    return [part.index, part.order, part.scale] if part else None
 
 
 def _identity(place: Place | None) -> tuple[int, int]:
@@ -95,6 +112,9 @@ def _where(place: Place | None) -> list[Any]:
 
 
 def _image(image: list[Any], where: list[Any]) -> Image:
-    name, size, *_ = image
+    name, size, part, *_ = image
     place: Place = File(*where) if len(where) == 3 else Slice(*where)
-    return Image(name, tuple(size) if size else None, place)
+    taken = None
+    if part:
+        taken = Frames(*part) if len(part) == 2 else Pixels(*part)
+    return Image(name, tuple(size) if size else None, place, taken)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import m3it_builder.join as module
+import m3it_builder.lookup as module
 from m3it_builder.join import join
 
 keys = st.one_of(st.integers(0, 30), st.sampled_from(["1", "2", "a", "é"]))
@@ -19,7 +19,7 @@ keys = st.one_of(st.integers(0, 30), st.sampled_from(["1", "2", "a", "é"]))
 @given(st.lists(keys, unique=True), st.lists(keys, unique=True), st.integers(0, 4))
 def test_agrees_with_a_dictionary(left: list[Any], right: list[Any], in_memory: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_IN_MEMORY", in_memory)  # so that small cases spill too
+        patch.setattr(module, "IN_MEMORY", in_memory)  # so that small cases spill too
         rows = list(join([{"k": k} for k in left], [{"k": k, "r": 1} for k in right], "k"))
     pairs = [(a["k"], b) for a, b in rows if a is not None]
     assert [key for key, _ in pairs] == left

@@ -93,14 +93,14 @@ def test_render_a_dialogue() -> None:
 
 def test_render_regions_drawn_or_told() -> None:
     regions = (Region((1.4, 2, 30.6, 40), "red", "person"), Region((5, 6, 7, 8), "blue"))
-    turn = Turn("Why does {box:0} look at the {box:1}, not {box:7}?", "{box:1}")
+    turn = Turn("Why does {box:0} look at {box:1}, not {box:7}?", "{box:1}")
     drawn = render(record(turn, regions=regions), "en", Style())
     assert drawn == (
-        "Why does person in the red box look at the blue box, not {box:7}?",
-        "blue box",
+        "Why does the person in the red box look at the blue box, not {box:7}?",
+        "the blue box",
     )
     told = render(record(turn, regions=regions), "en", Style(regions="text"))
-    assert told[0] == "Why does [1, 2, 31, 40] look at the [5, 6, 7, 8], not {box:7}?"
+    assert told[0] == "Why does [1, 2, 31, 40] look at [5, 6, 7, 8], not {box:7}?"
     chinese = render(record(Turn("{box:0}是谁？", "他"), regions=regions), "zh-CN", Style())
     assert chinese[0] == "红色框中的person是谁？"
 

@@ -49,7 +49,7 @@ def empty_input(instance: Instance, _: TaskCard) -> str | None:
 
 def image_count(instance: Instance, card: TaskCard) -> str | None:
     """The card promises another number of pictures; loaders would lose the surplus."""
-    count = len(instance.record.images)
+    count = sum(image.count for image in instance.record.images)
     fits = card.images.min <= count <= card.images.max
     return None if fits else f"{count}, not {card.images.min} to {card.images.max}"
 

@@ -1,6 +1,8 @@
 """Between converting and instructing: find out where each picture lies.
 
-Nothing is opened. A record with a picture that is nowhere becomes a reject.
+Nothing is opened. A record with a picture that is nowhere becomes a reject. A
+picture or video may lie there under another ending than the annotation gives:
+re-encoded downloads are common, and content decides what a file is.
 """
 
 from __future__ import annotations
@@ -8,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from m3it_builder.records import Image, Record, Reject
+from m3it_builder.records import Frames, Image, Pixels, Record, Reject
 from m3it_builder.source import Source
 from m3it_builder.stages import RejectSink
+
+_PICTURE_ENDINGS = ("jpg", "png", "jpeg", "gif", "webp", "bmp", "JPG", "JPEG", "PNG")
+_VIDEO_ENDINGS = ("mp4", "webm", "mkv", "avi", "mov")
 
 
 def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Iterator[Record]:
@@ -28,4 +33,16 @@ def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Ite
 
 
 def _located(image: Image, source: Source) -> Image:
-    return Image(image.name, image.size, source.find(image.name))
+    """Return the picture under the first of its names that is there."""
+    endings = _VIDEO_ENDINGS if isinstance(image.part, Frames) else _PICTURE_ENDINGS
+    for name in (image.name, *image.others):
+        if place := source.find(name):
+            return replace(image, name=name, place=place, others=())
+    if isinstance(image.part, Pixels):
+        return image
+    for name in (image.name, *image.others):
+        stem, dot, ending = name.rpartition(".")
+        for other in endings:
+            if dot and other != ending and (place := source.find(stem + dot + other)):
+                return replace(image, name=stem + dot + other, place=place, others=())
+    return image

@@ -1,0 +1,56 @@
+"""COCO image-text matching: which of five captions belongs to the photograph?
+
+Built on Karpathy's split, one record a picture. The four wrong captions belong
+to other pictures of the same split and share a rare word with the right one, so
+that counting words is not enough; none reads like another caption of the picture.
+"""
+
+from collections.abc import Iterator
+
+from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.formats.coco import karpathy_pictures, named_image
+from m3it_builder.formats.options import seeded, shuffled
+from m3it_builder.formats.similar import Similar, Text
+
+WRONG = 4
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    """Yield one record a picture, its options lettered, its right caption drawn by id."""
+    similar = Similar(lambda: _texts(source))
+    for picture in karpathy_pictures(source):
+        number = str(picture["cocoid"])
+        own = {_tidy(sentence["raw"]): sentence["sentid"] for sentence in picture["sentences"]}
+        own.pop("", None)
+        if not own:
+            yield Reject(number, "no_answer")
+            continue
+        dice = seeded(source.task, number)
+        gold = dice.choice(list(own))
+        near = similar.draw(dice, gold, number, WRONG + len(own))
+        wrong = {text: key for key, _, text in near if text not in own}
+        if len(wrong) < WRONG:
+            yield Reject(number, "too_few_captions", f"{len(wrong)} of {WRONG} wrong ones")
+            continue
+        others = list(wrong)[:WRONG]
+        choices, place = shuffled(dice, gold, others)
+        yield Record(
+            id=number,
+            turns=(Turn("", gold, choices, place),),
+            images=(named_image(source, picture["filepath"], picture["filename"]),),
+            meta={
+                "caption_id": own[gold],
+                "wrong_caption_ids": [int(wrong[text]) for text in others],
+                "karpathy_split": picture["split"],
+            },
+        )
+
+
+def _texts(source: Source) -> Iterator[Text]:
+    for picture in karpathy_pictures(source):
+        for sentence in picture["sentences"]:
+            yield str(sentence["sentid"]), str(picture["cocoid"]), _tidy(sentence["raw"])
+
+
+def _tidy(raw: str) -> str:
+    return " ".join(raw.split())

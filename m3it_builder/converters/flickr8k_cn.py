@@ -1,0 +1,45 @@
+"""Flickr8k-CN: Chinese captions of Flickr photographs.
+
+A line is ``<file>#<kind>#<n> <sentence>``, split at the first blank; the five
+sentences of a photo are not adjacent. Splits are lists of names without their
+ending, and 91 captioned photos are in none of them. One name is broken in the
+machine-translated files: it goes on with ``.1`` after ``.jpg``.
+"""
+
+import re
+from collections.abc import Iterator
+
+from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.formats.groups import one_of_each
+
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+LINE = re.compile(r"(?P<stem>[^#\s]+)\.jpg(?:\.\d+)?#(?P<kind>\w+)#(?P<n>\d+) (?P<text>.*)")
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    """Yield one record a photo, or a sentence."""
+    part = PARTS[source.split]
+    folder, kind = "flickr8k-cn-annotations", str(source.option("sentences"))
+    ending = "captions" if kind == "zhmtest" else "caption"
+    photos = source.lookup(())
+    for number, line in enumerate(source.text(f"{folder}/flickr8k{kind}.{ending}.txt"), 1):
+        if found := LINE.fullmatch(line):
+            photos.put(found["stem"], found.groupdict())
+        elif line.strip():
+            yield Reject(f"line {number}", "unreadable_line", line[:80])
+    rows = one_of_each(
+        ((stem, photos.all(stem)) for stem in source.text(f"{folder}/flickr8k{part}.txt")),
+        lambda row: f"{row['stem']}#{row['n']}",
+        source.task,
+        everything=source.option("captions") == "all",
+    )
+    for row in rows:
+        if isinstance(row, Reject):
+            yield row
+            continue
+        yield Record(
+            id=f"{row['stem']}#{row['n']}",
+            turns=(Turn("", row["text"].strip()),),
+            images=(source.image(f"flickr8k-images/Flicker8k_Dataset/{row['stem']}.jpg"),),
+            meta={"image": f"{row['stem']}.jpg", "sentence": int(row["n"]), "kind": row["kind"]},
+        )

@@ -1,0 +1,64 @@
+"""ImageNet-1k: name the object, out of a bounded number of lettered classes.
+
+Classes are known by their WordNet id; their names are not unique ("crane" is a
+bird and a machine), so no class that reads like the right one is ever offered
+beside it. Lists come from Kaggle's archive, pictures from it or from the tars
+of image-net.org.
+"""
+
+from collections.abc import Iterator
+
+from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.formats.options import draw, seeded, shuffled
+
+LISTS = "imagenet-1k-kaggle"
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    """Yield one record a picture; the right class is always among the options."""
+    names = {}
+    for line in source.text(f"{LISTS}/LOC_synset_mapping.txt"):
+        wnid, _, words = line.partition(" ")
+        names[wnid] = words.split(",")[0].strip()
+    pool, count = sorted(set(names.values())), int(source.option("candidates"))
+    pictures = _train(source) if source.split == "train" else _validation(source)
+    for stem, wnid, paths in pictures:
+        if wnid not in names:
+            yield Reject(stem, "no_answer", f"class {wnid} is in no list")
+            continue
+        gold = names[wnid]
+        dice = seeded(source.task, stem)
+        choices, place = shuffled(dice, gold, draw(dice, pool, gold, count - 1))
+        yield Record(
+            id=stem,
+            turns=(Turn("", gold, choices, place),),
+            images=(source.image(*paths),),
+            meta={"wnid": wnid, "file": paths[0].rpartition("/")[2]},
+        )
+
+
+def _train(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield (name, class, where the picture may lie): lines are ``n01440764/n01440764_10026 1``."""
+    for line in source.text(f"{LISTS}/ILSVRC/ImageSets/CLS-LOC/train_cls.txt"):
+        path = line.partition(" ")[0]
+        wnid, _, stem = path.partition("/")
+        kaggle = f"{LISTS}/ILSVRC/Data/CLS-LOC/train/{path}.JPEG"
+        yield stem, wnid, (kaggle, f"imagenet-1k-train/{path}.JPEG")
+
+
+def _validation(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield the same; a prediction string is ``<wnid> x1 y1 x2 y2`` for each object."""
+    for row in source.csv(f"{LISTS}/LOC_val_solution.csv"):
+        stem, wnid = row["ImageId"], row["PredictionString"].partition(" ")[0]
+        folder = f"{LISTS}/ILSVRC/Data/CLS-LOC/val"
+        sorted_by_class = f"imagenet-1k-val/{wnid}/{stem}.JPEG"
+        yield (
+            stem,
+            wnid,
+            (
+                f"{folder}/{stem}.JPEG",
+                f"{folder}/{wnid}/{stem}.JPEG",
+                f"imagenet-1k-val/{stem}.JPEG",
+                sorted_by_class,
+            ),
+        )

@@ -1,0 +1,33 @@
+"""ScienceQA: school questions with choices, about half of them without a picture.
+
+``problems.json`` is one object keyed by problem id; each problem names its split.
+"""
+
+from collections.abc import Iterator
+
+from m3it_builder import Record, Reject, Source, Turn
+
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+KEPT = ("task", "grade", "subject", "topic", "category", "skill", "lecture", "solution")
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    """Yield one record a problem; its hint is context, its lecture and solution are meta."""
+    part = PARTS[source.split]
+    for number, problem in source.entries("scienceqa-annotations/problems.json"):
+        if problem["split"] != part:
+            continue
+        choices = tuple(choice.strip() for choice in problem["choices"])
+        gold = problem["answer"]
+        if not 0 <= gold < len(choices):
+            yield Reject(number, "no_answer", f"answer {gold} of {len(choices)} choices")
+            continue
+        picture = problem["image"]
+        path = f"scienceqa-images/{part}/{number}/{picture}"
+        yield Record(
+            id=number,
+            turns=(Turn(problem["question"].strip(), choices[gold], choices, gold),),
+            images=(source.image(path),) if picture else (),
+            context=problem["hint"].strip(),
+            meta={key: problem[key].strip() for key in KEPT},
+        )

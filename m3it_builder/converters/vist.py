@@ -1,0 +1,40 @@
+"""VIST: a story in five sentences for five photographs in order.
+
+Annotations are a list of one-element lists, a sentence each. A story follows
+the order its worker arranged the photos in, not the time they were taken.
+"""
+
+from collections.abc import Iterator
+
+from m3it_builder import Record, Reject, Source, Turn
+
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+LENGTH = 5  # photographs of a story
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    """Yield one record a story; the target is its sentences, joined."""
+    part = PARTS[source.split]
+    file = f"vist-annotations-sis/sis/{part}.story-in-sequence.json"
+    titles = source.lookup((album["id"], album["title"]) for album in source.items(file, "albums"))
+    stories = source.lookup(
+        (entry["story_id"], entry) for (entry,) in source.items(file, "annotations")
+    )
+    for story, entries in stories.groups():
+        entries.sort(key=lambda entry: entry["worker_arranged_photo_order"])
+        orders = [entry["worker_arranged_photo_order"] for entry in entries]
+        if orders != list(range(LENGTH)):
+            yield Reject(story, "incomplete_story", f"places {orders}")
+            continue
+        photos = [entry["photo_flickr_id"] for entry in entries]
+        yield Record(
+            id=story,
+            turns=(Turn("", " ".join(entry["original_text"].strip() for entry in entries)),),
+            images=tuple(source.image(f"vist-images/images/{part}/{id}.jpg") for id in photos),
+            meta={
+                "album_id": entries[0]["album_id"],
+                "album_title": titles.get(entries[0]["album_id"]),
+                "photo_ids": photos,
+                "tokenised": [entry["text"] for entry in entries],
+            },
+        )

@@ -1,0 +1,14 @@
+"""Sentences out of tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_CLOSING = re.compile(r" ([.,;:!?%)\]}]|'(?:s|re|ve|ll|d|m)\b|n't\b)")
+_OPENING = re.compile(r"([(\[]) ")
+
+
+def sentence(tokens: Iterable[str]) -> str:
+    """Return tokens joined as people write them: no blank before a full stop, or in "isn't"."""
+    return _OPENING.sub(r"\1", _CLOSING.sub(r"\1", " ".join(tokens)))

@@ -1,0 +1,104 @@
+"""Short clips of the sample world: one shape that moves over a scene."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image
+
+from m3it_builder.errors import BuildError
+from m3it_builder.samples.files import write_bytes
+from m3it_builder.samples.world import Scene, Thing, World, paint
+
+FRAMES = 16
+RATE = 8  # frames a second
+DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "down": (0.0, 1.0), "up": (0.0, -1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A moving shape and all that is true of it."""
+
+    frames: tuple[Image.Image, ...]
+    thing: Thing
+    direction: str
+
+    def questions(self) -> list[tuple[str, str]]:
+        """Return questions of the kind people ask about clips, each with its answer."""
+        return [
+            (f"what is the {self.thing.colour} thing that moves?", self.thing.shape),
+            (f"where does the {self.thing.shape} go?", self.direction),
+            ("what colour has the shape that moves?", self.thing.colour),
+        ]
+
+
+def clip(world: World, number: int) -> Clip:
+    """Return one clip; equal world and number, equal clip."""
+    dice = world.dice(f"clip/{number}")
+    thing = world.scene(number).things[0]
+    direction = dice.choice(list(DIRECTIONS))
+    side = thing.box[2] - thing.box[0]
+    middle = (world.width - side) / 2, (world.height - side) / 2
+    frames = []
+    for step in range(FRAMES):
+        shift = 2 * step / (FRAMES - 1) - 1  # from -1 to 1
+        x, y = (
+            centre + sign * shift * centre * 0.9
+            for centre, sign in zip(middle, DIRECTIONS[direction], strict=True)
+        )
+        moved = replace(thing, box=(x, y, x + side, y + side))
+        frames.append(paint(Scene(number, world.width, world.height, (240, 240, 240), (moved,))))
+    return Clip(tuple(frames), thing, direction)
+
+
+def encode_clip(
+    frames: Iterable[Image.Image],
+    container: str = "mp4",
+    codec: str = "libx264",
+    options: Mapping[str, str] | None = None,
+    stamps: Iterable[int] | None = None,
+) -> bytes:
+    """Return frames as a video file.
+
+    Args:
+        frames: pictures of one size, with even sides.
+        container: ``mp4``, ``matroska``, ``webm`` or ``avi``.
+        codec: an encoder of FFmpeg.
+        options: of the encoder.
+        stamps: the time of each frame in 1/1000 s, for a varying rate.
+
+    Raises:
+        BuildError: PyAV is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise BuildError(
+            "sample clips are made with PyAV; run `pip install 'm3it-builder[video]'`"
+        ) from error
+    listed = list(frames)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=RATE, options=dict(options or {}))
+        stream.width, stream.height = listed[0].size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1  # several threads cut the picture differently
+        moments = list(stamps) if stamps else None
+        if moments:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for place, picture in enumerate(listed):
+            frame = av.VideoFrame.from_image(picture)
+            if moments:
+                frame.pts, frame.time_base = moments[place], Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def write_clip(path: Path, world: World, number: int) -> None:
+    """Write one clip as MP4."""
+    write_bytes(path, encode_clip(clip(world, number).frames))

@@ -1,0 +1,70 @@
+"""COCO-Text v1's layout: drawn pictures with one word to be read and one blurred."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.samples.files import coco_number, write_bytes, write_json
+from m3it_builder.samples.words import WORDS, write_word
+from m3it_builder.samples.world import World, encode, paint
+
+_FIRST = 700_000
+_PARTS = ("train", "val", "test")
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` pictures a part, two words in each; those of test have no annotations."""
+    imgs: dict[str, Any] = {}
+    anns: dict[str, Any] = {}
+    for number, part in enumerate(_PARTS):
+        for place in range(_FIRST + number * count, _FIRST + (number + 1) * count):
+            image, words = picture(world, sources, part, place)
+            imgs[str(image["id"])] = image
+            if part != "test":
+                anns |= {str(word["id"]): word for word in words}
+    write_annotations(sources, imgs, anns)
+
+
+def picture(
+    world: World, sources: Path, part: str, place: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Draw a picture with two words, and return its entry and theirs."""
+    number = coco_number("train2014", place)
+    canvas = paint(world.scene(number))
+    name = f"COCO_train2014_{number:012d}.jpg"
+    words = []
+    for n, legible in enumerate((True, False)):
+        word = WORDS[(number + n) % len(WORDS)]
+        corner = (canvas.width // 12, canvas.height * (1 + 5 * n) // 9)
+        x0, y0, x1, y1 = write_word(canvas, word, corner, legible)
+        entry: dict[str, Any] = {
+            "image_id": number,
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "area": (x1 - x0) * (y1 - y0),
+            "polygon": [x0, y0, x1, y0, x1, y1, x0, y1],
+            "language": "english",
+            "class": "machine printed",
+            "legibility": "legible" if legible else "illegible",
+            "id": number * 10 + n,
+        }
+        words.append(entry | {"utf8_string": word} if legible else entry)
+    folder = sources / "coco-2014-train-images" / "train2014"
+    write_bytes(folder / name, encode(canvas))
+    image = {
+        "id": number,
+        "set": part,
+        "width": canvas.width,
+        "height": canvas.height,
+        "file_name": name,
+    }
+    return image, words
+
+
+def write_annotations(sources: Path, imgs: dict[str, Any], anns: dict[str, Any]) -> None:
+    """Write the official file."""
+    to_anns: dict[str, list[int]] = {}
+    for entry in anns.values():
+        to_anns.setdefault(str(entry["image_id"]), []).append(entry["id"])
+    value = {"cats": {}, "anns": anns, "imgs": imgs, "imgToAnns": to_anns, "info": {}}
+    write_json(sources / "coco-text-v1" / "COCO_Text.json", value)

@@ -1,0 +1,76 @@
+"""Flickr8k-CN's layout: Chinese sentences about drawings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m3it_builder.samples.files import write_bytes, write_scene
+from m3it_builder.samples.world import Thing, World
+
+_FIRST = {"train": 12_000_000, "val": 13_000_000, "test": 14_000_000}
+COLOURS = {
+    "red": "红色",
+    "green": "绿色",
+    "blue": "蓝色",
+    "yellow": "黄色",
+    "purple": "紫色",
+    "orange": "橙色",
+}
+SHAPES = {"circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星"}
+NUMBERS = ("零", "一", "两", "三", "四", "五", "六")
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` photos a split, five sentences each, those numbered 0 first."""
+    splits = {part: range(first, first + count) for part, first in _FIRST.items()}
+    for part, numbers in splits.items():
+        for number in numbers:
+            draw(world, sources, number)
+        write_split(sources, part, [stem(number) for number in numbers])
+    listed = [number for numbers in splits.values() for number in numbers]
+    lines = [
+        f"{stem(number)}.jpg#zhc#{n} {sentences(world, number)[n]}"
+        for n in range(5)
+        for number in listed
+    ]
+    write_lines(sources, "flickr8kzhc.caption.txt", lines)
+
+
+def stem(number: int) -> str:
+    """Return the name of a photo without its ending."""
+    return f"{number}_{number % 4093:010x}"
+
+
+def draw(world: World, sources: Path, number: int) -> None:
+    """Draw one photo."""
+    folder = sources / "flickr8k-images" / "Flicker8k_Dataset"
+    write_scene(folder / f"{stem(number)}.jpg", world, number)
+
+
+def sentences(world: World, number: int) -> list[str]:
+    """Return five true sentences about one photo."""
+    things = world.scene(number).things
+    first = _name(things[0])
+    count = NUMBERS[len(things)]
+    return [
+        f"图中有{count}个图形。",
+        f"画面上有一个{first}。",
+        f"一个{first}在浅色的背景上。",
+        "、".join(f"一个{_name(thing)}" for thing in things) + "。",
+        f"这幅画里一共有{count}个图形，其中一个是{first}。",
+    ]
+
+
+def write_split(sources: Path, part: str, stems: list[str]) -> None:
+    """Write the list of one split."""
+    write_lines(sources, f"flickr8k{part}.txt", stems)
+
+
+def write_lines(sources: Path, name: str, lines: list[str]) -> None:
+    """Write one text file of the captions' folder."""
+    data = "".join(f"{line}\n" for line in lines).encode()
+    write_bytes(sources / "flickr8k-cn-annotations" / name, data)
+
+
+def _name(thing: Thing) -> str:
+    return COLOURS[thing.colour] + SHAPES[thing.shape]

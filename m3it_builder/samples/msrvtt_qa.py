@@ -1,0 +1,37 @@
+"""MSRVTT-QA's layout: moving shapes, three questions a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.samples.clips import clip, write_clip
+from m3it_builder.samples.files import write_json
+from m3it_builder.samples.world import World
+
+_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
+FOLDER = Path("msrvtt-videos") / "MSRVTT" / "videos" / "all"
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` clips a split."""
+    for part, first in _FIRST.items():
+        rows = []
+        for number in range(first, first + count):
+            write_clip(sources / FOLDER / f"video{number}.mp4", world, number)
+            rows += questions(world, number)
+        write_json(sources / "msrvtt-qa-annotations" / f"{part}_qa.json", rows)
+
+
+def questions(world: World, number: int) -> list[dict[str, Any]]:
+    """Return the questions about one clip."""
+    return [
+        {
+            "answer": answer,
+            "category_id": number % 20,
+            "id": number * 10 + n,
+            "question": question,
+            "video_id": number,
+        }
+        for n, (question, answer) in enumerate(clip(world, number).questions())
+    ]

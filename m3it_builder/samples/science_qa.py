@@ -1,0 +1,65 @@
+"""ScienceQA's layout: problems with choices, every second one without a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.samples.files import write_json, write_scene
+from m3it_builder.samples.world import COLOURS, SHAPES, World
+
+_FIRST = {"train": 17_000_000, "val": 18_000_000, "test": 19_000_000}
+_CORNERS = {"circle": "no", "square": "four", "triangle": "three", "star": "ten"}
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` problems a split."""
+    problems = {}
+    splits = {}
+    for part, first in _FIRST.items():
+        numbers = range(first, first + count)
+        splits[part] = [str(number) for number in numbers]
+        for number in numbers:
+            problems[str(number)] = problem(world, sources, part, number)
+    write_problems(sources, problems, splits)
+
+
+def problem(world: World, sources: Path, part: str, number: int) -> dict[str, Any]:
+    """Return one problem, with its picture drawn where it has one."""
+    dice = world.dice(f"science/{number}")
+    if number % 2:
+        shape = dice.choice(SHAPES)
+        question, truth = f"How many corners does a {shape} have?", _CORNERS[shape]
+        choices, hint = list(_CORNERS.values()), f"Problem {number}: think of its outline."
+    else:
+        folder = sources / "scienceqa-images" / part / str(number)
+        write_scene(folder / "image.png", world, number, "png")
+        thing = world.scene(number).things[0]
+        question, truth = f"Which colour is shown for a {thing.shape}?", thing.colour
+        shown = {t.colour for t in world.scene(number).things}
+        choices = [truth, *[colour for colour in COLOURS if colour not in shown][:2]]
+        hint = ""
+    dice.shuffle(choices)
+    return {
+        "question": question,
+        "choices": choices,
+        "answer": choices.index(truth),
+        "hint": hint,
+        "image": None if number % 2 else "image.png",
+        "task": "closed choice",
+        "grade": "grade2",
+        "subject": "natural science",
+        "topic": "geometry",
+        "category": "Shapes",
+        "skill": "Identify shapes",
+        "lecture": "Shapes differ in their corners. ",
+        "solution": f"The answer is {truth}.",
+        "split": part,
+    }
+
+
+def write_problems(sources: Path, problems: dict[str, Any], splits: dict[str, list[str]]) -> None:
+    """Write the two official files."""
+    folder = sources / "scienceqa-annotations"
+    write_json(folder / "problems.json", problems)
+    write_json(folder / "pid_splits.json", splits)

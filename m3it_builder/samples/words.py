@@ -1,0 +1,24 @@
+"""Words written into scenes: some to be read, some too blurred for it."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from m3it_builder.records import Box
+
+WORDS = ("STOP", "CAFE", "EXIT", "TAXI", "OPEN", "BUS 12", "BOOKS", "SALE", "HOTEL", "PARK")
+
+
+def write_word(canvas: Image.Image, word: str, corner: tuple[int, int], legible: bool) -> Box:
+    """Write a word on a picture and return its box, in pixels."""
+    font = ImageFont.load_default(max(9, canvas.height // 6))
+    pen = ImageDraw.Draw(canvas)
+    box = pen.textbbox(corner, word, font=font)
+    box = (box[0], box[1], min(box[2], canvas.width), min(box[3], canvas.height))
+    pen.rectangle(box, fill=(250, 250, 250))
+    pen.text(corner, word, fill=(20, 20, 20), font=font)
+    if not legible:
+        edges = tuple(round(edge) for edge in box)
+        patch = canvas.crop(edges).filter(ImageFilter.GaussianBlur(canvas.height / 24))
+        canvas.paste(patch, (edges[0], edges[1]))
+    return box
