@@ -9,6 +9,7 @@ the standard library.
 from __future__ import annotations
 
 import os
+import posixpath
 import struct
 import tarfile
 import zlib
@@ -25,7 +26,7 @@ _EOCD64_LOCATOR = struct.Struct("<4sLQL")
 _EOCD64 = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
-_METHODS: dict[int, Literal["stored", "deflated"]] = {0: "stored", 8: "deflated"}
+_METHODS: dict[int, Literal["stored", "deflated", "unusable"]] = {0: "stored", 8: "deflated"}
 _BLOCK = 1 << 20
 
 
@@ -45,13 +46,16 @@ def is_archive(name: str) -> bool:
 def list_members(path: Path) -> Iterator[Member]:
     """Yield the regular files of a zip or a plain tar, in archive order.
 
+    A zip member that is encrypted or compressed in a way that cannot be read in
+    place is listed as ``unusable``; opening it is what fails.
+
     Raises:
-        SourceError: the archive is cut short, damaged, encrypted, uses an
-            unsupported compression, or holds a name that leads outside it.
+        SourceError: the archive is cut short, damaged, or holds a name that
+            leads outside it.
     """
     members = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
     for member in members:
-        if not is_safe(member.name):
+        if not is_safe(member.name):  # no way to carry on: somebody meant harm
             raise SourceError(
                 f"{path}: member {member.name!r} leads outside the archive; "
                 "the file is not an official one, download it again"
@@ -61,9 +65,17 @@ def list_members(path: Path) -> Iterator[Member]:
 
 def is_safe(name: str) -> bool:
     """Tell whether a relative name stays inside its folder (parts are judged, not substrings)."""
-    if not name or name.startswith("/") or "\\" in name or "\0" in name:
+    if not name or name.startswith("/") or "\0" in name:
         return False
     return ".." not in name.split("/")
+
+
+def tidy(name: str) -> str:
+    """Return a member's name as people would write it: forward slashes, no ``./`` or ``//``."""
+    name = name.replace("\\", "/")
+    if ".." in name.split("/") or name.startswith("/"):
+        return name  # left as it is, to be refused
+    return posixpath.normpath(name)
 
 
 def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
@@ -76,6 +88,7 @@ def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
     Raises:
         SourceError: the bytes do not unpack, or fail their checksum.
     """
+    require_usable(place)
     if descriptor is not None:
         return _read_slice(place, descriptor)
     descriptor = os.open(place.path, os.O_RDONLY)
@@ -83,6 +96,15 @@ def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
         return _read_slice(place, descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_usable(place: Slice) -> None:
+    """Raise ``SourceError`` for a member that cannot be read in place."""
+    if place.method == "unusable":
+        raise SourceError(
+            f"{place.path}: the member at byte {place.offset:,} is encrypted or uses a compression "
+            "that cannot be read in place; unpack the archive beside it"
+        )
 
 
 def _read_slice(place: Slice, descriptor: int) -> bytes:
@@ -122,15 +144,20 @@ def damaged(place: Slice, how: str) -> SourceError:
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with path.open("rb", buffering=_BLOCK) as file:
-        count, offset = _central_directory(path, file)
-        file.seek(offset)
-        for _ in range(count):
-            member = _central_entry(path, file)
+        start, end, shift = _central_directory(path, file)
+        file.seek(start)
+        while file.tell() < end:  # the count of entries is kept in 16 bits and wraps
+            member = _central_entry(path, file, shift)
             if member is not None:
                 yield member
 
 
-def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int]:
+def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int, int]:
+    """Return where the directory starts and ends, and how far all offsets are shifted.
+
+    They are shifted where something was put before the archive, as self-extracting
+    ones have it.
+    """
     size = file.seek(0, os.SEEK_END)
     tail_size = min(size, _EOCD.size + 65_535)
     file.seek(size - tail_size)
@@ -141,21 +168,26 @@ def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int]:
             f"{path}: not a complete zip file ({size:,} bytes, no end record); "
             "the download was cut short or is a web page, download it again"
         )
-    _, disk, _, _, count, length, offset, _ = _EOCD.unpack_from(tail, at)
+    _, disk, _, _, _, length, offset, _ = _EOCD.unpack_from(tail, at)
+    end = size - tail_size + at
     locator = at - _EOCD64_LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
-        _, _, at64, _ = _EOCD64_LOCATOR.unpack_from(tail, locator)
-        file.seek(at64)
-        _, _, _, _, disk, _, _, count, length, offset = _EOCD64.unpack(file.read(_EOCD64.size))
-    if disk or offset + length > size:
+        end = size - tail_size + locator - _EOCD64.size
+        file.seek(max(0, end))
+        record = file.read(_EOCD64.size)
+        if len(record) < _EOCD64.size or record[:4] != b"PK\x06\x06":
+            raise SourceError(f"{path}: the end of the zip file is damaged; download it again")
+        _, _, _, _, disk, _, _, _, length, offset = _EOCD64.unpack(record)
+    start = end - length
+    if disk or start < 0 or start < offset:
         raise SourceError(
             f"{path}: is one part of a split zip, or cut short; join the parts with "
             "`m3it fetch --repack`, or download it again"
         )
-    return count, offset
+    return start, end, start - offset
 
 
-def _central_entry(path: Path, reader: BinaryIO) -> Member | None:
+def _central_entry(path: Path, reader: BinaryIO, shift: int) -> Member | None:
     header = reader.read(_CENTRAL.size)
     if len(header) < _CENTRAL.size or header[:4] != b"PK\x01\x02":
         raise SourceError(f"{path}: the directory of the zip file is damaged; download it again")
@@ -176,19 +208,21 @@ def _central_entry(path: Path, reader: BinaryIO) -> Member | None:
         *_,
         offset,
     ) = _CENTRAL.unpack(header)
-    name = reader.read(name_size).decode("utf-8" if flags & 0x800 else "cp437")
+    name = _decoded(reader.read(name_size), "utf-8" if flags & 0x800 else "cp437")
     extra = reader.read(extra_size)
     reader.read(note_size)
     length, packed, offset = _zip64(extra, length, packed, offset)
     if name.endswith("/"):
         return None
-    if flags & 1 or method not in _METHODS:
-        raise SourceError(
-            f"{path}: member {name!r} is encrypted or uses a compression that cannot be read in "
-            "place; unpack the archive beside it"
-        )
-    kind = _METHODS[method]
-    return Member(name, Slice(str(path), offset, length, packed, kind, crc))
+    kind = "unusable" if flags & 1 else _METHODS.get(method, "unusable")
+    return Member(tidy(name), Slice(str(path), offset + shift, length, packed, kind, crc))
+
+
+def _decoded(name: bytes, encoding: str) -> str:
+    try:
+        return name.decode(encoding)
+    except UnicodeDecodeError:  # flagged as UTF-8 by a tool that wrote something else
+        return name.decode("cp437")
 
 
 def _zip64(extra: bytes, length: int, packed: int, offset: int) -> tuple[int, int, int]:
@@ -215,7 +249,7 @@ def _tar_members(path: Path) -> Iterator[Member]:
                 if end > size:
                     break
                 if entry.isreg():
-                    name = entry.name.removeprefix("./")
+                    name = tidy(_encodable(entry.name))
                     place = Slice(str(path), entry.offset_data, entry.size, entry.size, "tar", None)
                     yield Member(name, place)
     except tarfile.TarError as error:
@@ -225,6 +259,20 @@ def _tar_members(path: Path) -> Iterator[Member]:
     padded = -(-end // 512) * 512
     if end > size or not _ends_in_zeros(path, padded):
         raise SourceError(f"{path}: the tar file is cut short; download it again")
+
+
+def _encodable(name: str) -> str:
+    """Return a name whose bytes are not UTF-8 as Latin-1, which at least is text."""
+    if name.isascii():
+        return name
+    return _decoded_tar(name.encode("utf-8", "surrogateescape"))
+
+
+def _decoded_tar(name: bytes) -> str:
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
 
 
 def _ends_in_zeros(path: Path, offset: int) -> bool:

@@ -6,16 +6,20 @@ moved into place at once. See ``docs/decisions/0002-work-folder.md``.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from m3it_builder.errors import BuildError, RejectShareError
-from m3it_builder.fingerprint import changes, fingerprint, text_stamps
-from m3it_builder.finish import Outcome, finish
+import orjson
+
+from m3it_builder.assemble import Packing
+from m3it_builder.errors import RejectShareError
+from m3it_builder.fingerprint import digest, fingerprint, text_stamps
+from m3it_builder.finish import Outcome, finish, refresh_readmes
 from m3it_builder.pack import PackJob, ShardDone, read_done
 from m3it_builder.pipeline import Plan, instances
 from m3it_builder.pool import run_jobs
@@ -23,11 +27,12 @@ from m3it_builder.preflight import expected_bytes, require_disk, require_sources
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Instance, Reject, Split
 from m3it_builder.shards.index import write_rejects
-from m3it_builder.shards.manifest import Manifest, read_manifest
+from m3it_builder.shards.manifest import Manifest, read_manifest_or_none
 from m3it_builder.source import Source
 from m3it_builder.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Spool
+from m3it_builder.standing import can_resume, finished, require_alike
 from m3it_builder.tasks import Task
-from m3it_builder.unit import Unit, read_stamp, write_stamp
+from m3it_builder.unit import Unit, write_stamp
 from m3it_builder.video.extract import VideoPlan, require_backend
 from m3it_builder.wire import Row
 
@@ -71,52 +76,48 @@ class Build:
         """
         unit = Unit(task, split, self.out)
         require_sources(task, split, self.sources)
+        require_alike(unit, self.plan.images)
         parts = fingerprint(task, split, self.plan, self.sources)
         with unit.locked():
-            done = self._finished(unit, parts)
-            if done is not None and not self.plan_only:
+            if self.plan_only:
+                return self._plan(unit, parts)
+            if not self.replace and (done := finished(unit, parts, self.sources)):
+                refresh_readmes(unit)
                 return _report(done, "up to date")
-            self._phase_a(unit, parts)
+            if self.replace or not can_resume(unit, parts, self.sources):
+                unit.clear_spool()
+                self._phase_a(unit, parts, unit.spool)
             return self._phase_b(unit, parts)
 
-    def _finished(self, unit: Unit, parts: dict[str, object]) -> Manifest | None:
-        manifest = read_manifest(unit.meta)
-        if manifest is None:
-            return None
-        stamp = read_stamp(unit.state)
-        old = dict(stamp.get("parts", {}))
-        texts = stamp.get("texts", {})
-        new = dict(parts)
-        if stamp:
-            old["texts"] = texts
-            new["texts"] = text_stamps(unit.task, unit.split, self.sources, list(texts))
-        different = changes(old, new) if stamp else ["unknown: its local state is gone"]
-        if not different:
-            return manifest
-        if self.replace or self.plan_only:
-            return None
-        raise BuildError(
-            f"{unit.folder} already holds {unit.name}, made from something else; changed: "
-            f"{'; '.join(different)}. Build it anew with --replace, or choose another --out"
+    def _plan(self, unit: Unit, parts: dict[str, Any]) -> Report:
+        """Run phase A alone; its spool serves a later build unless other work is in the way."""
+        resumed = can_resume(unit, parts, self.sources)
+        busy = unit.work.exists() or read_manifest_or_none(unit.meta) is not None
+        spool = unit.spool if resumed or not busy else unit.state / "plan" / "spool.sqlite"
+        try:
+            if not resumed:
+                self._phase_a(unit, parts, spool)
+            reader = ReadSpool(spool)
+            shards, reasons = reader.shards(), reader.reasons()
+            reader.close()
+        finally:
+            shutil.rmtree(unit.state / "plan", ignore_errors=True)
+        return Report(
+            task=unit.task.name,
+            split=unit.split,
+            status="planned",
+            rows=sum(shard.rows for shard in shards),
+            shards=len(shards) * len(self.plan.formats),
+            bytes=expected_bytes(shards, self.plan),
+            rejects=dict(reasons.most_common()),
         )
 
-    def _can_resume(self, unit: Unit, parts: dict[str, object]) -> bool:
-        stamp = read_stamp(unit.work)
-        texts = stamp.get("texts", {})
-        return (
-            unit.spool.exists()
-            and stamp.get("parts") == parts
-            and texts == text_stamps(unit.task, unit.split, self.sources, list(texts))
-        )
-
-    def _phase_a(self, unit: Unit, parts: dict[str, object]) -> None:
-        """Fill the spool, unless a complete one made from the same parts is there."""
-        if self._can_resume(unit, parts):
-            return
-        unit.clear_work()
+    def _phase_a(self, unit: Unit, parts: dict[str, Any], target: Path) -> None:
+        """Fill a spool: convert, locate, instruct, check; then choose, order and cut."""
+        target.parent.mkdir(parents=True, exist_ok=True)
         entry = unit.task.card.splits[unit.split]
         source = Source(unit.task, unit.split, self.sources)
-        partial = unit.work / "spool.partial"
+        partial = target.with_suffix(".partial")
         spool = Spool(partial, f"{self.plan.seed}/{unit.name}")
         self.progress.start(f"{unit.name} text", entry.rows or None)
         try:
@@ -136,8 +137,9 @@ class Build:
             )
         )
         texts = text_stamps(unit.task, unit.split, self.sources, list(source.texts))
-        write_stamp(unit.work, {"parts": parts, "texts": texts})
-        partial.replace(unit.spool)
+        root = str(self.sources.resolve())
+        write_stamp(target.parent, {"parts": parts, "texts": texts, "root": root})
+        partial.replace(target)
 
     def _fill(self, spool: Spool, unit: Unit, source: Source) -> None:
         counts: Counter[str] = Counter()
@@ -153,14 +155,12 @@ class Build:
                 self.progress.advance(_REPORT_EVERY, rejects=counts.pop("rejects", 0))
         self.progress.advance(counts["rows"] % _REPORT_EVERY, rejects=counts["rejects"])
 
-    def _phase_b(self, unit: Unit, parts: dict[str, object]) -> Report:
+    def _phase_b(self, unit: Unit, parts: dict[str, Any]) -> Report:
         spool = ReadSpool(unit.spool)
         try:
             shards, reasons = spool.shards(), spool.reasons()
-            if self.plan_only:
-                return _planned(unit, shards, reasons, self.plan)
             self._check_share(unit, spool, sum(shard.rows for shard in shards), reasons)
-            done = self._pack(unit, shards, spool.has_video())
+            done = self._pack(unit, parts, shards, spool.has_video())
             picture_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
             reasons.update(item.reason for _, item in picture_rejects)
             rows = sum(one.rows for one in done)
@@ -170,10 +170,13 @@ class Build:
         finally:
             spool.close()
 
-    def _pack(self, unit: Unit, shards: list[ShardPlan], has_video: bool) -> list[ShardDone]:
-        found = {shard.shard: read_done(unit, shard, self.plan.formats) for shard in shards}
-        todo = [shard for shard in shards if found[shard.shard] is None]
-        require_disk(unit, expected_bytes(todo, self.plan))
+    def _pack(
+        self, unit: Unit, parts: dict[str, Any], shards: list[ShardPlan], has_video: bool
+    ) -> list[ShardDone]:
+        jobs = {shard.shard: self._job(unit, parts, shard) for shard in shards}
+        found = {number: read_done(unit, job) for number, job in jobs.items()}
+        todo = [job for number, job in jobs.items() if found[number] is None]
+        require_disk(unit, expected_bytes((job.shard for job in todo), self.plan))
         if has_video and todo:
             require_backend(self.plan.file.video.backend)
         self.progress.start(f"{unit.name} pictures", sum(shard.rows for shard in shards))
@@ -181,28 +184,31 @@ class Build:
             for record in found.values():
                 if record is not None:
                     self.progress.advance(record.rows, record.picture_bytes, len(record.rejects))
-            jobs = [self._job(unit, shard) for shard in todo]
-            for record in run_jobs(jobs, self.workers, self.progress.advance):
+            for record in run_jobs(todo, self.workers, self.progress.advance):
                 found[record.shard] = record
         finally:
             self.progress.finish()
         return [record for record in found.values() if record is not None]
 
-    def _job(self, unit: Unit, shard: ShardPlan) -> PackJob:
+    def _job(self, unit: Unit, parts: dict[str, Any], shard: ShardPlan) -> PackJob:
+        file, card = self.plan.file, unit.task.card
         return PackJob(
-            task=unit.task.name,
-            split=unit.split,
             spool=str(unit.spool),
             work=str(unit.work),
             shard=shard,
-            formats=tuple(sorted(self.plan.formats)),
-            images=self.plan.images,
-            decode=self.plan.file.decode,
-            max_pixels=self.plan.file.max_pixels,
-            max_bytes=int(self.plan.file.max_picture_mb * 1e6),
-            frame=unit.task.card.frame,
-            draws=unit.task.card.render.regions == "drawn",
-            video=VideoPlan(**self.plan.file.video.model_dump()),
+            how=Packing(
+                task=unit.task.name,
+                split=unit.split,
+                formats=tuple(sorted(self.plan.formats)),
+                images=self.plan.images,
+                decode=file.decode,
+                max_pixels=file.max_pixels,
+                max_bytes=int(file.max_picture_mb * 1e6),
+                frame=card.frame,
+                style=card.render.style(),
+                video=VideoPlan(**file.video.model_dump()),
+                code=digest(orjson.dumps([parts["code"], parts["toolchain"]])),
+            ),
         )
 
     def _check_share(
@@ -215,14 +221,16 @@ class Build:
     ) -> None:
         """Stop where too many examples were rejected, leaving the list of them behind."""
         bad = sum(count for reason, count in reasons.items() if reason not in EXPECTED_REASONS)
-        if not bad or bad <= self.plan.max_reject_share * (bad + rows):
+        met = rows + reasons.total()
+        if not bad or bad <= self.plan.max_reject_share * met:
             return
-        table = unit.work / "rejects.parquet"
+        table = unit.state / "rejects.parquet"
         write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), more))
+        unit.clear_spool()  # what is missing may be there the next time; it is looked for again
         why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
         raise RejectShareError(
-            f"{unit.name}: {bad:,} of {bad + rows:,} examples were rejected "
-            f"({bad / (bad + rows):.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. "
+            f"{unit.name}: {bad:,} of {met:,} examples were rejected "
+            f"({bad / met:.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. "
             f"They are listed in {table}; to accept this, add --max-reject-share 1"
         )
 
@@ -237,18 +245,6 @@ def _row(instance: Instance, task: Task) -> Row:
         license=record.license or task.card.license,
         image_license=record.image_license or task.card.image_license,
         record=record,
-    )
-
-
-def _planned(unit: Unit, shards: list[ShardPlan], reasons: Counter[str], plan: Plan) -> Report:
-    return Report(
-        task=unit.task.name,
-        split=unit.split,
-        status="planned",
-        rows=sum(shard.rows for shard in shards),
-        shards=len(shards) * len(plan.formats),
-        bytes=expected_bytes(shards, plan),
-        rejects=dict(reasons.most_common()),
     )
 
 

@@ -7,28 +7,21 @@ would otherwise be a silent change of the dataset.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from m3it_builder.errors import CardError
 from m3it_builder.records import SPLITS, Split
 from m3it_builder.render import Style
+from m3it_builder.strict_yaml import Strict, read_card
 
 Group = Literal["caption", "classify", "vqa", "kvqa", "reason", "generate"]
 OptionValue = bool | int | float | str
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys and guesses no types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class SplitCard(Strict):
@@ -187,9 +180,6 @@ class SourceCard(Strict):
     notes: str = ""
 
 
-Card = TypeVar("Card", bound=Strict)
-
-
 def load_task_card(path: Path) -> TaskCard:
     """Read and validate one task card.
 
@@ -221,64 +211,6 @@ def load_source_card(path: Path) -> SourceCard:
         if not file.url and not file.manual:
             raise CardError(f"{path.name}: {file.file} has neither a url nor words under 'manual'")
     return card
-
-
-def read_card(path: Path, model: type[Card]) -> Card:
-    """Read one strict YAML file into a model; every error names the file and the key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise CardError(f"{path.name}: not valid YAML{line}") from error
-    try:
-        return model.model_validate(tuples(value))
-    except ValidationError as error:
-        raise CardError(f"{path.name}: {explain(error, model)}") from error
-
-
-def tuples(value: Any) -> Any:
-    """Turn YAML's lists into tuples, which strict frozen models ask for."""
-    if isinstance(value, list):
-        return tuple(map(tuples, value))
-    if isinstance(value, dict):
-        return {key: tuples(item) for key, item in value.items()}
-    return value
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in one line what is wrong, with near names for an unknown key."""
-    said = []
-    for item in error.errors(include_url=False, include_context=False):
-        where = ".".join(map(str, item["loc"]))
-        if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2, cutoff=0.7)
-            hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-            said.append(f"unknown key {where!r}{hint}")
-        elif item["type"] == "missing":
-            said.append(f"key {where!r} is missing")
-        else:
-            said.append(f"{where or 'the file'}: {item['msg']}, not {item['input']!r:.60}")
-    return "; ".join(said)
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    names: list[str] = []
-    for name, entry in model.model_fields.items():
-        names.append(entry.alias or name)
-        for inner in _models(entry.annotation):
-            names.extend(_keys(inner))
-    return names
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
 
 
 def _check_name(path: Path, name: str) -> None:

@@ -7,28 +7,26 @@ under ``<sources>/.m3it-index/``; looking a name up is then one query.
 
 from __future__ import annotations
 
+import errno
 import gzip
-import hashlib
 import os
-import sqlite3
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
+from unicodedata import normalize
 
-from m3it_builder.archives import is_archive, is_safe, list_members
+from m3it_builder.archives import is_archive, is_safe
 from m3it_builder.cards import SourceCard, SourceFile
 from m3it_builder.errors import SourceError
+from m3it_builder.listing import Archive
 from m3it_builder.member_stream import open_slice
 from m3it_builder.records import File, Place, Slice
 
-INDEX_FOLDER = ".m3it-index"
-_INDEX_VERSION = 1
 _CACHED_NAMES = 8_192
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 _NEEDS_REPACK = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
@@ -44,13 +42,16 @@ class Catalogue:
 
     def _find(self, name: str) -> Place | None:
         """Return where a name lies, or None; ``name`` is relative to the source."""
+        unusable = None
         for candidate in self._candidates(name):
             if place := self._loose(candidate):
                 return place
             for archive in self._archives:
-                if found := archive.find(candidate):
+                found = archive.find(candidate)
+                if found is not None and found.method != "unusable":
                     return found
-        return None
+                unusable = unusable or found
+        return unusable
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for streaming, unpacked on the way.
@@ -61,19 +62,26 @@ class Catalogue:
         place = self.find(name)
         if place is None and (packed := self.find(name + ".gz")):
             return _unzipped(_open_place(packed))
+        place = place or self._somewhere(name)
         if place is None:
             raise self.missing(name)
         return _open_place(place)
 
     def glob(self, pattern: str) -> list[str]:
         """Return the names that match a pattern, sorted, whatever holds them."""
-        names = {
-            path.relative_to(self.folder).as_posix()
-            for path in self.folder.glob(pattern)
-            if path.is_file()
-        }
-        for archive in self._archives:
-            names.update(archive.glob(pattern))
+        names: set[str] = set()
+        for start, other in [("", ""), *self._starts]:
+            if not pattern.startswith(start):
+                continue
+            there = other + pattern[len(start) :]
+            found = {
+                path.relative_to(self.folder).as_posix()
+                for path in self.folder.glob(there)
+                if path.is_file()
+            }
+            for archive in self._archives:
+                found.update(archive.glob(there))
+            names.update(start + name[len(other) :] for name in found)
         return sorted(names)
 
     def missing(self, name: str) -> SourceError:
@@ -84,9 +92,11 @@ class Catalogue:
                 f"{self.card.name}: {name} may lie in {packed[0]}, which cannot be read in place; "
                 f"run `m3it fetch {self.card.name} --repack`"
             )
+        looked = ", ".join(archive.path.name for archive in self._archives[:4])
         return SourceError(
             f"{self.folder / name} is not there, nor in an archive beside it "
-            f"({self._expected(name)}); run `m3it fetch {self.card.name}`"
+            f"({f'looked into {looked}; ' if looked else ''}it comes from {self._expected(name)}); "
+            f"run `m3it fetch {self.card.name}`"
         )
 
     def is_absent(self) -> bool:
@@ -121,6 +131,12 @@ class Catalogue:
             if path.is_file():
                 yield path
 
+    def _somewhere(self, name: str) -> Slice | None:
+        """Return the one member of that base name, in whatever folder of an archive it is."""
+        base = name.rpartition("/")[2]
+        found = [place for archive in self._archives for place in archive.find_base(base)]
+        return found[0] if len(found) == 1 else None
+
     def _present_archives(self) -> list[Path]:
         paths = (path for file in self.card.files for path in self._supplies(file))
         return list(dict.fromkeys(path for path in paths if is_archive(path.name)))
@@ -135,8 +151,12 @@ class Catalogue:
         path = f"{self.folder}/{name}"
         try:
             state = os.stat(path)  # noqa: PTH116 - a Path per picture doubles the cost of locate
-        except (FileNotFoundError, NotADirectoryError):
+        except UnicodeEncodeError:
             return None
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
         if not stat.S_ISREG(state.st_mode):
             return None
         return File(path, state.st_size, state.st_mtime_ns)
@@ -145,7 +165,10 @@ class Catalogue:
         if not is_safe(name):
             return []
         others = [to + name[len(start) :] for start, to in self._starts if name.startswith(start)]
-        return [name, *others]
+        if name.isascii():
+            return [name, *others]
+        # Some file systems and archives keep accents apart from their letters.
+        return [normalize(form, each) for each in (name, *others) for form in ("NFC", "NFD")]
 
     def _concrete_layouts(self) -> list[tuple[str, str]]:
         """Replace a leading ``*`` by the folders really found at the top."""
@@ -168,33 +191,6 @@ class Catalogue:
         return sorted(tops)
 
 
-class Archive:
-    """The listing of one archive, in a small database built on first use."""
-
-    def __init__(self, path: Path, sources: Path) -> None:
-        self.path = path
-        self._listing = _listing(path, sources)
-
-    def find(self, name: str) -> Slice | None:
-        """Return where a member lies, or None."""
-        row = self._listing.execute(
-            "SELECT offset, length, packed, method, crc FROM members WHERE name = ?", (name,)
-        ).fetchone()
-        return Slice(str(self.path), *row) if row else None
-
-    def glob(self, pattern: str) -> list[str]:
-        """Return the members whose name matches a pattern."""
-        rows = self._listing.execute("SELECT name FROM members WHERE name GLOB ?", (pattern,))
-        return [name for (name,) in rows if name.count("/") == pattern.count("/")]
-
-    def tops(self) -> list[str]:
-        """Return the names of the folders at the top."""
-        rows = self._listing.execute(
-            "SELECT DISTINCT substr(name, 1, instr(name, '/') - 1) FROM members"
-        )
-        return [name for (name,) in rows if name]
-
-
 def _open_place(place: Place) -> BinaryIO:
     return Path(place.path).open("rb") if isinstance(place, File) else open_slice(place)
 
@@ -203,55 +199,3 @@ def _unzipped(file: BinaryIO) -> BinaryIO:
     stream = gzip.GzipFile(fileobj=file)
     stream.myfileobj = file  # type: ignore[assignment] # so that closing the one closes the other
     return cast(BinaryIO, stream)
-
-
-def _listing(path: Path, sources: Path) -> sqlite3.Connection:
-    state = path.stat()
-    key = f"{_INDEX_VERSION}:{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
-    name = (
-        f"{path.parent.name}-{path.name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
-    )
-    folder = _index_folder(sources)
-    target = folder / f"{name}.sqlite"
-    if not target.exists():
-        for stale in folder.glob(f"{path.parent.name}-{path.name}-*.sqlite"):
-            stale.unlink(missing_ok=True)
-        _write_listing(path, target)
-    return sqlite3.connect(f"{target.resolve().as_uri()}?immutable=1", uri=True)
-
-
-def _write_listing(path: Path, target: Path) -> None:
-    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".partial")
-    os.close(handle)
-    try:
-        listing = sqlite3.connect(partial)
-        listing.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,"
-            " packed INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
-        )
-        rows = (
-            (m.name, m.place.offset, m.place.length, m.place.packed, m.place.method, m.place.crc)
-            for m in list_members(path)
-        )
-        listing.executemany("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)", rows)
-        listing.commit()
-        listing.close()
-        Path(partial).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(partial).unlink()
-
-
-def _index_folder(sources: Path) -> Path:
-    """Return a writable folder for listings; sources are often mounted read-only."""
-    folder = sources / INDEX_FOLDER
-    try:
-        folder.mkdir(exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass  # a read-only mount: fall through to the user's cache
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m3it" / "index"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache

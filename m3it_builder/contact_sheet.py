@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from m3it_builder.images import displayed
+from m3it_builder.probe import BadPicture
 from m3it_builder.shards.reader import BuiltRow
 
 _COLUMNS = 3
@@ -64,7 +65,10 @@ def _paste_pictures(cell: Image.Image, pictures: Sequence[bytes], top: int) -> N
         return
     room = (_WIDTH - 2 * _MARGIN) // len(pictures)
     for place, data in enumerate(pictures):
-        picture = displayed(data)
+        try:
+            picture = displayed(data)
+        except BadPicture:  # the header is well, the rest is not; `m3it build` can be told to look
+            picture = Image.new("RGB", (_PICTURE, _PICTURE), _GREY)
         scale = min((room - 4) / picture.width, _PICTURE / picture.height)
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
         small = picture.resize(size, Image.Resampling.LANCZOS)

@@ -11,7 +11,7 @@ import inspect
 import platform
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ import orjson
 from m3it_builder.catalogue import Catalogue
 from m3it_builder.pipeline import Plan
 from m3it_builder.records import File, Split
-from m3it_builder.tasks import Task
+from m3it_builder.tasks import BUILT_IN, Task
 
 Parts = Mapping[str, Any]  # JSON values, by what they speak of
 
@@ -81,14 +81,15 @@ def text_stamps(task: Task, split: Split, sources: Path, names: list[str]) -> di
 def changes(old: Parts, new: Parts) -> list[str]:
     """Say in words what differs between two fingerprints."""
     said = []
-    for part in sorted(set(old) | set(new), key=list(_NAMES).index):
+    for part in sorted(set(old) | set(new)):
+        name = _NAMES.get(part, f"the {part}")
         before, after = old.get(part), new.get(part)
         if before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            said.append(f"{_NAMES[part]} ({_which(before, after)})")
+            said.append(f"{name} ({_which(before, after)})")
         else:
-            said.append(_NAMES[part])
+            said.append(name)
     return said
 
 
@@ -119,14 +120,27 @@ def _how(key: str, before: Any, after: Any) -> str:
 
 
 def _converter_code(task: Task) -> str:
-    path = inspect.getsourcefile(task.convert)
-    return digest(Path(path).read_bytes()) if path and Path(path).is_file() else "unknown"
+    """Return a digest of the converter; of all modules beside it, where it is not built in."""
+    code = inspect.unwrap(task.convert)
+    while isinstance(code, partial):
+        code = code.func
+    file = inspect.getsourcefile(code if inspect.isfunction(code) else type(code))
+    if not file or not Path(file).is_file():
+        return "unknown"
+    path = Path(file)
+    files = [path] if task.origin == BUILT_IN else sorted(path.parent.glob("**/*.py"))
+    return digest(b"\0".join(each.read_bytes() for each in files))
 
 
 _ROW_MAKERS = (
     "records",
     "source",
     "join",
+    "catalogue",
+    "listing",
+    "archives",
+    "member_stream",
+    "plain_pickle",
     "pipeline",
     "render",
     "wire",
@@ -135,6 +149,7 @@ _ROW_MAKERS = (
     "reading",
     "probe",
     "images",
+    "assemble",
     "arrays",
     "lookup",
     "pack",

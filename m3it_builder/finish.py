@@ -23,7 +23,7 @@ from m3it_builder.shards.manifest import (
     FORMAT_VERSION,
     NAME,
     Manifest,
-    manifests,
+    readable_manifests,
     write_manifest,
 )
 from m3it_builder.shards.readme import remove_readmes, write_readmes
@@ -51,20 +51,34 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     write_rejects(table, (unit.task.name, unit.split), outcome.rejects)
     manifest = _manifest(unit, parts, plan, outcome)
     unit.ready.touch()
-    _withdraw(unit)
+    with unit.task_locked():
+        _withdraw(unit)
     _move(unit, done)
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, table):
         shutil.copyfile(path, unit.meta / path.name)
+    _drop_arrow_state(unit)
     if "arrow" in plan.formats and done:
         shards = [(Path(f["path"]).name, f["blake3"]) for f in (o.files["arrow"] for o in done)]
         write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
     keys = {str(one.shard): one.key for one in done}
     write_stamp(unit.state, {**read_stamp(unit.work), "keys": keys})
     write_manifest(manifest, unit.meta)
-    write_readmes(unit.folder, list(manifests(unit.folder)))
+    refresh_readmes(unit)
     shutil.rmtree(unit.work)
+    (unit.state / "rejects.parquet").unlink(missing_ok=True)
     return manifest
+
+
+def refresh_readmes(unit: Unit) -> None:
+    """Write what all splits of a task share, for those that are finished by now."""
+    with unit.task_locked():
+        write_readmes(unit.folder, list(readable_manifests(unit.folder)))
+
+
+def _drop_arrow_state(unit: Unit) -> None:
+    for name in ("state.json", "dataset_info.json"):
+        (unit.folder / "arrow" / unit.split / name).unlink(missing_ok=True)
 
 
 def _withdraw(unit: Unit) -> None:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageOps
 
-from m3it_builder.probe import BadPicture, probe
+from m3it_builder.probe import BadPicture, Probe, probe
 from m3it_builder.records import Box, Region
 
 Frame = Literal["stored", "displayed"]
+_ACCEPTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 _ORIENTATION = 0x0112
+_RGB_MODES = ("RGB", "RGBA", "P", "PA")  # of which a profile describes RGB colours
 _JPEG_QUALITY = 95
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
 
@@ -66,7 +68,7 @@ def draw(
     """
     picture, orientation, is_jpeg = _open(data)
     chosen, scale = _fit(picture.size, orientation, size, frame)
-    profile = picture.info.get("icc_profile") if picture.mode == "RGB" else None
+    profile = picture.info.get("icc_profile") if picture.mode in _RGB_MODES else None
     canvas = to_rgb(picture)
     if chosen == "displayed":
         canvas = _turn(canvas, orientation)
@@ -79,6 +81,44 @@ def draw(
     return Drawn(encoded, mime, canvas.width, canvas.height)
 
 
+def as_displayed(
+    data: bytes, regions: Sequence[Region], size: tuple[int, int] | None, frame: Frame | None
+) -> tuple[Region, ...]:
+    """Return regions in pixels of the picture as people see it, turned by its EXIF tag.
+
+    Arguments and errors are those of ``draw``; nothing is drawn.
+    """
+    try:
+        with PILImage.open(io.BytesIO(data)) as picture:
+            stored = picture.size
+            tag = picture.getexif().get(_ORIENTATION, 1)
+    except _UNREADABLE as error:
+        raise BadPicture("image_undecodable", str(error)[:200]) from error
+    orientation = tag if tag in range(1, 9) else 1
+    chosen, scale = _fit(stored, orientation, size, frame)
+    turned = orientation if chosen == "stored" else 1
+    return tuple(replace(r, box=_turned(_scaled(r.box, scale), turned, stored)) for r in regions)
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    return box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1]
+
+
+def _turned(box: Box, orientation: int, stored: tuple[int, int]) -> Box:
+    """Return where a box of the stored picture lies once that is turned."""
+    width, height = stored
+    x0, y0, x1, y1 = box
+    if orientation in (2, 3, 6, 7):
+        across = (height - y1, height - y0) if orientation >= 5 else (width - x1, width - x0)
+    else:
+        across = (y0, y1) if orientation >= 5 else (x0, x1)
+    if orientation in (3, 4, 7, 8):
+        down = (width - x1, width - x0) if orientation >= 5 else (height - y1, height - y0)
+    else:
+        down = (x0, x1) if orientation >= 5 else (y0, y1)
+    return across[0], down[0], across[1], down[1]
+
+
 def decodes(data: bytes) -> None:
     """Decode a picture to the last pixel.
 
@@ -86,6 +126,16 @@ def decodes(data: bytes) -> None:
         BadPicture: ``image_undecodable``.
     """
     _open(data)
+
+
+def measured(data: bytes) -> Probe | None:
+    """Decode a picture whose structure is odd; None if it does not decode to the last pixel."""
+    try:
+        with PILImage.open(io.BytesIO(data), formats=_ACCEPTED) as picture:
+            picture.load()
+            return Probe(PILImage.MIME[str(picture.format)], *picture.size)
+    except _UNREADABLE:
+        return None
 
 
 def to_rgb(picture: PILImage.Image) -> PILImage.Image:
@@ -150,7 +200,7 @@ def _rectangle(canvas: PILImage.Image, region: Region, scale: tuple[float, float
 
 def _pixels(box: Box, scale: tuple[float, float], size: tuple[int, int]) -> tuple[int, ...]:
     """Return the first and last pixel columns and rows inside a box, within the picture."""
-    x0, y0, x1, y1 = box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1]
+    x0, y0, x1, y1 = _scaled(box, scale)
     left = min(max(math.floor(x0), 0), size[0] - 1)
     top = min(max(math.floor(y0), 0), size[1] - 1)
     right = min(max(math.ceil(x1) - 1, left), size[0] - 1)

@@ -58,8 +58,8 @@ def _run(check: Callable[[Path], Iterator[str]], path: Path) -> Iterator[str]:
         yield from check(path)
     except CardError as error:
         yield str(error)
-    number = next((n for n, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-                   if TODO in line), None)  # fmt: skip
+    text = path.read_text("utf-8", errors="replace")
+    number = next((n for n, line in enumerate(text.splitlines(), 1) if TODO in line), None)
     if number:
         yield f"line {number} still says {TODO}"
 

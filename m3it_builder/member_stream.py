@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from m3it_builder.archives import damaged, data_offset
+from m3it_builder.archives import damaged, data_offset, require_usable
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
 
@@ -27,6 +27,7 @@ def open_slice(place: Slice) -> BinaryIO:
             f"{place.path}: a member of {place.packed:,} bytes claims to unpack to "
             f"{place.length:,}, which looks like a decompression bomb; download the file again"
         )
+    require_usable(place)
     start = place.offset
     if place.method != "tar":
         with Path(place.path).open("rb") as file:
@@ -72,9 +73,15 @@ class _MemberStream(io.RawIOBase):
     def _piece(self, size: int) -> bytes:
         if self._inflate is None:
             return self._raw(size)
-        packed = self._inflate.unconsumed_tail or self._raw(_BLOCK)
+        packed = self._inflate.unconsumed_tail
+        if not packed and self._packed_left:
+            packed = self._raw(_BLOCK)
         try:
-            return self._inflate.decompress(packed, size)
+            # With all input taken in, the decompressor may still hold output back.
+            data = self._inflate.decompress(packed, size)
+            if not data and not packed:
+                raise damaged(self._place, "ends early")
+            return data
         except zlib.error as error:
             raise damaged(self._place, f"does not unpack ({error})") from error
 

@@ -11,23 +11,20 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from blake3 import blake3
-
-from m3it_builder.images import decodes, draw
-from m3it_builder.probe import BadPicture, probe
-from m3it_builder.reading import Key, PictureReader, key_of, windows
-from m3it_builder.records import Frames, Image, Region, Reject
-from m3it_builder.shards import FORMATS, OutRow, Picture, open_writer, row_key
-from m3it_builder.shards.index import PartWriter, structure, texts
+from m3it_builder.assemble import Packing, assemble
+from m3it_builder.probe import BadPicture
+from m3it_builder.reading import PictureReader, windows
+from m3it_builder.records import Reject
+from m3it_builder.shards import FORMATS, OutRow, open_writer
+from m3it_builder.shards.index import PartWriter
 from m3it_builder.shards.output import Output
 from m3it_builder.spool import ReadSpool, ShardPlan
 from m3it_builder.unit import Unit
-from m3it_builder.video.extract import Taken, VideoPlan
-from m3it_builder.wire import Row, byte_count
+from m3it_builder.wire import byte_count
 
 Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last one
 
@@ -36,19 +33,10 @@ Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last on
 class PackJob:
     """All that is needed to write one shard, on any process of this machine."""
 
-    task: str
-    split: str
     spool: str  # path
     work: str  # folder; shards, index parts and done records go below it
     shard: ShardPlan
-    formats: tuple[str, ...]
-    images: Literal["bytes", "base64"]
-    decode: Literal["probe", "full"]
-    max_pixels: int
-    max_bytes: int  # of one picture
-    frame: Literal["stored", "displayed"] | None
-    draws: bool  # whether regions are drawn on the pictures
-    video: VideoPlan
+    how: Packing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +45,7 @@ class ShardDone:
 
     shard: int
     key: str
+    basis: str
     rows: int
     pictures: int
     picture_bytes: int
@@ -74,13 +63,15 @@ def part_path(work: Path, shard: int) -> Path:
     return work / "index" / f"{shard:05d}.arrow"
 
 
-def read_done(unit: Unit, shard: ShardPlan, formats: Iterable[str]) -> ShardDone | None:
+def read_done(unit: Unit, job: PackJob) -> ShardDone | None:
     """Return the record of a finished shard, or None if it must be packed (again)."""
+    shard = job.shard
     try:
         record = ShardDone(**json.loads(done_path(unit.work, shard.shard).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    if record.key != shard.key or set(record.files) != set(formats):
+    same = (record.key, record.basis) == (shard.key, job.how.basis)
+    if not same or set(record.files) != set(job.how.formats):
         return None
     folders = (unit.work, unit.folder) if unit.ready.exists() else (unit.work,)
     whole = all(_is_whole(file, folders) for file in record.files.values())
@@ -103,9 +94,10 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
         SourceError: an archive is damaged in a way that is not one picture's.
     """
     work = Path(job.work)
+    (work / "index").mkdir(parents=True, exist_ok=True)
     rejects: list[Reject] = []
     counts: Counter[str] = Counter()
-    sinks = {name: _Sink(job, name) for name in job.formats}
+    sinks = {name: _Sink(job, name) for name in job.how.formats}
     with ExitStack() as stack:
         for sink in sinks.values():
             stack.callback(sink.abandon)
@@ -123,6 +115,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
     record = ShardDone(
         shard=job.shard.shard,
         key=job.shard.key,
+        basis=job.how.basis,
         rows=counts["rows"],
         pictures=counts["pictures"],
         picture_bytes=counts["bytes"],
@@ -137,12 +130,12 @@ class _Sink:
     """One format's file, under a temporary name until it is whole."""
 
     def __init__(self, job: PackJob, name: str) -> None:
-        self._relative = FORMATS[name].path(job.split, job.shard.shard, name)
+        self._relative = FORMATS[name].path(job.how.split, job.shard.shard, name)
         self._target = Path(job.work) / self._relative
         self._target.parent.mkdir(parents=True, exist_ok=True)
         self._partial = self._target.with_name(self._target.name + ".partial")
         self._output = Output(self._partial)
-        self._writer = open_writer(name, self._output, job.images)
+        self._writer = open_writer(name, self._output, job.how.images)
 
     def write(self, name: str, row: OutRow) -> dict[str, int]:
         """Append a row; return the index columns that say where it lies."""
@@ -171,77 +164,17 @@ def _finished_rows(
     job: PackJob, spool: ReadSpool, rejects: list[Reject], tick: Tick
 ) -> Iterator[tuple[OutRow, dict[str, Any]]]:
     """Yield each row with its pictures read, checked and drawn; the rest become rejects."""
-    with PictureReader(job.max_bytes, job.max_pixels, job.video) as reader:
+    with PictureReader(job.how.max_bytes, job.how.max_pixels, job.how.video) as reader:
         for window in windows(spool.rows(job.shard)):
             data = reader.read(image for row in window for image in row.record.images)
             before = len(rejects)
             for row in window:
                 try:
-                    yield _finish(row, job, data)
+                    yield assemble(row, job.how, data)
                 except BadPicture as bad:
                     rejects.append(Reject(row.record.id, bad.reason, bad.detail))
             new = len(rejects) - before
             tick(len(window) - new, sum(byte_count(row.record) for row in window), new)
-
-
-def _finish(
-    row: Row, job: PackJob, data: dict[Key, Taken | BadPicture]
-) -> tuple[OutRow, dict[str, Any]]:
-    pictures: list[Picture] = []
-    described: list[dict[str, Any]] = []
-    notes = []
-    for place, image in enumerate(row.record.images):
-        taken = data[key_of(image)]
-        if isinstance(taken, BadPicture):
-            raise BadPicture(taken.reason, f"{image.name} {taken.detail}".strip())
-        regions = tuple(r for r in row.record.regions if r.image == place and job.draws)
-        for raw, name in zip(taken.pictures, _names(image, taken), strict=True):
-            try:
-                picture, description = _picture(raw, image, regions, job)
-            except BadPicture as bad:
-                raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
-            pictures.append(picture)
-            described.append({**description, "name": name})
-        if isinstance(image.part, Frames):
-            notes.append({"video": image.name, **taken.note})
-    if notes:
-        record = replace(row.record, meta={**row.record.meta, "frames": notes})
-        row = replace(row, record=record)
-    columns: dict[str, Any] = texts(row, job.task, job.split)
-    out = OutRow(row_key(row.record.id), dict(columns), tuple(pictures))
-    columns |= structure(row) | {"images": described, "key": out.key}
-    return out, columns
-
-
-def _names(image: Image, taken: Taken) -> list[str]:
-    """Return a name in the source for each picture: frames and cells add their index."""
-    if image.part is None:
-        return [image.name]
-    return [f"{image.name}#{index}" for index in taken.note["indices"]]
-
-
-def _picture(
-    raw: bytes, image: Image, regions: tuple[Region, ...], job: PackJob
-) -> tuple[Picture, dict[str, Any]]:
-    header = probe(raw)
-    if header.width * header.height > job.max_pixels:
-        raise BadPicture("image_oversized", f"{header.width}x{header.height}")
-    mime, width, height = header.mime, header.width, header.height
-    source_digest = digest = blake3(raw).hexdigest()
-    if regions:
-        drawn = draw(raw, regions, image.size, job.frame)
-        raw, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
-        digest = blake3(raw).hexdigest()
-    elif job.decode == "full":
-        decodes(raw)
-    return Picture(raw, mime), {
-        "digest": digest,
-        "source_digest": source_digest,
-        "mime": mime,
-        "width": width,
-        "height": height,
-        "bytes": len(raw),
-    }
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -10,7 +10,6 @@ from typing import Literal, cast, get_args
 
 from pydantic import Field
 
-from m3it_builder.cards import Strict, read_card
 from m3it_builder.errors import CardError
 from m3it_builder.records import SPLITS, Instance, Split
 from m3it_builder.source import Source
@@ -19,6 +18,7 @@ from m3it_builder.stages.check import CHECKS, check
 from m3it_builder.stages.convert import convert
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
+from m3it_builder.strict_yaml import Strict, read_card
 from m3it_builder.tasks import Task, bundled
 from m3it_builder.video import Backend, Policy
 
@@ -33,7 +33,9 @@ class Output(Strict):
 
     format: tuple[Format, ...] = Field(default=("webdataset",), min_length=1)
     images: ImageForm = "bytes"
-    shard_mb: float = Field(default=256.0, gt=0)  # expected megabytes (10^6 bytes) of a shard
+    shard_mb: float = Field(
+        default=256.0, gt=0, allow_inf_nan=False
+    )  # expected megabytes (10^6 bytes) of a shard
 
 
 class VideoOptions(Strict):
@@ -60,7 +62,7 @@ class PipelineFile(Strict):
     checks: tuple[str, ...] = tuple(CHECKS)
     decode: Decode = "probe"
     max_pixels: int = Field(default=178_956_970, gt=0)  # a picture of more is a reject
-    max_picture_mb: float = Field(default=128.0, gt=0)
+    max_picture_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
     video: VideoOptions = VideoOptions()
     output: Output = Output()

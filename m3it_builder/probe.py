@@ -123,9 +123,14 @@ def _webp(data: bytes) -> Probe:
 
 
 def _bmp(data: bytes) -> Probe:
-    (start, _, width, height, _, depth, compression) = struct.unpack_from("<IIiiHHI", data, 10)
+    start, size = struct.unpack_from("<II", data, 10)
+    if size == 12:  # the header of OS/2
+        width, height, _, depth = struct.unpack_from("<HHHH", data, 18)
+        compression = 0
+    else:
+        width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
     height = abs(height)  # a negative height means rows from top to bottom
-    if compression == 0:
+    if compression in (0, 3, 6):  # plain pixels, with or without masks
         row = (width * depth + 31) // 32 * 4
         _require_end(len(data) >= start + row * height, data)
     return Probe("image/bmp", width, height)

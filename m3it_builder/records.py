@@ -33,7 +33,7 @@ class Slice:
     offset: int  # of the data in a tar, of the local header in a zip
     length: int  # bytes once unpacked
     packed: int  # bytes in the archive
-    method: Literal["tar", "stored", "deflated"]
+    method: Literal["tar", "stored", "deflated", "unusable"]
     crc: int | None  # CRC-32 of the unpacked bytes; tar keeps none
 
 

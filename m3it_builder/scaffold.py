@@ -9,7 +9,7 @@ from string import Template
 
 from m3it_builder.errors import CardError
 from m3it_builder.lint import POOL_SIZE
-from m3it_builder.tasks import task_names
+from m3it_builder.tasks import all_names
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -48,7 +48,7 @@ def write_scaffold(name: str, into: Path) -> list[Path]:
     """
     if not _NAME.fullmatch(name):
         raise CardError(f"{name!r} is no name for a task: small letters, digits, single hyphens")
-    if name in task_names():
+    if name in all_names():
         raise CardError(f"a task called {name!r} exists already; see `m3it show {name}`")
     in_project = (into / "m3it_builder" / "converters").is_dir()
     module = name.replace("-", "_")

@@ -8,7 +8,10 @@ ways its source card lists, is no converter's business.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 _CELL = 64 << 20  # bytes; some annotation files hold whole web pages in one cell
 _WATCHED = 200
+# What a gzip file that is cut short or damaged raises while it is read.
+_UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -111,7 +116,7 @@ class Source:
             self.position = f"{name} (record {count} of {path or 'the list'})"
             yield item
         if not count:
-            self._require(name, path)
+            self._require(name, path, "start_array")
 
     def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
         """Yield the (key, value) pairs of one object of a JSON file, streaming."""
@@ -120,7 +125,7 @@ class Source:
             self.position = f"{name} (key {key!r})"
             yield key, value
         if not count:
-            self._require(name, path)
+            self._require(name, path, "start_map")
 
     def jsonl(self, name: str) -> Iterator[Any]:
         """Yield the values of a JSON Lines file, whatever its ending."""
@@ -145,7 +150,7 @@ class Source:
                     if None in row or None in row.values():
                         raise _broken(f"{name} line {reader.line_num}", "another number of cells")
                     yield row
-            except (csv.Error, UnicodeDecodeError) as error:
+            except (csv.Error, UnicodeDecodeError, *_UNPACKING) as error:
                 raise _broken(f"{name} line {reader.line_num}", str(error)) from error
 
     def tsv(self, name: str) -> Iterator[list[str]]:
@@ -174,32 +179,36 @@ class Source:
 
     def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         with self._open(name) as file:
-            for number, line in enumerate(file, 1):
-                self.position = f"{name} (line {number})"
-                yield number, line.removeprefix(_BOM) if number == 1 else line
+            number = 0
+            try:
+                for number, line in enumerate(file, 1):
+                    self.position = f"{name} (line {number})"
+                    yield number, line.removeprefix(_BOM) if number == 1 else line
+            except _UNPACKING as error:
+                raise _broken(f"{name} after line {number}", str(error)) from error
 
     def _stream(self, kind: str, name: str, prefix: str) -> Iterator[Any]:
         import ijson
 
         with self._open(name) as file:
-            _skip_bom(file)
             try:
+                _skip_bom(file)
                 yield from getattr(ijson, kind)(file, prefix, use_float=True)
-            except (ijson.JSONError, UnicodeDecodeError) as error:
+            except (ijson.JSONError, UnicodeDecodeError, *_UNPACKING) as error:
                 what = str(error).strip().splitlines()[0]
                 raise _broken(self.position or name, what) from error
 
-    def _require(self, name: str, path: str) -> None:
-        """Tell an empty array from one that is not there."""
+    def _require(self, name: str, path: str, event: str) -> None:
+        """Tell an empty array or object from one that is not there."""
         import ijson
 
         with self._open(name) as file:
             _skip_bom(file)
-            wanted = ("start_array", "start_map")
-            if any(at == path and event in wanted for at, event, _ in ijson.parse(file)):
+            if any(at == path and what == event for at, what, _ in ijson.parse(file)):
                 return
+        kind = "list" if event == "start_array" else "object"
         raise SourceError(
-            f"{name} has no {path!r}; it is not the official file, or another version of it"
+            f"{name} has no {kind} {path!r}; it is not the official file, or another version of it"
         )
 
     def _open(self, name: str) -> BinaryIO:
@@ -213,7 +222,7 @@ class Source:
     def _read(self, name: str, file: BinaryIO) -> bytes:
         try:
             return file.read()
-        except (EOFError, OSError) as error:
+        except _UNPACKING as error:
             raise _broken(name, str(error)) from error
 
     def _catalogue(self, name: str) -> tuple[Catalogue, str]:
@@ -229,7 +238,11 @@ class Source:
 def _parse(data: bytes, where: str) -> Any:
     try:
         return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+    except orjson.JSONDecodeError:
+        pass  # it refuses NaN and lone surrogates, which published files do hold
+    try:
+        return json.loads(data)
+    except ValueError as error:
         raise _broken(where, str(error)) from error
 
 

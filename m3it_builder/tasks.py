@@ -68,12 +68,23 @@ class Task:
                 known = ", ".join(near or self.card.options) or "none"
                 raise CardError(f"{self.name} has no option {name!r} (it has: {known})")
             values[name] = self.card.options[name].parse(f"{self.name}.{name}", text)
+        for variant, entry in self.card.variants.items():
+            if values != self.options and values == {**self.options, **entry.options}:
+                raise CardError(
+                    f"{self.name} with these options is the variant {variant}, whose sources and "
+                    f"instructions may differ; build that: --task {variant}"
+                )
         return replace(self, options=values)
 
 
 def task_names() -> list[str]:
     """Return the names of all built-in and installed tasks, sorted, without variants."""
     return sorted({*_builtin_names(), *_installed()})
+
+
+def all_names() -> set[str]:
+    """Return the names of all tasks and of their variants."""
+    return set(task_names()).union(*(task.card.variants for task in _loadable()))
 
 
 def load_task(name: str) -> Task:
@@ -137,7 +148,7 @@ def load_instructions(path: Path) -> tuple[str, ...]:
         pool = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except ValueError as error:  # of JSON, or of UTF-8
         raise CardError(f"{path.name}: not valid JSON ({error})") from error
     if not isinstance(pool, list) or not pool or not all(isinstance(text, str) for text in pool):
         raise CardError(f"{path.name}: needs a list of at least one instruction")
@@ -254,9 +265,6 @@ def _loadable() -> Iterator[Task]:
 
 
 def _not_found(name: str) -> TaskNotFound:
-    names = set(task_names())
-    for task in _loadable():
-        names |= set(task.card.variants)
-    near = difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, sorted(all_names()), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists them all"
     return TaskNotFound(f"no task is called {name!r}; {hint}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +60,10 @@ class Unit:
         """Return the mark that all shards are packed and are being moved into place."""
         return self.work / "ready"
 
-    def clear_work(self) -> None:
-        """Drop unfinished work and start with an empty folder."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        for name in ("done", "index"):
-            (self.work / name).mkdir(parents=True)
+    def clear_spool(self) -> None:
+        """Drop the spool; packed shards stay, since each knows by itself what it was made of."""
+        for name in ("spool.sqlite", "spool.partial", "stamp.json", "ready"):
+            (self.work / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -82,6 +80,13 @@ class Unit:
                 raise BuildError(
                     f"{self.folder}: another process is building {self.name}"
                 ) from error
+            yield
+
+    @contextlib.contextmanager
+    def task_locked(self) -> Iterator[None]:
+        """Wait for other splits of the task that are writing what all splits share."""
+        with (self.state.parent / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

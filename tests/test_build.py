@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -207,7 +208,7 @@ def test_reject_share(tmp_path: Path) -> None:
         work.unit(load_task("okvqa"), "train")
     assert caught.value.exit_code == 3
     assert list(manifests(tmp_path / "okvqa")) == []
-    listed = tmp_path / "okvqa" / ".m3it" / "train" / "work" / "rejects.parquet"
+    listed = tmp_path / "okvqa" / ".m3it" / "train" / "rejects.parquet"
     assert pq.read_table(listed).num_rows == 5
     more = replace(PLAN, max_reject_share=0.6)
     assert replace(work, plan=more).unit(load_task("okvqa"), "train").rows == 4
@@ -259,6 +260,190 @@ def test_a_picture_lost_between_the_phases_is_a_reject(sources: Path, tmp_path: 
     build(own, tmp_path / "out", plan_only=True)
     next((own / "coco-2014-train-images" / "train2014").iterdir()).unlink()
     assert build(own, tmp_path / "out").rejects == {"image_missing": 1}
+
+
+def test_pictures_brought_later_are_taken_in(sources: Path, tmp_path: Path) -> None:
+    """After too many rejects the pictures are looked for again, and after a finished build too."""
+    own = tmp_path / "own"
+    shutil.copytree(sources, own)
+    folder = own / "coco-2014-train-images" / "train2014"
+    lost = sorted(folder.iterdir())[:9]
+    kept = {path: path.read_bytes() for path in lost}
+    for path in lost:
+        path.unlink()
+    out = tmp_path / "out"
+    with pytest.raises(RejectShareError):
+        build(own, out)
+    lost[0].write_bytes(kept[lost[0]])
+    for path in lost[1:5]:
+        path.write_bytes(kept[path][:500])  # there, but cut short
+    with pytest.raises(RejectShareError):
+        build(own, out)
+    for path in lost[:5]:
+        path.write_bytes(kept[path])
+    assert build(own, out).rejects == {"image_missing": 4}
+    assert build(own, out).status == "up to date"
+    for path in lost:
+        path.write_bytes(kept[path])
+    with pytest.raises(BuildError, match="pictures that were missing are there by now"):
+        build(own, out)
+    assert build(own, out, replace=True).rejects == {}
+    build(own, tmp_path / "fresh")
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
+def test_sources_moved_before_resuming(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from m3it_builder import finish
+
+    own, moved, out = tmp_path / "own", tmp_path / "moved", tmp_path / "out"
+    shutil.copytree(sources, own)
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "merge", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(own, out)
+    own.rename(moved)
+    assert build(moved, out).rejects == {}
+
+
+@pytest.mark.parametrize("gone", ["parquet/train-00001.parquet", "meta/train/index.parquet"])
+def test_lost_files_of_a_finished_build_are_noticed(
+    sources: Path, tmp_path: Path, gone: str
+) -> None:
+    build(sources, tmp_path)
+    whole = tree(tmp_path)
+    (tmp_path / "okvqa" / gone).unlink()
+    with pytest.raises(BuildError, match=f"{gone} of the finished okvqa/train is gone"):
+        build(sources, tmp_path)
+    assert build(sources, tmp_path, replace=True).status == "built"
+    assert tree(tmp_path) == whole
+
+
+def test_lost_readmes_come_back(sources: Path, tmp_path: Path) -> None:
+    build(sources, tmp_path)
+    whole = tree(tmp_path)
+    for path in tmp_path.rglob("README.md"):
+        path.unlink()
+    (tmp_path / "okvqa" / "arrow" / "dataset_dict.json").unlink()
+    assert build(sources, tmp_path).status == "up to date"
+    assert tree(tmp_path) == whole
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format_version": 99}', '{"format_version": 1}'])
+def test_unreadable_manifest(sources: Path, tmp_path: Path, text: str) -> None:
+    """It stops its own unit until that is replaced, and no other."""
+    build(sources, tmp_path)
+    path = tmp_path / "okvqa" / "meta" / "train" / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(BuildError, match="--replace"):
+        build(sources, tmp_path)
+    Build(sources=sources, out=tmp_path, plan=PLAN).unit(load_task("okvqa"), "validation")
+    assert "validation" in (tmp_path / "okvqa" / "README.md").read_text()
+    assert build(sources, tmp_path, replace=True).status == "built"
+    assert len(list(manifests(tmp_path / "okvqa"))) == 2
+
+
+def test_share_of_rejects_is_of_all_examples(sources: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(sources, own)
+    for path in sorted((own / "coco-2014-train-images" / "train2014").iterdir())[:4]:
+        path.unlink()  # 4 of 120, below five per cent
+    assert build(own, tmp_path / "out", replace_limit(10)).rows == 10
+
+
+def replace_limit(limit: int) -> Plan:
+    return replace(PLAN, limit=limit)
+
+
+def test_plan_leaves_unfinished_work_alone(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from m3it_builder import finish, pool
+
+    assert build(sources, tmp_path, plan_only=True).status == "planned"
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "merge", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build(sources, tmp_path)
+    build(sources, tmp_path, replace_limit(10), plan_only=True)
+    build(sources, tmp_path, plan_only=True)
+    monkeypatch.setattr(pool, "pack", None)  # nothing is left to be packed
+    assert build(sources, tmp_path).rows == 120
+    assert build(sources, tmp_path, plan_only=True).rows == 120
+    assert not (tmp_path / "okvqa" / ".m3it" / "train" / "work").exists()
+
+
+def test_splits_must_hold_pictures_alike(sources: Path, tmp_path: Path) -> None:
+    build(sources, tmp_path)
+    other = Build(sources=sources, out=tmp_path, plan=replace(PLAN, images="base64"))
+    with pytest.raises(BuildError, match="holds train with --images bytes"):
+        other.unit(load_task("okvqa"), "validation")
+
+
+def test_splits_in_different_formats_load_each_by_itself(sources: Path, tmp_path: Path) -> None:
+    import datasets
+
+    task = load_task("okvqa")
+    for split, name in (("train", "parquet"), ("validation", "webdataset")):
+        plan = replace(PLAN, formats=(name,))  # type: ignore[arg-type]
+        Build(sources=sources, out=tmp_path, plan=plan).unit(task, split)  # type: ignore[arg-type]
+    for name, split in (("parquet", "train"), ("webdataset", "validation")):
+        loaded = datasets.load_dataset(str(tmp_path / "okvqa" / name))
+        assert {key: len(rows) for key, rows in loaded.items()} == {split: 120}
+
+
+def test_fewer_formats_leave_nothing_of_the_others(sources: Path, tmp_path: Path) -> None:
+    build(sources, tmp_path)
+    build(sources, tmp_path, replace(PLAN, formats=("parquet",)), replace=True)
+    files = [name for name in tree(tmp_path) if "/parquet/" not in name and "/meta/" not in name]
+    assert files == ["okvqa/README.md"]
+
+
+def test_converter_helpers_belong_to_the_fingerprint(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "m3it_foreign"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "words.py").write_text("ANSWER = 'one'\n")
+    (package / "converter.py").write_text(
+        "from m3it_builder import Record, Turn\nfrom m3it_foreign.words import ANSWER\n"
+        "def convert(source):\n"
+        "    yield Record(id='1', turns=(Turn('q', ANSWER),))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from m3it_foreign.converter import convert  # type: ignore[import-not-found]
+
+    task = replace(_numbered(1, 1), convert=functools.partial(convert), origin="m3it-foreign")
+    work = Build(sources=_numbers(tmp_path), out=tmp_path / "out", plan=PLAN)
+    assert work.unit(task, "train").status == "built"
+    assert work.unit(task, "train").status == "up to date"
+    (package / "words.py").write_text("ANSWER = 'two'\n")
+    with pytest.raises(BuildError, match="changed: the converter"):
+        work.unit(task, "train")
+
+
+@pytest.mark.parametrize(
+    ("record", "outcome"),
+    [
+        (Record(id="a\ud800", turns=(Turn("q", "a"),)), "damaged_text"),
+        (Record(id="1", turns=(Turn("q", "a\0"),)), "damaged_text"),
+        (Record(id="1", turns=(Turn("q", "a"),), meta={"x": "\udfff"}), "damaged_text"),
+        (Record(id="1", turns=(Turn("q", "a"),), meta={"x": 2**70}), "no JSON"),
+        (Record(id="1", turns=(Turn("q", "a"),), meta={1: "x"}), "no JSON"),  # type: ignore[dict-item]
+        (Record(id=7, turns=(Turn("q", "a"),)), "no text"),  # type: ignore[arg-type]
+    ],
+)
+def test_records_that_cannot_be_stored(tmp_path: Path, record: Record, outcome: str) -> None:
+    task = replace(_numbered(1, 1), convert=lambda _: iter([record]))
+    plan = replace(PLAN, max_reject_share=1.0)
+    work = Build(sources=_numbers(tmp_path), out=tmp_path / "out", plan=plan)
+    if outcome == "damaged_text":
+        assert work.unit(task, "train").rejects == {"damaged_text": 1}
+    else:
+        with pytest.raises(ConvertError, match=outcome):
+            work.unit(task, "train")
 
 
 def test_record_of_another_shape_names_file_and_record(tmp_path: Path) -> None:

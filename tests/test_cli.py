@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -208,6 +209,69 @@ def test_a_file_in_the_way(sources: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_text("a file where a folder should be")
     assert_one_line(build(sources, out), 1, str(out), "a file stands where a folder is needed")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"seed: 1\nseed: 2\n", "the key 'seed' is given twice"),
+        (b"tasks: &a [*a]\n", "not valid YAML|contains itself"),
+        (b"output: {shard_mb: .inf}\n", "shard_mb"),
+        (b"tasks: [caf\xe9]\n", "not UTF-8"),
+        (b"- a list\n", "valid dictionary|mapping"),
+        (b"", "valid dictionary|mapping"),
+    ],
+)
+def test_odd_pipeline_files(tmp_path: Path, text: bytes, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text)
+    done = run_m3it("build", "--task", "okvqa", "--pipeline", path, cwd=tmp_path)
+    assert_one_line(done, 1, "mine.yaml")
+    assert re.search(said, done.stderr), done.stderr
+
+
+def test_odd_queries(sources: Path, tmp_path: Path) -> None:
+    build(sources, tmp_path / "out")
+    for command in ("sql", "audit"):
+        assert_one_line(run_m3it(command, tmp_path / "out", ""), 1, "nothing to run")
+    big = run_m3it("sql", tmp_path / "out", "SELECT 2::HUGEINT ** 100 AS n", "--json")
+    assert big.returncode == 0, big.stderr
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.sql").write_text("-- Nothing.\nSELECT 1 WHERE false;\n")
+    done = run_m3it("audit", tmp_path / "out", "--audits", tmp_path / "own")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "out" / "okvqa" / "meta" / "train" / "index.parquet").unlink()
+    assert_one_line(run_m3it("sql", tmp_path / "out", "SELECT 1"), 1, "--replace")
+
+
+def test_a_split_that_a_task_has_not(sources: Path, tmp_path: Path) -> None:
+    done = run_m3it("build", "-t", "okvqa", "--split", "test", "--source", sources, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "okvqa has no split test; it has train, validation" in done.stderr
+
+
+def test_options_that_make_a_variant(tmp_path: Path) -> None:
+    done = run_m3it("build", "-t", "nlvr", "--set", "nlvr.form=synthetic", cwd=tmp_path)
+    assert_one_line(done, 1, "build that: --task nlvr-synthetic")
+    outside = run_m3it("build", "-t", "imagenet", "--set", "imagenet.candidates=1", cwd=tmp_path)
+    assert_one_line(outside, 1, "it takes a number from 2 to 998")
+    assert_one_line(run_m3it("new", "nlvr-synthetic", cwd=tmp_path), 1, "exists already")
+
+
+def test_another_seed_draws_other_pictures(tmp_path: Path) -> None:
+    for seed in ("0", "5"):
+        run_m3it("sample", "--task", "okvqa", "--n", "3", "--seed", seed, "--out", tmp_path / "s")
+        run_m3it("sample", "--task", "okvqa", "--n", "3", "--seed", seed, "--out", tmp_path / seed)
+        assert tree(tmp_path / "s") == tree(tmp_path / seed)
+
+
+def test_sheet_of_a_damaged_picture(sources: Path, tmp_path: Path) -> None:
+    picture = sorted((sources / "coco-2014-train-images" / "train2014").iterdir())[0]
+    data = picture.read_bytes()
+    picture.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
+    build(sources, tmp_path / "out")
+    words = ("show", tmp_path / "out" / "okvqa", "--rows", "20", "--sheet", tmp_path / "s.png")
+    assert run_m3it(*words).returncode == 0
 
 
 def test_one_failing_task_does_not_stop_the_others(sources: Path, tmp_path: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
-from m3it_builder.images import decodes, draw, line_width, to_rgb
+from m3it_builder.images import as_displayed, decodes, draw, line_width, measured, to_rgb
 from m3it_builder.probe import BadPicture, probe
 from m3it_builder.records import Region
 
@@ -156,8 +157,6 @@ def test_exif_orientation_in_both_frames(orientation: int, frame: Any) -> None:
     box: tuple[float, ...] = (10, 8, 20, 14)
     size = (60, 40)
     if frame == "displayed":
-        from PIL import ImageOps
-
         shown = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
         size = shown.size
         box = shown.convert("L").getbbox() or ()
@@ -169,6 +168,58 @@ def test_exif_orientation_in_both_frames(orientation: int, frame: Any) -> None:
     red = result.split()[0].point(lambda v: 255 if v > 250 else 0).getbbox()
     assert white is not None
     assert red == (white[0] - 2, white[1] - 2, white[2] + 2, white[3] + 2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_coordinates_are_those_of_the_picture_as_shown(orientation: int) -> None:
+    """A box of the stored picture, told in numbers, frames the same patch once it is turned."""
+    stored = Image.new("RGB", (60, 40), "black")
+    stored.paste((255, 255, 255), (10, 8, 20, 14))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    stored.save(buffer, "PNG", exif=exif)
+    shown = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
+    wanted = shown.convert("L").getbbox()
+    half = Region((5.0, 4.0, 10.0, 7.0))  # annotated on a picture of half the size
+    for region, size in ((Region((10, 8, 20, 14)), (60, 40)), (half, (30, 20))):
+        (told,) = as_displayed(buffer.getvalue(), [region], size, None)
+        assert told.box == wanted
+    (kept,) = as_displayed(buffer.getvalue(), [Region(wanted or ())], shown.size, "displayed")  # type: ignore[arg-type]
+    assert kept.box == wanted
+
+
+def test_odd_structures_that_decode_all_the_same() -> None:
+    gif = encoded("P", "GIF")
+    assert gif.endswith(b";")
+    jpeg = encoded("RGB", "JPEG")
+    stray = jpeg[:20] + b"\0" + jpeg[20:]  # between two markers
+    for data, mime in ((gif[:-1], "image/gif"), (stray, "image/jpeg")):
+        with pytest.raises(BadPicture):
+            probe(data)
+        found = measured(data)
+        assert found is not None
+        assert (found.mime, found.width, found.height) == (mime, 60, 40)
+    assert measured(jpeg[:-400]) is None
+    assert measured(b"II*\0 no TIFF here") is None
+
+
+def test_old_bitmap_header() -> None:
+    header = struct.pack("<IHHHH", 12, 3, 2, 1, 24)
+    pixels = bytes(12) * 2
+    data = b"BM" + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26) + header + pixels
+    assert (probe(data).width, probe(data).height) == (3, 2)
+    assert Image.open(io.BytesIO(data)).size == (3, 2)
+    with pytest.raises(BadPicture, match="truncated"):
+        probe(data[:-5])
+
+
+def test_profile_of_a_transparent_picture_is_kept() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    Image.new("RGBA", (60, 40), (9, 99, 199, 255)).save(buffer, "PNG", icc_profile=profile)
+    drawn = draw(buffer.getvalue(), [Region((5, 5, 9, 9))], None, None)
+    assert Image.open(io.BytesIO(drawn.data)).info["icc_profile"] == profile
 
 
 def test_size_alone_tells_the_frame() -> None:

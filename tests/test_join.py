@@ -41,6 +41,12 @@ def test_a_second_question_of_one_id_finds_a_second_annotation() -> None:
     assert [b and b["n"] for _, b in rows] == [1, 2]
 
 
+def test_no_left_over_row_is_lost() -> None:
+    right = [{"k": 1, "n": 1}, {"k": 1, "n": 2}, {"k": 2, "n": 3}]
+    rows = list(join([{"k": 2}], right, "k"))
+    assert [b and b["n"] for _, b in rows] == [3, 1, 2]
+
+
 @pytest.mark.parametrize("order", ["same", "reversed", "one missing"])
 def test_memory_is_flat(order: str) -> None:
     count = 60_000

@@ -137,7 +137,6 @@ BAD = {
             Turn("q", "a"), images=(Image("a", (10, 10)),), regions=(Region((11, 0, 12, 5)),)
         )
     },
-    "damaged_text": {"inputs": "a\0b"},
 }
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tarfile
+import unicodedata
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from m3it_builder.cards import Layout, SourceCard, SourceFile, SplitCard, TaskCard
-from m3it_builder.catalogue import INDEX_FOLDER, Catalogue
+from m3it_builder.catalogue import Catalogue
 from m3it_builder.errors import SourceError
+from m3it_builder.listing import INDEX_FOLDER
 from m3it_builder.records import File, Slice
 from m3it_builder.source import Source
 from m3it_builder.tasks import Task
@@ -174,7 +176,7 @@ def test_streams(tmp_path: Path) -> None:
             "items",
             r"raw/a\.json \(record 1 of rows\).*short",
         ),
-        ("a.json", b'{"other": []}', "items", "raw/a.json has no 'rows'"),
+        ("a.json", b'{"other": []}', "items", "raw/a.json has no list 'rows'"),
         ("a.json", b"<html>quota</html>", "items", "raw/a.json: cannot be read"),
         ("a.json", b'{"rows"', "json", "raw/a.json: cannot be read"),
         ("a.json", b'{"n": 1}\n{"n": \n', "jsonl", "raw/a.json line 2: cannot be read"),
@@ -203,6 +205,94 @@ def test_packed_tar_says_repack(tmp_path: Path) -> None:
     put(tmp_path / "raw", {"all.tar.gz": b""})
     with pytest.raises(SourceError, match="m3it fetch raw --repack"):
         source(tmp_path).json("raw/q.json")
+
+
+def test_list_and_object_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    put(tmp_path / "raw", {"a.json": b'{"list": [], "map": {}, "full": {"a": 1}}'})
+    door = source(tmp_path)
+    assert list(door.items("raw/a.json", "list")) == []
+    assert list(door.entries("raw/a.json", "map")) == []
+    for name in ("map", "full", "none"):
+        with pytest.raises(SourceError, match=f"has no list '{name}'"):
+            list(door.items("raw/a.json", name))
+    with pytest.raises(SourceError, match="has no object 'list'"):
+        list(door.entries("raw/a.json", "list"))
+
+
+@pytest.mark.parametrize("read", ["jsonl", "json", "text", "csv", "items"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "web page"])
+def test_damaged_gzip(tmp_path: Path, read: str, damage: str) -> None:
+    lines = b"".join(b'{"n": %d}\n' % n for n in range(3_000))
+    packed = gzip.compress(b"[%b]" % lines.replace(b"\n", b",")[:-1] if read == "items" else lines)
+    if damage == "cut":
+        packed = packed[: len(packed) // 2]
+    elif damage == "flipped":
+        packed = packed[:500] + bytes(40) + packed[540:]
+    else:
+        packed = b"<html>quota</html>"
+    put(tmp_path / "raw", {"a.json.gz": packed})
+    with pytest.raises(SourceError, match=r"raw/a\.json.*download it again"):
+        list(getattr(source(tmp_path), read)("raw/a.json"))
+
+
+def test_values_that_strict_json_refuses(tmp_path: Path) -> None:
+    put(tmp_path / "raw", {"a.json": b'{"n": NaN, "s": "\\ud83d"}'})
+    (row,) = source(tmp_path).jsonl("raw/a.json")
+    assert row["n"] != row["n"]
+    assert row["s"] == "\ud83d"
+
+
+def test_unusable_member_is_met_only_where_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "raw" / "all.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("plain.txt", "one", zipfile.ZIP_DEFLATED)
+        archive.writestr("odd.txt", "two" * 99, zipfile.ZIP_BZIP2)
+    door = source(tmp_path)
+    assert list(door.text("raw/plain.txt")) == ["one"]
+    with pytest.raises(SourceError, match="unpack the archive beside it"):
+        list(door.text("raw/odd.txt"))
+    put(tmp_path / "raw", {"odd.txt": b"unpacked"})
+    assert list(source(tmp_path).text("raw/odd.txt")) == ["unpacked"]
+
+
+def test_annotations_in_a_folder_of_their_archive(tmp_path: Path) -> None:
+    pack_zip(tmp_path / "raw" / "all.zip", {"some/where/q.json": b"{}", "x/1.jpg": b"1"})
+    door = source(tmp_path)
+    assert door.json("raw/q.json") == {}
+    assert door.find("raw/1.jpg") is None, "a picture must be where its name says"
+    with pytest.raises(SourceError, match=r"looked into all\.zip"):
+        door.json("raw/other.json")
+
+
+def test_names_that_cannot_exist_are_absent(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "loop").symlink_to("loop")
+    door = source(tmp_path)
+    for name in ("x" * 300 + ".jpg", "loop", "loop/a.jpg", "\ud800.jpg"):
+        assert door.find(f"raw/{name}") is None
+
+
+def test_accents_apart_from_their_letters(tmp_path: Path) -> None:
+    put(tmp_path / "raw", {unicodedata.normalize("NFD", "café.jpg"): b"1"})
+    assert source(tmp_path).find("raw/" + unicodedata.normalize("NFC", "café.jpg"))
+
+
+def test_glob_in_another_layout(tmp_path: Path) -> None:
+    put(tmp_path / "raw" / "images", {"1.jpg": b"1", "2.jpg": b"2"})
+    found = Catalogue(card(("train/", "images/")), tmp_path).glob("train/*.jpg")
+    assert found == ["train/1.jpg", "train/2.jpg"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database, but long enough to be one" * 99])
+def test_damaged_listing_is_made_anew(tmp_path: Path, damage: bytes) -> None:
+    pack_zip(tmp_path / "raw" / "all.zip", ARCHIVE)
+    assert Catalogue(card(), tmp_path).find("train/a.jpg")
+    (listing,) = (tmp_path / INDEX_FOLDER).iterdir()
+    assert listing.stat().st_mode & 0o044 == 0o044, "other users may read it"
+    listing.write_bytes(damage)
+    assert Catalogue(card(), tmp_path).find("train/a.jpg")
 
 
 def test_undeclared_source_is_refused(tmp_path: Path) -> None:

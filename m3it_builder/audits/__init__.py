@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from m3it_builder.errors import AuditError
+from m3it_builder.errors import AuditError, BuildError
 from m3it_builder.shards.manifest import manifests, task_folders
 
 if TYPE_CHECKING:
@@ -94,7 +94,12 @@ def connect(build: Path) -> duckdb.DuckDBPyConnection:
             for folder in folders
             for manifest in manifests(folder)
         ]
-        base.read_parquet(files, union_by_name=True).create_view(view)
+        try:
+            base.read_parquet(files, union_by_name=True).create_view(view)
+        except duckdb.Error as error:
+            raise BuildError(
+                f"{build}: {str(error).splitlines()[0]}; build again with --replace"
+            ) from error
     _create_cards(base, folders)
     return base
 
@@ -118,7 +123,10 @@ def _create_cards(base: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> N
 
 
 def _run(base: duckdb.DuckDBPyConnection, path: Path) -> Finding:
-    sql = path.read_text(encoding="utf-8")
+    try:
+        sql = path.read_text(encoding="utf-8").rstrip().rstrip(";")
+    except UnicodeDecodeError as error:
+        raise AuditError(f"{path}: not UTF-8 text") from error
     comments = [line[2:].strip() for line in sql.splitlines() if line.startswith("--")]
     if not comments:
         raise AuditError(f"{path}: the first line must be a comment that says what is wrong")
@@ -139,6 +147,8 @@ def _execute(base: duckdb.DuckDBPyConnection, sql: str, name: str) -> Table:
 
     try:
         done = base.execute(sql)
+        if done is None or done.description is None:
+            raise AuditError(f"{name}: there is nothing to run")
         columns = tuple(column[0] for column in done.description or ())
         return Table(columns, tuple(done.fetchall()))
     except duckdb.Error as error:

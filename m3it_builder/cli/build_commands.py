@@ -110,6 +110,7 @@ def build(
         plan_only=plan_only,
         progress=watcher(),
     )
+    _refuse_unbuilt(tasks, _splits(split, file))
     works = [_with_sample(work, one, sample_rows) if sample else work for one in tasks]
     reports, failures = _run(zip(works, tasks, strict=True), _splits(split, file))
     _show(reports, as_json)
@@ -130,6 +131,15 @@ def _refuse_unused(values: dict[str, dict[str, str]], names: list[str]) -> None:
     for name in values:
         if name not in names:
             raise typer.BadParameter(f"--set speaks of {name}, which is not being built")
+
+
+def _refuse_unbuilt(tasks: list[Task], splits: list[Split]) -> None:
+    for task in tasks:
+        if not set(splits) & set(task.card.splits):
+            raise typer.BadParameter(
+                f"{task.name} has no split {' or '.join(splits)}; it has "
+                f"{', '.join(task.card.splits)}"
+            )
 
 
 def _splits(given: list[str] | None, file: PipelineFile) -> list[Split]:

@@ -14,7 +14,13 @@ def print_json(value: Any) -> None:
     import orjson
 
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-    typer.echo(orjson.dumps(value, default=str, option=option).decode())
+    try:
+        text = orjson.dumps(value, default=str, option=option).decode()
+    except TypeError:  # a whole number of more than 64 bits
+        import json
+
+        text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
+    typer.echo(text)
 
 
 def print_table(

@@ -21,11 +21,8 @@ def instances(world: World, folder: str, places: Iterable[int]) -> dict[str, Any
             {
                 "license": 1,
                 "file_name": f"COCO_{folder}_{number:012d}.jpg",
-                "coco_url": "",
                 "height": scene.height,
                 "width": scene.width,
-                "date_captured": "2026-01-01 00:00:00",
-                "flickr_url": "",
                 "id": number,
             }
         )

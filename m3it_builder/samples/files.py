@@ -34,9 +34,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_scene(path: Path, world: World, number: int, codec: Codec = "jpeg") -> None:
-    """Draw one scene into a file, unless it is there already."""
-    if not path.exists():
-        write_bytes(path, encode(paint(world.scene(number)), codec))
+    """Draw one scene into a file."""
+    write_bytes(path, encode(paint(world.scene(number)), codec))
 
 
 def coco_number(folder: str, place: int) -> int:

@@ -18,7 +18,6 @@ def write_word(canvas: Image.Image, word: str, corner: tuple[int, int], legible:
     pen.rectangle(box, fill=(250, 250, 250))
     pen.text(corner, word, fill=(20, 20, 20), font=font)
     if not legible:
-        edges = tuple(round(edge) for edge in box)
-        patch = canvas.crop(edges).filter(ImageFilter.GaussianBlur(canvas.height / 24))
-        canvas.paste(patch, (edges[0], edges[1]))
+        patch = canvas.crop(box).filter(ImageFilter.GaussianBlur(canvas.height / 24))
+        canvas.paste(patch, (round(box[0]), round(box[1])))
     return box

@@ -12,6 +12,7 @@ from m3it_builder.errors import BuildError
 
 FORMAT_VERSION = 1
 NAME = "manifest.json"
+_SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     except ValueError as error:
         raise BuildError(f"{path}: not valid JSON; build the unit again with --replace") from error
-    if value.get("format_version") != FORMAT_VERSION:
+    if not isinstance(value, dict) or value.get("format_version") != FORMAT_VERSION:
         raise BuildError(
             f"{path}: written by another version of m3it_builder; build again with --replace"
         )
@@ -75,6 +76,21 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest(**value)
     except TypeError as error:
         raise BuildError(f"{path}: keys are missing; build again with --replace") from error
+
+
+def read_manifest_or_none(folder: Path) -> Manifest | None:
+    """Return the manifest of a unit, or None where there is none that can be read."""
+    try:
+        return read_manifest(folder)
+    except BuildError:
+        return None
+
+
+def readable_manifests(task_folder: Path) -> Iterator[Manifest]:
+    """Yield the manifests that can be read; one that cannot is no finished unit."""
+    for split in _SPLITS:
+        if manifest := read_manifest_or_none(task_folder / "meta" / split):
+            yield manifest
 
 
 def task_folders(build: Path) -> list[Path]:
@@ -95,6 +111,6 @@ def task_folders(build: Path) -> list[Path]:
 
 def manifests(task_folder: Path) -> Iterator[Manifest]:
     """Yield the manifests of a task's finished units, train first."""
-    for split in ("train", "validation", "test"):
+    for split in _SPLITS:
         if manifest := read_manifest(task_folder / "meta" / split):
             yield manifest

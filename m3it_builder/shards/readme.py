@@ -26,19 +26,25 @@ _LOADS_BEST = ("parquet", "webdataset", "jsonl", "arrow")
 def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
     """Write the READMEs of one task for its finished units; none where there are no rows."""
     units = [unit for unit in units if unit.shards]  # no pattern matches the files of an empty one
-    formats = [
-        name for name in _LOADS_BEST if units and all(name in unit.formats for unit in units)
-    ]
+    held = {name: [u for u in units if name in u.formats] for name in _LOADS_BEST}
+    formats = [name for name in _LOADS_BEST if held[name]]
+    # What covers most splits comes first, and among equals what loads best.
+    formats.sort(key=lambda name: -len(held[name]))
+    for name in FORMATS:
+        if name not in formats:
+            (folder / name / "README.md").unlink(missing_ok=True)
+        elif name == "arrow":
+            write_splits(folder / "arrow", [unit.split for unit in held[name]])
+        else:
+            header = _header(held[name], name, inside=True)
+            _write(folder / name / "README.md", header, _format_text(held[name], name))
+    if "arrow" not in formats:
+        (folder / "arrow" / "dataset_dict.json").unlink(missing_ok=True)
     if not formats:
         (folder / "README.md").unlink(missing_ok=True)
         return
-    for name in formats:
-        if name == "arrow":
-            write_splits(folder / "arrow", [unit.split for unit in units])
-        else:
-            header = _header(units, name, inside=True)
-            _write(folder / name / "README.md", header, _format_text(units, name))
-    _write(folder / "README.md", _header(units, formats[0], inside=False), _text(units, formats))
+    header = _header(held[formats[0]], formats[0], inside=False)
+    _write(folder / "README.md", header, _text(units, formats))
 
 
 def remove_readmes(folder: Path) -> None:
@@ -92,7 +98,9 @@ def _header(units: Sequence[Manifest], name: str, inside: bool) -> dict[str, Any
 
 def _write(path: Path, header: dict[str, Any], text: str) -> None:
     head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
-    path.write_text(f"---\n{head}---\n\n{text}", encoding="utf-8")
+    partial = path.with_name(".README.md.partial")
+    partial.write_text(f"---\n{head}---\n\n{text}", encoding="utf-8")
+    partial.replace(path)
 
 
 def _format_text(units: Sequence[Manifest], name: str) -> str:

@@ -7,7 +7,6 @@ is an audit in SQL over the finished build.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from m3it_builder.cards import TaskCard
@@ -15,7 +14,6 @@ from m3it_builder.errors import CardError
 from m3it_builder.records import Instance, Reject
 from m3it_builder.stages import RejectSink
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 Check = Callable[[Instance, TaskCard], str | None]  # a detail where it fails, else None
 
 
@@ -83,19 +81,9 @@ def box_outside(instance: Instance, _: TaskCard) -> str | None:
     return None
 
 
-def damaged_text(instance: Instance, _: TaskCard) -> str | None:
-    """A text holds a NUL or a lone surrogate, which no shard format can store."""
-    texts = (instance.record.id, instance.instruction, instance.inputs, instance.outputs)
-    for text in texts:
-        if "\0" in text or (not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)):
-            return repr(text)[:80]
-    return None
-
-
 CHECKS: Mapping[str, Check] = {
     judge.__name__: judge
     for judge in (
-        damaged_text,
         empty_output,
         empty_input,
         image_count,

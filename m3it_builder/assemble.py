@@ -1,0 +1,155 @@
+"""One row on its way from the spool to the writers: pictures checked, drawn on, described."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from blake3 import blake3
+
+from m3it_builder.images import as_displayed, decodes, draw, measured
+from m3it_builder.probe import BadPicture, Probe, probe
+from m3it_builder.reading import Key, key_of
+from m3it_builder.records import Frames, Image, Region
+from m3it_builder.render import Style, render
+from m3it_builder.shards import OutRow, Picture, row_key
+from m3it_builder.shards.index import structure, texts
+from m3it_builder.video.extract import Taken, VideoPlan
+from m3it_builder.wire import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """All that decides the bytes of a shard, given its rows."""
+
+    task: str
+    split: str
+    formats: tuple[str, ...]
+    images: Literal["bytes", "base64"]
+    decode: Literal["probe", "full"]
+    max_pixels: int
+    max_bytes: int  # of one picture
+    frame: Literal["stored", "displayed"] | None
+    style: Style
+    video: VideoPlan
+    code: str  # digest of our code and of the libraries that write
+
+    @property
+    def basis(self) -> str:
+        """Return a digest: shards of equal basis and equal key are equal, format by format."""
+        return blake3(repr(replace(self, formats=())).encode()).hexdigest(16)
+
+
+def assemble(
+    row: Row, how: Packing, data: dict[Key, Taken | BadPicture]
+) -> tuple[OutRow, dict[str, Any]]:
+    """Return a row as writers take it, and its index columns.
+
+    Args:
+        row: of the spool.
+        how: it is packed.
+        data: what was read, for each of its pictures.
+
+    Raises:
+        BadPicture: one of its pictures cannot be used; the row becomes a reject.
+    """
+    pictures: list[Picture] = []
+    described: list[dict[str, Any]] = []
+    taken = [_taken(image, data) for image in row.record.images]
+    row = _with_notes(_with_told_regions(row, how, taken), taken)
+    for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
+        regions = tuple(region for region in row.record.regions if region.image == place)
+        drawn = regions if how.style.regions == "drawn" else ()
+        for raw, name in zip(parts.pictures, _names(image, parts), strict=True):
+            try:
+                picture, description = _picture(raw, image, drawn, how)
+            except BadPicture as bad:
+                raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
+            pictures.append(picture)
+            described.append({**description, "name": name})
+    columns: dict[str, Any] = texts(row, how.task, how.split)
+    out = OutRow(row_key(row.record.id), dict(columns), tuple(pictures))
+    columns |= structure(row) | {"images": described, "key": out.key}
+    return out, columns
+
+
+def _taken(image: Image, data: dict[Key, Taken | BadPicture]) -> Taken:
+    taken = data[key_of(image)]
+    if isinstance(taken, BadPicture):
+        raise BadPicture(taken.reason, f"{image.name} {taken.detail}".strip())
+    return taken
+
+
+def _with_told_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
+    """Render coordinates anew where the picture turns out to be shown turned or scaled."""
+    record = row.record
+    if how.style.regions != "text" or not record.regions:
+        return row
+    regions = tuple(
+        as_displayed(
+            taken[region.image].pictures[0], [region], record.images[region.image].size, how.frame
+        )[0]
+        for region in record.regions
+    )
+    if regions == record.regions:
+        return row
+    record = replace(record, regions=regions)
+    inputs, outputs = render(record, row.lang, how.style)
+    return replace(row, record=record, inputs=inputs, outputs=outputs)
+
+
+def _with_notes(row: Row, taken: Sequence[Taken]) -> Row:
+    """Add to the meta of a row which frames were taken of its videos."""
+    record = row.record
+    notes = [
+        {"video": image.name, **parts.note}
+        for image, parts in zip(record.images, taken, strict=True)
+        if isinstance(image.part, Frames)
+    ]
+    if not notes:
+        return row
+    return replace(row, record=replace(record, meta={**record.meta, "frames": notes}))
+
+
+def _names(image: Image, taken: Taken) -> list[str]:
+    """Return a name in the source for each picture: frames and cells add their index."""
+    if image.part is None:
+        return [image.name]
+    return [f"{image.name}#{index}" for index in taken.note["indices"]]
+
+
+def _header(raw: bytes) -> Probe:
+    """Probe a picture; where its structure is odd, see whether it decodes all the same."""
+    try:
+        return probe(raw)
+    except BadPicture as bad:
+        if bad.reason not in ("image_damaged", "image_truncated"):
+            raise
+        if (found := measured(raw)) is None:
+            raise
+        return found
+
+
+def _picture(
+    raw: bytes, image: Image, regions: tuple[Region, ...], how: Packing
+) -> tuple[Picture, dict[str, Any]]:
+    header = _header(raw)
+    if header.width * header.height > how.max_pixels:
+        raise BadPicture("image_oversized", f"{header.width}x{header.height}")
+    mime, width, height = header.mime, header.width, header.height
+    source_digest = digest = blake3(raw).hexdigest()
+    if regions:
+        drawn = draw(raw, regions, image.size, how.frame)
+        raw, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
+        digest = blake3(raw).hexdigest()
+    elif how.decode == "full":
+        decodes(raw)
+    return Picture(raw, mime), {
+        "digest": digest,
+        "source_digest": source_digest,
+        "mime": mime,
+        "width": width,
+        "height": height,
+        "bytes": len(raw),
+    }

@@ -1,0 +1,111 @@
+"""What is already there of a unit: finished, to be resumed, or made from something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from m3it_builder.catalogue import Catalogue
+from m3it_builder.errors import BuildError
+from m3it_builder.fingerprint import changes, text_stamps
+from m3it_builder.shards.manifest import Manifest, read_manifest, readable_manifests
+from m3it_builder.unit import Unit, read_stamp
+
+_LOOKED_FOR = 200  # pictures that were missing, when a finished unit is judged
+
+
+def finished(unit: Unit, parts: dict[str, Any], sources: Path) -> Manifest | None:
+    """Return the manifest of a unit that is finished and up to date, None where there is none.
+
+    Raises:
+        BuildError: there is a finished unit, but something it was made from
+            has changed, or files of it are gone; the message says what.
+    """
+    manifest = read_manifest(unit.meta)
+    if manifest is None:
+        return None
+    gone = _gone(unit, manifest)
+    if gone:
+        raise BuildError(
+            f"{unit.folder}: {gone[0]} of the finished {unit.name} is gone or has another size"
+            f"{f', and {len(gone) - 1} more' if len(gone) > 1 else ''}. "
+            "Build it anew with --replace"
+        )
+    different = _changes(unit, parts, sources) or _found_since(unit, manifest, sources)
+    if different:
+        raise BuildError(
+            f"{unit.folder} already holds {unit.name}, made from something else; changed: "
+            f"{'; '.join(different)}. Build it anew with --replace, or choose another --out"
+        )
+    return manifest
+
+
+def can_resume(unit: Unit, parts: dict[str, Any], sources: Path) -> bool:
+    """Tell whether a complete spool lies there that was made from the same things."""
+    stamp = read_stamp(unit.work)
+    texts = stamp.get("texts", {})
+    return (
+        unit.spool.exists()
+        and stamp.get("parts") == parts
+        and stamp.get("root") == str(sources.resolve())
+        and texts == text_stamps(unit.task, unit.split, sources, list(texts))
+    )
+
+
+def require_alike(unit: Unit, images: str) -> None:
+    """See that the other splits of the task hold pictures in the same form.
+
+    Raises:
+        BuildError: they do not; no loader reads two forms as one dataset.
+    """
+    for other in readable_manifests(unit.folder):
+        if other.split != unit.split and other.plan["images"] != images:
+            raise BuildError(
+                f"{unit.folder} holds {other.split} with --images {other.plan['images']}, and "
+                f"loaders need all splits alike; add --images {other.plan['images']}, or choose "
+                "another --out"
+            )
+
+
+def _gone(unit: Unit, manifest: Manifest) -> list[str]:
+    files = [file for shard in manifest.shards for file in shard["files"].values()]
+    return [
+        file["path"]
+        for file in (*files, manifest.index, manifest.reject_table)
+        if _size(unit.folder / file["path"]) != file["bytes"]
+    ]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _changes(unit: Unit, parts: dict[str, Any], sources: Path) -> list[str]:
+    stamp = read_stamp(unit.state)
+    if not stamp.get("parts"):
+        return ["unknown, its local state is gone"]
+    texts = stamp.get("texts", {})
+    now = text_stamps(unit.task, unit.split, sources, list(texts))
+    return changes({**stamp["parts"], "texts": texts}, {**parts, "texts": now})
+
+
+def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
+    """Say whether pictures that were missing are there by now."""
+    if not manifest.rejects.get("image_missing"):
+        return []
+    table = pq.read_table(
+        unit.folder / manifest.reject_table["path"],
+        columns=["detail"],
+        filters=[("reason", "=", "image_missing")],
+    )
+    catalogues: dict[str, Catalogue] = {}
+    for name in table["detail"].to_pylist()[:_LOOKED_FOR]:
+        source, _, rest = name.partition("/")
+        if source in unit.task.sources:
+            if source not in catalogues:
+                catalogues[source] = Catalogue(unit.task.sources[source], sources)
+            if catalogues[source].find(rest) is not None:
+                return [f"pictures that were missing are there by now ({name})"]
+    return []
