@@ -57,10 +57,10 @@ def assemble(
     pictures: list[Picture] = []
     described: list[dict[str, Any]] = []
     taken = [_taken(image, data) for image in row.record.images]
-    row = _with_notes(_with_told_regions(row, how, taken), taken)
+    annotated = row.record.regions if how.style.regions == "drawn" else ()
+    row = _with_notes(_with_shown_regions(row, how, taken), taken)
     for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
-        regions = tuple(region for region in row.record.regions if region.image == place)
-        drawn = regions if how.style.regions == "drawn" else ()
+        drawn = tuple(region for region in annotated if region.image == place)
         for raw, name in zip(parts.pictures, _names(image, parts), strict=True):
             try:
                 picture, description = _picture(raw, image, drawn, how)
@@ -81,10 +81,10 @@ def _taken(image: Image, data: dict[Key, Taken | BadPicture]) -> Taken:
     return taken
 
 
-def _with_told_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
-    """Render coordinates anew where the picture turns out to be shown turned or scaled."""
+def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
+    """Put regions into pixels of the pictures as published: turned, scaled, told anew in texts."""
     record = row.record
-    if how.style.regions != "text" or not record.regions:
+    if not record.regions:
         return row
     regions = tuple(
         as_displayed(

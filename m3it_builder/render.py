@@ -13,6 +13,7 @@ from typing import Literal
 from m3it_builder.records import Record, Region, Turn
 
 _TOKEN = re.compile(r"\{box:(\d+)\}")
+_SENTENCE_START = re.compile(r"(?:(?:^|\n)(?:\([A-Z]+\) )?|[.?!] )\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def _with_regions(text: str, regions: tuple[Region, ...], words: _Words, style: 
         index = int(match[1])
         if index >= len(regions):
             return match[0]  # the source's own words, not our token
-        return _region(regions[index], words, style)
+        named = _region(regions[index], words, style)
+        starts = _SENTENCE_START.search(text, 0, match.start())
+        return named[0].upper() + named[1:] if starts else named
 
     return _TOKEN.sub(name, text) if regions else text
 

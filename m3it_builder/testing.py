@@ -47,7 +47,7 @@ from m3it_builder.unit import STATE_FOLDER
 
 SAMPLE_COUNT = 4
 _PLAN = Plan(formats=("arrow", "jsonl", "parquet", "webdataset"), max_reject_share=1.0)
-_CONVERTER_FAULTS = {"image_count", "gold_not_in_choices", "choices_repeat", "damaged_text"}
+_CONVERTER_FAULTS = {"image_count", "gold_not_in_choices", "choices_repeat", "empty_choice"}
 _BANNED = {"os", "io", "pathlib", "random", "logging", "subprocess", "socket", "urllib", "shutil",
            "sqlite3", "PIL", "tempfile", "time", "datetime", "threading", "sys"}  # fmt: skip
 _BANNED_CALLS = {"open", "print", "eval", "exec", "input", "__import__"}
@@ -83,13 +83,14 @@ def _check_config(task: Task, source: Path, folder: Path) -> dict[str, Any]:
     _build(task, copy, folder / "second")
     _check_same_files(task, folder / "first" / task.name, folder / "second" / task.name)
     built = folder / "first" / task.name
-    rejects = {unit.split: _rejects(built, unit, task) for unit in units}
+    places = (str(source), str(copy), str(folder))
+    rejects = {unit.split: _rejects(built, unit, task, places) for unit in units}
     rows = {unit.split: list(read_rows(built, unit)) for unit in units}
     _check_splits(task, rows)
     for unit in units:
         _check_formats(built, unit, rows[unit.split])
         for row in rows[unit.split]:
-            _check_row(task, row, (str(source), str(copy), str(folder)))
+            _check_row(task, row, places)
     return {
         unit.split: {
             "rows": [_expected_row(row) for row in rows[unit.split]],
@@ -200,12 +201,17 @@ def _check_structure(task: Task, texts: dict[str, Any], where: str) -> None:
         _require(exists, task, f"{where}: a region lies on picture {region['image']}")
 
 
-def _rejects(built: Path, unit: Manifest, task: Task) -> list[dict[str, str]]:
+def _rejects(
+    built: Path, unit: Manifest, task: Task, places: tuple[str, ...]
+) -> list[dict[str, str]]:
     rows = pq.read_table(built / unit.reject_table["path"]).to_pylist()
     for row in rows:
         fault = row["reason"] in _CONVERTER_FAULTS
         _require(not fault, task, f"{row['split']}/{row['id']} is rejected as {row['reason']}, "
                  "which a converter or a card must not let happen")  # fmt: skip
+        for place in places:
+            told = place in row["detail"]
+            _require(not told, task, f"reject {row['id']} tells of the local path {place}")
     return [{key: row[key] for key in ("stage", "id", "reason")} for row in rows]
 
 
@@ -220,7 +226,7 @@ def _check_sample(task: Task, folder: Path) -> None:
         for split, entry in config.card.splits.items():
             report = work.unit(config, split)
             allowed = {"answer_withheld"} if entry.answers == "withheld" else set()
-            odd = set(report.rejects) - allowed
+            odd = set(report.rejects) - allowed - {"not_chosen"}
             _require(not odd, config, f"its sample source has rejects in {split}: {sorted(odd)}")
             _require(bool(report.rows or allowed), config, f"its sample source yields no {split}")
 

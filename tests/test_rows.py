@@ -97,8 +97,15 @@ def test_render_regions_drawn_or_told() -> None:
     drawn = render(record(turn, regions=regions), "en", Style())
     assert drawn == (
         "Why does the person in the red box look at the blue box, not {box:7}?",
-        "the blue box",
+        "The blue box",
     )
+    start = Turn("{box:1} is here. {box:0} too, and {box:1}", "{box:0}", ("{box:0}", "x"), 0)
+    inputs, outputs = render(record(start, regions=regions), "en", Style("both"))
+    assert inputs.splitlines()[0] == (
+        "The blue box is here. The person in the red box too, and the blue box"
+    )
+    assert inputs.endswith("(A) The person in the red box\n(B) x")
+    assert outputs == "(A) The person in the red box"
     told = render(record(turn, regions=regions), "en", Style(regions="text"))
     assert told[0] == "Why does [1, 2, 31, 40] look at [5, 6, 7, 8], not {box:7}?"
     chinese = render(record(Turn("{box:0}是谁？", "他"), regions=regions), "zh-CN", Style())
@@ -132,6 +139,7 @@ BAD = {
     "image_count": {"record": record(Turn("q", "a"), images=(Image("a"), Image("b")))},
     "gold_not_in_choices": {"record": record(Turn("q", "a", ("b", "c"), 0), images=(Image("a"),))},
     "choices_repeat": {"record": record(Turn("q", "a", ("a", "a"), 0), images=(Image("a"),))},
+    "empty_choice": {"record": record(Turn("q", "a", ("a", " "), 0), images=(Image("a"),))},
     "box_outside": {
         "record": record(
             Turn("q", "a"), images=(Image("a", (10, 10)),), regions=(Region((11, 0, 12, 5)),)

@@ -49,6 +49,8 @@ def convert(source: Source) -> Iterator[Record | Reject]:
 def _texts(source: Source) -> Iterator[Text]:
     for picture in karpathy_pictures(source):
         for sentence in picture["sentences"]:
+            if not sentence["raw"].strip():
+                continue
             yield str(sentence["sentid"]), str(picture["cocoid"]), _tidy(sentence["raw"])
 
 

@@ -5,67 +5,66 @@ is found through ``instances.json``, where COCO's boxes are corner and size. All
 splits are of train2014.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder import Image, Record, Reject, Source, Turn
 from m3it_builder.formats.coco import image_2014
 from m3it_builder.formats.options import seeded
 from m3it_builder.formats.regions import coloured, from_xywh
 
 PARTS = {"train": ("train",), "validation": ("val",), "test": ("test", "testA", "testB")}
 CANDIDATES = 5  # boxes to choose from, at the most
+Objects = Mapping[int, tuple[int, Sequence[float]]]  # category and box of each object of a picture
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record an expression, from region to words or from words to region."""
     name, by = str(source.option("release")).split("/")
     folder = f"{name}-annotations/{name}"
-    instances = f"{folder}/instances.json"
-    sizes = source.lookup(
-        (i["id"], (i["width"], i["height"])) for i in source.items(instances, "images")
-    )
+    images = source.items(f"{folder}/instances.json", "images")
+    sizes = source.lookup((i["id"], (i["width"], i["height"])) for i in images)
     objects = source.lookup(
         (a["image_id"], (a["id"], a["category_id"], a["bbox"]))
-        for a in source.items(instances, "annotations")
+        for a in source.items(f"{folder}/instances.json", "annotations")
     )
     for ref in source.pickle(f"{folder}/refs({by}).p"):
         if ref["split"] not in PARTS[source.split]:
             continue
-        near = {entry[0]: entry for entry in objects.all(ref["image_id"])}
+        number = ref["image_id"]
+        near = {entry[0]: (entry[1], entry[2]) for entry in objects.all(number)}
+        image = image_2014(source, "train2014", number, tuple(sizes[number]))
         for said in ref["sentences"]:
-            if ref["ann_id"] not in near:
-                yield Reject(str(said["sent_id"]), "no_region", f"annotation {ref['ann_id']}")
-                continue
-            boxes = _boxes(source, near, ref["ann_id"], said["sent_id"])
-            gold = [entry[0] for entry in boxes].index(ref["ann_id"])
-            yield Record(
-                id=str(said["sent_id"]),
-                turns=(_turn(source, said["sent"].strip(), gold, len(boxes)),),
-                images=(
-                    image_2014(source, "train2014", ref["image_id"], tuple(sizes[ref["image_id"]])),
-                ),
-                regions=coloured([from_xywh(entry[2]) for entry in boxes]),
-                meta={"ref_id": ref["ref_id"], "ann_id": ref["ann_id"], "raw": said["raw"],
-                      "image_id": ref["image_id"], "part": ref["split"]},
-            )  # fmt: skip
+            yield _record(source, ref, said, near, image)
 
 
-def _boxes(source: Source, near: dict[int, Any], gold: int, key: int) -> list[Any]:
-    """Return the object's box, among others of the picture where one has to be chosen."""
-    if source.option("direction") == "describe" or source.option("boxes") == "text":
-        return [near[gold]]
-    dice = seeded(source.task, key)
-    others = [entry for number, entry in near.items() if number != gold]
+def _record(source: Source, ref: Any, said: Any, near: Objects, image: Image) -> Record | Reject:
+    key, gold = str(said["sent_id"]), ref["ann_id"]
+    if gold not in near:
+        return Reject(key, "no_region", f"annotation {gold}")
+    chooses = source.option("direction") == "locate" and source.option("boxes") == "drawn"
+    shown = _candidates(f"{source.task}/{key}", near, gold) if chooses else [gold]
+    if chooses and len(shown) == 1:
+        return Reject(key, "nothing_to_choose")
+    words, place = said["sent"].strip(), shown.index(gold)
+    names = tuple(f"{{box:{n}}}" for n in range(len(shown)))
+    turn = Turn(words, names[place], names if chooses else (), place if chooses else None)
+    return Record(
+        id=key,
+        turns=(Turn(names[0], words) if source.option("direction") == "describe" else turn,),
+        images=(image,),
+        regions=coloured([from_xywh(near[number][1]) for number in shown]),
+        meta={key: ref[key] for key in ("ref_id", "ann_id", "image_id", "split")}
+        | {"raw": said["raw"]},
+    )
+
+
+def _candidates(key: str, near: Objects, gold: int) -> list[int]:
+    """Return the object among others of its picture, those of its own kind first: harder."""
+    dice = seeded(key)
+    others = [number for number in near if number != gold]
     dice.shuffle(others)
-    others.sort(key=lambda entry: entry[1] != near[gold][1])  # of the same kind first: harder
-    chosen = [near[gold], *others[: CANDIDATES - 1]]
-    dice.shuffle(chosen)
-    return chosen
-
-
-def _turn(source: Source, words: str, gold: int, count: int) -> Turn:
-    if source.option("direction") == "describe":
-        return Turn("{box:0}", words)
-    choices = tuple(f"{{box:{n}}}" for n in range(count)) if count > 1 else ()
-    return Turn(words, f"{{box:{gold}}}", choices, gold if choices else None)
+    others.sort(key=lambda number: near[number][0] != near[gold][0])
+    shown = [gold, *others[: CANDIDATES - 1]]
+    dice.shuffle(shown)
+    return shown

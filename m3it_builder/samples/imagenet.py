@@ -13,39 +13,32 @@ CLASSES = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
 def write(world: World, sources: Path, count: int) -> None:
     """Write ``count`` training and as many validation pictures."""
     folder = sources / "imagenet-1k-kaggle"
+    data = folder / "ILSVRC" / "Data" / "CLS-LOC"
     write_bytes(folder / "LOC_synset_mapping.txt", mapping())
     train, rows = [], []
     for number in range(count):
         wnid = wnid_of(number % len(CLASSES))
         path = f"{wnid}/{wnid}_{number}"
-        data = ILSVRC(folder).picture(world, number)
-        write_bytes(ILSVRC(folder).data / "train" / f"{path}.JPEG", data)
+        write_bytes(data / "train" / f"{path}.JPEG", picture(world, number))
         train.append(f"{path} {number + 1}\n")
-        stem = f"ILSVRC2012_val_{number + 1:08d}"
-        data = ILSVRC(folder).picture(world, 1_000_000 + number)
-        write_bytes(ILSVRC(folder).data / "val" / f"{stem}.JPEG", data)
-        rows.append(f"{stem},{wnid_of((1_000_000 + number) % len(CLASSES))} 1 2 30 40 \n")
+        stem, other = f"ILSVRC2012_val_{number + 1:08d}", 1_000_000 + number
+        write_bytes(data / "val" / f"{stem}.JPEG", picture(world, other))
+        rows.append(f"{stem},{wnid_of(other % len(CLASSES))} 1 2 30 40 \n")
     write_bytes(folder / "ILSVRC/ImageSets/CLS-LOC/train_cls.txt", "".join(train).encode())
     header = "ImageId,PredictionString\n"
     write_bytes(folder / "LOC_val_solution.csv", (header + "".join(rows)).encode())
 
 
-class ILSVRC:
-    """The folder of pictures in Kaggle's tree."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "ILSVRC" / "Data" / "CLS-LOC"
-
-    def picture(self, world: World, number: int) -> bytes:
-        """Draw one shape of the class whose turn it is."""
-        colour, shape = CLASSES[number % len(CLASSES)].split()
-        dice = world.dice(f"imagenet/{number}")
-        side = min(world.width, world.height) * dice.uniform(0.4, 0.8)
-        x, y = dice.uniform(0, world.width - side), dice.uniform(0, world.height - side)
-        thing = Thing(shape, colour, (x, y, x + side, y + side), 1, 0)
-        grey = dice.randrange(200, 250)
-        scene = Scene(number, world.width, world.height, (grey, grey, grey), (thing,))
-        return encode(paint(scene))
+def picture(world: World, number: int) -> bytes:
+    """Draw one shape of the class whose turn it is."""
+    colour, shape = CLASSES[number % len(CLASSES)].split()
+    dice = world.dice(f"imagenet/{number}")
+    side = min(world.width, world.height) * dice.uniform(0.4, 0.8)
+    x, y = dice.uniform(0, world.width - side), dice.uniform(0, world.height - side)
+    thing = Thing(shape, colour, (x, y, x + side, y + side), 1, 0)
+    grey = dice.randrange(200, 250)
+    scene = Scene(number, world.width, world.height, (grey, grey, grey), (thing,))
+    return encode(paint(scene))
 
 
 def wnid_of(number: int) -> str:

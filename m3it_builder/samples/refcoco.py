@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,23 @@ RELEASES = {
 _FIRST = 500_000  # pictures of its own, so that sets do not share any with other tasks' splits
 
 
-def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` references a part of each release."""
+def write(world: World, sources: Path, number: int) -> None:
+    """Write ``number`` references a part of each release."""
     for name, (by, parts) in RELEASES.items():
-        places = range(_FIRST, _FIRST + count * len(parts))
+        places = list(islice(crowded(world), number * len(parts)))
         write_coco(sources, world, "train2014", places)
-        refs = [reference(world, place, parts[(place - _FIRST) // count], name) for place in places]
+        refs = [
+            reference(world, place, parts[order // number], name)
+            for order, place in enumerate(places)
+        ]
         write_release(sources, name, by, refs, instances(world, "train2014", places))
+
+
+def crowded(world: World) -> Iterator[int]:
+    """Yield the places of pictures that show two things or more: one alone needs no reference."""
+    for place in count(_FIRST):
+        if len(world.scene(coco_number("train2014", place)).things) > 1:
+            yield place
 
 
 def reference(world: World, place: int, part: str, name: str) -> dict[str, Any]:

@@ -70,6 +70,15 @@ def choices_repeat(instance: Instance, _: TaskCard) -> str | None:
     return None
 
 
+def empty_choice(instance: Instance, _: TaskCard) -> str | None:
+    """An option of a question is blank."""
+    for turn in instance.record.turns:
+        for place, choice in enumerate(turn.choices):
+            if not choice.strip():
+                return f"choice {place} of {len(turn.choices)}"
+    return None
+
+
 def box_outside(instance: Instance, _: TaskCard) -> str | None:
     """A box is empty, upside down, or lies wholly outside its picture."""
     record = instance.record
@@ -89,6 +98,7 @@ CHECKS: Mapping[str, Check] = {
         image_count,
         gold_not_in_choices,
         choices_repeat,
+        empty_choice,
         box_outside,
     )
 }

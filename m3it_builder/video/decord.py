@@ -32,7 +32,7 @@ def read_clip(
         indices = choose(count, total, rule, stamps)
         frames = reader.get_batch(indices).asnumpy()
     except (decord.DECORDError, RuntimeError, IndexError) as error:
-        raise BadVideo("video_unreadable", str(error).splitlines()[0][:200]) from error
+        raise BadVideo("video_unreadable", type(error).__name__) from error
     if frames.shape[1] * frames.shape[2] > max_pixels:
         raise BadVideo("image_oversized", f"frames of {frames.shape[2]}x{frames.shape[1]}")
     return Clip(

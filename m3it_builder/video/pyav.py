@@ -61,14 +61,14 @@ def read_clip(
                 pass  # the container misled us; counting does not
         return _by_counting(file, packets, count, rule, policy)
     except FFmpegError as error:
-        raise BadVideo("video_damaged", str(error).splitlines()[0][:200]) from error
+        raise BadVideo("video_damaged", _words(error)) from error
 
 
 def _packets(file: str | BinaryIO, max_pixels: int) -> _Packets:
     try:
         container = _open(file)
     except (FFmpegError, ValueError) as error:
-        raise BadVideo("video_unreadable", str(error).splitlines()[0][:200]) from error
+        raise BadVideo("video_unreadable", _words(error)) from error
     with closing(container):
         stream = _stream(container)
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -185,6 +185,11 @@ def _frames(container: Any, stream: Any, policy: Policy) -> Iterator[Any]:
         if packet is None:
             return
         yield from decoded
+
+
+def _words(error: Exception) -> str:
+    """Say what FFmpeg says, without the path, which is this machine's."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def _open(file: str | BinaryIO) -> Any:
