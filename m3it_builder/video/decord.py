@@ -29,6 +29,8 @@ def read_clip(
         if not total:
             raise BadVideo("video_empty", "no frame decodes")
         stamps = [float(stamp[0]) for stamp in reader.get_frame_timestamp(range(total))]
+        if stamps[0] < -1e9 or stamps != sorted(stamps):
+            raise BadVideo("video_unreadable", "decord finds no times in it, and would be wrong")
         indices = choose(count, total, rule, stamps)
         frames = reader.get_batch(indices).asnumpy()
     except (decord.DECORDError, RuntimeError, IndexError) as error:

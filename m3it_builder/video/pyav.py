@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import av
 from av.error import FFmpegError
+from av.stream import Disposition
 from PIL import Image
 
 from m3it_builder.video import BadVideo, Clip, Policy, Rule, choose
@@ -199,10 +200,11 @@ def _open(file: str | BinaryIO) -> Any:
 
 
 def _stream(container: Any) -> Any:
-    """Return the main video stream: not a cover picture, not a preview."""
-    stream = container.streams.best("video")
-    if stream is None:
+    """Return the main video stream: not a cover picture, not a small preview."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
         raise BadVideo("video_empty", "it has no video stream")
+    stream = max(streams, key=lambda s: s.codec_context.width * s.codec_context.height)
     # One thread: many workers use the cores better than many threads of one.
     stream.codec_context.thread_count = 1
     return stream
