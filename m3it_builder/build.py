@@ -23,7 +23,7 @@ from m3it_builder.finish import Outcome, finish, refresh_readmes
 from m3it_builder.pack import PackJob, ShardDone, read_done
 from m3it_builder.pipeline import Plan, instances
 from m3it_builder.pool import run_jobs
-from m3it_builder.preflight import expected_bytes, require_disk, require_sources
+from m3it_builder.preflight import expected_bytes, require_disk, require_sources, unread_archives
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Instance, Reject, Split
 from m3it_builder.shards.index import write_rejects
@@ -228,9 +228,10 @@ class Build:
         write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), more))
         unit.clear_spool()  # what is missing may be there the next time; it is looked for again
         why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+        hint = unread_archives(unit.task, unit.split, self.sources)
         raise RejectShareError(
             f"{unit.name}: {bad:,} of {met:,} examples were rejected "
-            f"({bad / met:.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. "
+            f"({bad / met:.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. {hint}"
             f"They are listed in {table}; to accept this, add --max-reject-share 1"
         )
 

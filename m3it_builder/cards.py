@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from m3it_builder.errors import CardError
+from m3it_builder.packed import COMPRESSED
 from m3it_builder.records import SPLITS, Split
 from m3it_builder.render import Style
 from m3it_builder.strict_yaml import Strict, read_card
@@ -168,6 +169,13 @@ class Layout(Strict):
     other: str = Field(alias="to")  # "*" stands for any one folder at the top
 
 
+class Join(Strict):
+    """Parts that make one archive when put together in the order of their names."""
+
+    parts: Text  # pattern of names inside the source, with * and ?
+    whole: Text  # name of the archive they make, whose ending tells its kind
+
+
 class SourceCard(Strict):
     """One set of official files, shared by all tasks that read it."""
 
@@ -177,6 +185,7 @@ class SourceCard(Strict):
     license: Text
     files: tuple[SourceFile, ...] = Field(min_length=1)
     layouts: tuple[Layout, ...] = ()
+    joins: tuple[Join, ...] = ()
     notes: str = ""
 
 
@@ -210,6 +219,9 @@ def load_source_card(path: Path) -> SourceCard:
     for file in card.files:
         if not file.url and not file.manual:
             raise CardError(f"{path.name}: {file.file} has neither a url nor words under 'manual'")
+    for join in card.joins:
+        if not join.whole.endswith((*COMPRESSED, ".tar")):
+            raise CardError(f"{path.name}: parts are joined to a tar, and {join.whole} is none")
     return card
 
 

@@ -23,11 +23,11 @@ from m3it_builder.cards import SourceCard, SourceFile
 from m3it_builder.errors import SourceError
 from m3it_builder.listing import Archive
 from m3it_builder.member_stream import open_slice
+from m3it_builder.packed import COMPRESSED, FOREIGN, Packed, is_repacked, repacked_name
 from m3it_builder.records import File, Place, Slice
 
 _CACHED_NAMES = 8_192
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
-_NEEDS_REPACK = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
 class Catalogue:
@@ -86,12 +86,8 @@ class Catalogue:
 
     def missing(self, name: str) -> SourceError:
         """Return the error for a file that is not there, with the way to get it."""
-        packed = [path for path in sorted(self._entries()) if path.endswith(_NEEDS_REPACK)]
-        if packed:
-            return SourceError(
-                f"{self.card.name}: {name} may lie in {packed[0]}, which cannot be read in place; "
-                f"run `m3it fetch {self.card.name} --repack`"
-            )
+        if hint := self.unread():
+            return SourceError(f"{self.card.name}: {name} is not there; {hint}")
         looked = ", ".join(archive.path.name for archive in self._archives[:4])
         return SourceError(
             f"{self.folder / name} is not there, nor in an archive beside it "
@@ -102,6 +98,47 @@ class Catalogue:
     def is_absent(self) -> bool:
         """Tell whether nothing at all of this source is there."""
         return not any(self._entries())
+
+    def packed(self) -> list[Packed]:
+        """Return the archives that are there and cannot be read in place."""
+        paths = [path for file in self.card.files for path in self._supplies(file)]
+        tars = {archive.path for archive in self._archives if archive.holds_tars()}
+        found = [
+            self._packed(path.name, (path.relative_to(self.folder).as_posix(),))
+            for path in dict.fromkeys(paths)
+            if path.name.endswith(COMPRESSED) or (path in tars and not is_repacked(path.name))
+        ]
+        joined = ((join.whole, tuple(self.glob(join.parts))) for join in self.card.joins)
+        return found + [self._packed(whole, parts) for whole, parts in joined if parts]
+
+    def unread(self) -> str | None:
+        """Say which archive here cannot be read yet, and what to do about it."""
+        waiting = [packed.whole for packed in self.packed() if not packed.is_done]
+        if waiting:
+            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+            return (
+                f"{waiting[0]}{more} cannot be read in place: "
+                f"run `m3it fetch {self.card.name} --repack`"
+            )
+        foreign = [name for name in sorted(self._entries()) if name.endswith(FOREIGN)]
+        return f"{foreign[0]} cannot be read: unpack it where it lies" if foreign else None
+
+    def is_unread(self) -> bool:
+        """Tell whether there is nothing here but archives that cannot be read yet."""
+        waiting = {name for packed in self.packed() if not packed.is_done for name in packed.parts}
+        entries = self._entries()
+        return bool(waiting) and all(name in waiting for name in entries)
+
+    def _packed(self, whole: str, parts: tuple[str, ...]) -> Packed:
+        paths = {place.path for part in parts if (place := self.find(part))}
+        states = [os.stat(path) for path in paths]  # noqa: PTH116 - places hold plain strings
+        return Packed(
+            whole=whole,
+            parts=parts,
+            mtime_ns=max(state.st_mtime_ns for state in states),
+            bytes=sum(state.st_size for state in states),
+            target=self.folder / str(repacked_name(whole)),
+        )
 
     def stamps(self) -> dict[str, tuple[int, int]]:
         """Return (bytes, mtime_ns) of every declared file that is there, by name."""
@@ -121,11 +158,13 @@ class Catalogue:
     def _supplies(self, file: SourceFile) -> Iterator[Path]:
         bare = file.file.removesuffix(".zip").removesuffix(".gz")
         names = [file.file, bare, bare + ".gz"]
+        names += [str(repacked_name(join.whole)) for join in self.card.joins]
         names += [
             entry
             for entry in sorted(self._entries())
             if any(fnmatch(entry, pattern) for pattern in file.accept)
         ]
+        names += [repacked for name in names if (repacked := repacked_name(name))]
         for name in dict.fromkeys(names):
             path = self.folder / name
             if path.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -15,7 +14,11 @@ from pathlib import Path
 from typing import cast
 
 from m3it_builder.cards import SourceCard, SourceFile, load_source_card
+from m3it_builder.catalogue import Catalogue
 from m3it_builder.errors import CardError
+from m3it_builder.packed import is_repacked, repacked_name
+from m3it_builder.progress import Progress, Silent
+from m3it_builder.repack import repack
 from m3it_builder.tasks import bundled, load_task
 
 _PIECE = 1 << 20
@@ -59,13 +62,18 @@ def cards_of(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCard]:
     return list(cards.values())
 
 
-def fetch_source(card: SourceCard, sources: Path, verify_only: bool = False) -> Iterator[Fetched]:
+def fetch_source(
+    card: SourceCard, sources: Path, verify_only: bool = False, progress: Progress | None = None
+) -> Iterator[Fetched]:
     """Bring every file of a source, or check those that are there; yield each as it is done."""
+    progress = progress or Silent()
     folder = sources / card.name
     for file in card.files:
         target = _present(folder, file)
         declared = target is not None and target == folder / file.file
-        if target is not None and (fault := _fault(target, file, declared)) is None:
+        if target is not None and is_repacked(target.name):
+            yield Fetched(card.name, target.name, "there, repacked", True, target.stat().st_size)
+        elif target is not None and (fault := _fault(target, file, declared)) is None:
             known = declared and (file.sha256 or file.md5)
             checked = "there, verified" if known else "there, no digest is known"
             yield Fetched(card.name, target.name, checked, True, target.stat().st_size)
@@ -73,23 +81,42 @@ def fetch_source(card: SourceCard, sources: Path, verify_only: bool = False) -> 
             state = "missing" if target is None else str(fault)
             yield Fetched(card.name, file.file, state, False)
         elif not file.url:
-            yield Fetched(card.name, file.file, "to be fetched by hand", False, manual=file.manual)
+            state = "to be fetched by hand" if target is None else str(fault)
+            yield Fetched(card.name, file.file, state, False, manual=file.manual)
         else:
-            yield _fetch(card.name, file, folder)
+            yield _fetch(card.name, file, folder, progress)
+
+
+def repack_source(card: SourceCard, sources: Path, progress: Progress) -> Iterator[Fetched]:
+    """Make a plain tar of every archive that cannot be read in place.
+
+    Raises:
+        SourceError: an archive is damaged.
+    """
+    catalogue = Catalogue(card, sources)
+    for packed in catalogue.packed():
+        if packed.is_done:
+            size = packed.target.stat().st_size
+            yield Fetched(card.name, packed.whole, "repacked already", True, size)
+        else:
+            done = repack(packed, catalogue, progress)
+            yield Fetched(card.name, packed.whole, str(done), True, done.bytes)
 
 
 def _present(folder: Path, file: SourceFile) -> Path | None:
     names = [folder / file.file, folder / file.file.removesuffix(".zip")]
+    if repacked := repacked_name(file.file):
+        names.append(folder / repacked)
     accepted = (path for pattern in file.accept for path in sorted(folder.glob(pattern)))
     return next((path for path in (*names, *accepted) if path.is_file()), None)
 
 
-def _fetch(source: str, file: SourceFile, folder: Path) -> Fetched:
+def _fetch(source: str, file: SourceFile, folder: Path, progress: Progress) -> Fetched:
     refusals = []
     for url in (file.url, *file.mirrors):
         target = folder / _local_name(file, url)
         try:
-            _download(url, target, file, target == folder / file.file)
+            _download(url, target, file, target == folder / file.file, progress)
         except _Refused as refusal:
             refusals.append(f"{urllib.parse.urlsplit(url).hostname}: {refusal}")
             continue
@@ -103,14 +130,16 @@ def _local_name(file: SourceFile, url: str) -> str:
     return bare if bare != file.file and url.endswith(bare) else file.file
 
 
-def _download(url: str, target: Path, file: SourceFile, is_declared: bool) -> None:
+def _download(
+    url: str, target: Path, file: SourceFile, is_declared: bool, progress: Progress
+) -> None:
     """Bring one file whole and verified, or leave only a partial file to go on from."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
     pause = _PAUSE
     for attempt in range(1, _TRIES + 1):
         try:
-            _append(url, partial)
+            _append(url, partial, progress)
             break
         except (urllib.error.URLError, HTTPException, OSError, TimeoutError) as error:
             if (
@@ -125,7 +154,7 @@ def _download(url: str, target: Path, file: SourceFile, is_declared: bool) -> No
     partial.replace(target)
 
 
-def _append(url: str, partial: Path) -> None:
+def _append(url: str, partial: Path, progress: Progress) -> None:
     """Go on with a download where it broke off; start anew where the server cannot."""
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "m3it_builder"})  # noqa: S310
@@ -138,8 +167,14 @@ def _append(url: str, partial: Path) -> None:
             return
         raise
     with response, partial.open("ab" if response.status == 206 else "wb") as out:
-        shutil.copyfileobj(response, out, _PIECE)
         expected = response.headers.get("Content-Length")
+        progress.start(f"fetch {partial.stem}", int(expected) if expected else None, "bytes")
+        try:
+            while data := response.read(_PIECE):
+                out.write(data)
+                progress.advance(len(data))
+        finally:
+            progress.finish()
         got = out.tell() - (have if response.status == 206 else 0)
     if expected is not None and got != int(expected):
         raise HTTPException(f"the connection broke after {got:,} of {int(expected):,} bytes")

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from m3it_builder.archives import list_members
+from m3it_builder.packed import COMPRESSED
 from m3it_builder.records import Slice
 
 INDEX_FOLDER = ".m3it-index"
@@ -47,6 +48,11 @@ class Archive:
         """Return the members whose name matches a pattern."""
         rows = self._listing.execute("SELECT name FROM members WHERE name GLOB ?", (pattern,))
         return [name for (name,) in rows if name.count("/") == pattern.count("/")]
+
+    def holds_tars(self) -> bool:
+        """Tell whether there are tars inside, judging by the first names."""
+        rows = self._listing.execute("SELECT name FROM members ORDER BY name LIMIT 200")
+        return any(name.endswith((*COMPRESSED, ".tar")) for (name,) in rows)
 
     def tops(self) -> list[str]:
         """Return the names of the folders at the top."""

@@ -26,16 +26,26 @@ def require_sources(task: Task, split: Split, sources: Path) -> None:
     """
     missing = []
     for name in task.card.sources_of(split, optional=False):
-        if Catalogue(task.sources[name], sources).is_absent():
+        catalogue = Catalogue(task.sources[name], sources)
+        if catalogue.is_absent():
             files = [file.file for file in task.sources[name].files]
             more = f" and {len(files) - 3} more" if len(files) > 3 else ""
             missing.append(f"{sources / name}/ ({', '.join(files[:3])}{more})")
+        elif catalogue.is_unread():
+            raise SourceError(f"{sources / name}: {catalogue.unread()}")
     if missing:
         raise SourceError(
             f"{task.name}/{split}: source files are missing: {'; '.join(missing)}. Get them with "
             f"`m3it fetch --task {task.name}`, name their folder with --source, or try the task "
             f"without any download: `m3it build --task {task.name} --sample`"
         )
+
+
+def unread_archives(task: Task, split: Split, sources: Path) -> str:
+    """Return hints on archives that cannot be read yet, each a sentence; empty where none is."""
+    cards = (task.sources[name] for name in task.card.sources_of(split))
+    hints = {card.name: Catalogue(card, sources).unread() for card in cards}
+    return "".join(f"{name}: {hint}. " for name, hint in hints.items() if hint)
 
 
 def expected_bytes(shards: Iterable[ShardPlan], plan: Plan) -> int:

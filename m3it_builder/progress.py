@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
+
+Unit = Literal["rows", "bytes"]
 
 
 class Progress(Protocol):
     """Receives the advance of one phase after the other."""
 
-    def start(self, title: str, total: int | None) -> None:
-        """Begin a phase; ``total`` is in rows, None where nobody can know."""
+    def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
+        """Begin a phase; ``total`` is in its unit, None where nobody can know."""
 
-    def advance(self, rows: int, size: int = 0, rejects: int = 0) -> None:
-        """Report rows done, bytes written and rows rejected since the last report."""
+    def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
+        """Report units done, bytes written and rows rejected since the last report."""
 
     def finish(self) -> None:
         """End the phase."""
@@ -21,10 +23,10 @@ class Progress(Protocol):
 class Silent:
     """Reports to nobody."""
 
-    def start(self, title: str, total: int | None) -> None:
+    def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
         """Do nothing."""
 
-    def advance(self, rows: int, size: int = 0, rejects: int = 0) -> None:
+    def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
         """Do nothing."""
 
     def finish(self) -> None:

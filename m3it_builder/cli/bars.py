@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from m3it_builder.cli.output import console, size
+from m3it_builder.progress import Unit
 
 _LINE_SECONDS = 30.0
 
@@ -22,14 +23,12 @@ class Bars:
     def __init__(self) -> None:
         self._bars: Any = None
         self._task: Any = None
-        self._rejects = 0
-        self._size = 0
+        self._state = _Phase("", None, "rows")
 
-    def start(self, title: str, total: int | None) -> None:
+    def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
         """Show a new bar."""
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -37,12 +36,11 @@ class Bars:
             TimeRemainingColumn,
         )
 
-        self._rejects = self._size = 0
+        self._state = _Phase(title, total, unit)
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<32}"),
             BarColumn(),
-            MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -51,11 +49,10 @@ class Bars:
         self._bars.start()
         self._task = self._bars.add_task(title, total=total, note="")
 
-    def advance(self, rows: int, size: int = 0, rejects: int = 0) -> None:
+    def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
         """Move the bar."""
-        self._rejects += rejects
-        self._size += size
-        self._bars.update(self._task, advance=rows, note=_note(self._size, self._rejects))
+        self._state.advance(done, size, rejects)
+        self._bars.update(self._task, advance=done, note=str(self._state))
 
     def finish(self) -> None:
         """Leave the bar as it stands."""
@@ -66,36 +63,48 @@ class Lines:
     """A line every half minute, for logs."""
 
     def __init__(self) -> None:
-        self._title = ""
-        self._total: int | None = None
-        self._rows = self._size = self._rejects = 0
-        self._said = self._began = 0.0
+        self._state = _Phase("", None, "rows")
+        self._said = 0.0
 
-    def start(self, title: str, total: int | None) -> None:
+    def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
         """Remember the phase."""
-        self._title, self._total = title, total
-        self._rows = self._size = self._rejects = 0
-        self._said = self._began = time.monotonic()
+        self._state = _Phase(title, total, unit)
+        self._said = time.monotonic()
 
-    def advance(self, rows: int, size: int = 0, rejects: int = 0) -> None:
+    def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
         """Print a line if the last one is long past."""
-        self._rows += rows
-        self._size += size
-        self._rejects += rejects
+        self._state.advance(done, size, rejects)
         now = time.monotonic()
         if now - self._said >= _LINE_SECONDS:
             self._said = now
-            rate = self._rows / (now - self._began)
-            of = f" of {self._total:,}" if self._total else ""
-            note = _note(self._size, self._rejects)
-            line = f"{self._title}: {self._rows:,}{of} rows, {rate:,.0f} a second {note}"
-            sys.stderr.write(line.rstrip() + "\n")
+            sys.stderr.write(f"{self._state.title}: {self._state}\n")
 
     def finish(self) -> None:
         """Say nothing: the summary follows."""
 
 
-def _note(count: int, rejects: int) -> str:
-    parts = [size(count)] if count else []
-    parts += [f"{rejects:,} rejects"] if rejects else []
-    return " ".join(parts)
+class _Phase:
+    """How far one phase is; its text says all there is to say."""
+
+    def __init__(self, title: str, total: int | None, unit: Unit) -> None:
+        self.title = title
+        self._total = total
+        self._unit = unit
+        self._done = self._size = self._rejects = 0
+        self._began = time.monotonic()
+
+    def advance(self, done: int, size: int, rejects: int) -> None:
+        self._done += done
+        self._size += size
+        self._rejects += rejects
+
+    def __str__(self) -> str:
+        def said(count: float) -> str:
+            return size(count) if self._unit == "bytes" else f"{count:,.0f}"
+
+        rate = self._done / max(time.monotonic() - self._began, 0.001)
+        of = f" of {said(self._total)}" if self._total else ""
+        parts = [f"{said(self._done)}{of}", f"{said(rate)}/s"]
+        parts += [size(self._size)] if self._size else []
+        parts += [f"{self._rejects:,} rejects"] if self._rejects else []
+        return ", ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -45,22 +46,35 @@ def fetch(
     verify: Annotated[
         bool, typer.Option("--verify", help="Download nothing; check what is there.")
     ] = False,
+    repack: Annotated[
+        bool,
+        typer.Option(
+            "--repack", help="Make one plain tar of compressed tars, tars of tars and split parts."
+        ),
+    ] = False,
 ) -> None:
     """Download official files, and verify them.
 
     Broken downloads are resumed, mirrors tried, sizes and digests compared.
 
+    Zip and plain tar archives are read where they lie. Others are made into
+    one plain tar beside them by --repack, once; the original may go then.
+
     Files behind a form or a login are not downloaded; what to do is printed
     instead, with status 1.
     """
+    from m3it_builder.cli.bars import watcher
     from m3it_builder.cli.output import print_table, size
-    from m3it_builder.fetch import Fetched, cards_of, fetch_source
+    from m3it_builder.fetch import Fetched, cards_of, fetch_source, repack_source
 
     if not sources and not task:
         raise typer.BadParameter("name a source, or a task with --task")
     results: list[Fetched] = []
+    folder, bars = source_folder(source), watcher()
     for card in cards_of(sources or (), task or ()):
-        for result in fetch_source(card, source_folder(source), verify_only=verify):
+        steps = [fetch_source(card, folder, verify_only=verify, progress=bars)]
+        steps += [repack_source(card, folder, bars)] if repack else []
+        for result in chain.from_iterable(steps):
             results.append(result)
             typer.echo(f"{card.name}/{result.file}: {result.state}", err=True)
     rows = [(r.source, r.file, size(r.bytes) if r.bytes else None, r.state) for r in results]
