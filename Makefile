@@ -50,8 +50,9 @@ fixtures: $(VENV)/dev  ## Draw the tiny sources of the tests anew, and their exp
 	for make in tests/fixtures/*/make.py; do $(BIN)/python $$make || exit 1; done
 	$(BIN)/python -m pytest tests/test_tasks.py --update
 
-docs: $(VENV)/dev  ## Write docs/reference.md anew from the command's own help
+docs: $(VENV)/dev  ## Write docs/reference.md and docs/drawing/ anew
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/gallery.py
 
 bench: $(VENV)/dev  ## Measure speed against named peers, in one run
 	$(BIN)/python -m benchmarks
