@@ -7,9 +7,9 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import help_cost
+from benchmarks import help_cost, phase_a
 
-BENCHMARKS = (help_cost,)
+BENCHMARKS = (help_cost, phase_a)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ Otherwise it rewrites one shard, and the cuts after it stay (see
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
@@ -42,12 +42,12 @@ def cuts(ids: Iterable[str], target: int) -> Iterator[int]:
     """
     least, most = max(1, target // 2), max(1, target * 2)
     stream = iter(ids)
-    window = deque(map(_score, islice(stream, most + 1)))
+    window = array("Q", map(_score, islice(stream, most + 1)))
     while len(window) > most:
-        size = min(range(least, most + 1), key=lambda n: (window[n - 1], n))
+        candidates = window[least - 1 : most]
+        size = least + candidates.index(min(candidates))
         yield size
-        for _ in range(size):
-            window.popleft()
+        del window[:size]
         window.extend(map(_score, islice(stream, most + 1 - len(window))))
     if window:
         yield len(window)

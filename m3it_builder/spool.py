@@ -92,6 +92,7 @@ class Spool:
 
     def arrange(self, how: Arrangement) -> None:
         """Choose, order and cut the rows; afterwards the spool is complete."""
+        self._base.execute("PRAGMA cache_size=-8192")  # also what a sort may hold in memory
         self._choose("not_sampled", how.sample)
         self._choose("over_limit", how.limit)
         order = "seq" if how.order == "source" else "rank, id"
