@@ -26,6 +26,7 @@ from m3it_builder.pool import run_jobs
 from m3it_builder.preflight import expected_bytes, require_disk, require_sources, unread_archives
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Instance, Reject, Split
+from m3it_builder.reuse import Earlier
 from m3it_builder.shards.index import write_rejects
 from m3it_builder.shards.manifest import Manifest, read_manifest_or_none
 from m3it_builder.source import Source
@@ -48,8 +49,9 @@ class Report:
     split: str
     status: Literal["built", "up to date", "planned"]
     rows: int
-    shards: int
+    shards: int  # files
     bytes: int  # of shards; where planned, expected
+    packed: int = 0  # of these, in this very run; the others were there already
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
 
 
@@ -160,21 +162,26 @@ class Build:
         try:
             shards, reasons = spool.shards(), spool.reasons()
             self._check_share(unit, spool, sum(shard.rows for shard in shards), reasons)
-            done = self._pack(unit, parts, shards, spool.has_video())
+            done, packed = self._pack(unit, parts, shards, spool.has_video())
             picture_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
             reasons.update(item.reason for _, item in picture_rejects)
             rows = sum(one.rows for one in done)
             self._check_share(unit, spool, rows, reasons, picture_rejects)
             outcome = Outcome(done, chain(spool.rejects(), picture_rejects), reasons)
-            return _report(finish(unit, parts, self.plan, outcome), "built")
+            manifest = finish(unit, parts, self.plan, outcome)
+            return _report(manifest, "built", packed * len(self.plan.formats))
         finally:
             spool.close()
 
     def _pack(
         self, unit: Unit, parts: dict[str, Any], shards: list[ShardPlan], has_video: bool
-    ) -> list[ShardDone]:
+    ) -> tuple[list[ShardDone], int]:
+        """Return the records of all shards in order, and how many were packed just now."""
         jobs = {shard.shard: self._job(unit, parts, shard) for shard in shards}
-        found = {number: read_done(unit, job) for number, job in jobs.items()}
+        earlier = Earlier(unit)
+        found = {
+            number: read_done(unit, job) or earlier.take_over(job) for number, job in jobs.items()
+        }
         todo = [job for number, job in jobs.items() if found[number] is None]
         require_disk(unit, expected_bytes((job.shard for job in todo), self.plan))
         if has_video and todo:
@@ -188,7 +195,7 @@ class Build:
                 found[record.shard] = record
         finally:
             self.progress.finish()
-        return [record for record in found.values() if record is not None]
+        return [record for record in found.values() if record is not None], len(todo)
 
     def _job(self, unit: Unit, parts: dict[str, Any], shard: ShardPlan) -> PackJob:
         file, card = self.plan.file, unit.task.card
@@ -207,7 +214,7 @@ class Build:
                 frame=card.frame,
                 style=card.render.style(),
                 video=VideoPlan(**file.video.model_dump()),
-                code=digest(orjson.dumps([parts["code"], parts["toolchain"]])),
+                code=digest(orjson.dumps([parts["packing"], parts["toolchain"]])),
             ),
         )
 
@@ -249,7 +256,7 @@ def _row(instance: Instance, task: Task) -> Row:
     )
 
 
-def _report(manifest: Manifest, status: Literal["built", "up to date"]) -> Report:
+def _report(manifest: Manifest, status: Literal["built", "up to date"], packed: int = 0) -> Report:
     return Report(
         task=manifest.task,
         split=manifest.split,
@@ -257,5 +264,6 @@ def _report(manifest: Manifest, status: Literal["built", "up to date"]) -> Repor
         rows=manifest.instances,
         shards=len(manifest.shards) * len(manifest.formats),
         bytes=manifest.shard_bytes,
+        packed=packed,
         rejects=manifest.rejects,
     )

@@ -31,7 +31,8 @@ _NAMES = {
     "card": "the task card or one of its source cards",
     "instructions": "the instruction pool",
     "converter": "the converter",
-    "code": "the code that makes rows and shards",
+    "code": "the code that makes rows",
+    "packing": "the code that packs rows into shards",
     "toolchain": "Python or a library that writes shards",
     "options": "the task's options",
     "plan": "the plan",
@@ -49,7 +50,8 @@ def fingerprint(task: Task, split: Split, plan: Plan, sources: Path) -> dict[str
         "card": digest(orjson.dumps(cards)),
         "instructions": digest("\0".join(task.instructions).encode()),
         "converter": _converter_code(task),
-        "code": _package_code(),
+        "code": _code(_ROW_MAKERS),
+        "packing": _code(_SHARD_MAKERS),
         "toolchain": toolchain(),
         "options": dict(task.options),
         "plan": dict(plan.choices()),
@@ -132,34 +134,40 @@ def _converter_code(task: Task) -> str:
     return digest(b"\0".join(each.read_bytes() for each in files))
 
 
+# What makes rows, and what makes shards of them: a change of the former alone leaves
+# shards as they are wherever the rows come out the same.
 _ROW_MAKERS = (
-    "records",
     "source",
     "join",
     "catalogue",
     "listing",
-    "archives",
-    "member_stream",
     "plain_pickle",
     "pipeline",
-    "render",
-    "wire",
     "spool",
     "cut",
+    "lookup",
+    "stages/*",
+    "formats/*",
+)
+_SHARD_MAKERS = (
+    "records",
+    "render",
+    "wire",
+    "archives",
+    "member_stream",
+    "arrays",
     "reading",
     "probe",
     "images",
     "assemble",
-    "arrays",
-    "lookup",
     "pack",
+    "shards/*",
+    "video/*",
 )
 
 
 @cache
-def _package_code() -> str:
+def _code(modules: tuple[str, ...]) -> str:
     package = Path(sys.modules["m3it_builder"].__file__ or "").parent
-    files = [package / f"{name}.py" for name in _ROW_MAKERS]
-    for folder in ("stages", "formats", "shards", "video"):
-        files += sorted((package / folder).glob("*.py"))
+    files = [path for name in modules for path in sorted(package.glob(f"{name}.py"))]
     return digest(b"\0".join(path.read_bytes() for path in files))

@@ -16,6 +16,7 @@ from m3it_builder.fingerprint import toolchain
 from m3it_builder.pack import ShardDone, part_path
 from m3it_builder.pipeline import Plan
 from m3it_builder.records import Reject, Split
+from m3it_builder.reuse import forget, remember
 from m3it_builder.shards import FORMATS
 from m3it_builder.shards.arrow import write_state
 from m3it_builder.shards.index import merge, write_rejects
@@ -53,6 +54,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     unit.ready.touch()
     with unit.task_locked():
         _withdraw(unit)
+    forget(unit)
     _move(unit, done)
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, table):
@@ -61,8 +63,8 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     if "arrow" in plan.formats and done:
         shards = [(Path(f["path"]).name, f["blake3"]) for f in (o.files["arrow"] for o in done)]
         write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
-    keys = {str(one.shard): one.key for one in done}
-    write_stamp(unit.state, {**read_stamp(unit.work), "keys": keys})
+    write_stamp(unit.state, read_stamp(unit.work))
+    remember(unit, done)
     write_manifest(manifest, unit.meta)
     refresh_readmes(unit)
     shutil.rmtree(unit.work)

@@ -95,6 +95,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
     """
     work = Path(job.work)
     (work / "index").mkdir(parents=True, exist_ok=True)
+    done_path(work, job.shard.shard).unlink(missing_ok=True)  # it speaks of files that go now
     rejects: list[Reject] = []
     counts: Counter[str] = Counter()
     sinks = {name: _Sink(job, name) for name in job.how.formats}
@@ -122,7 +123,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
         files=files,
         rejects=[[r.id, r.reason, r.detail] for r in rejects],
     )
-    _write_whole(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
+    write_whole(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
     return record
 
 
@@ -177,7 +178,8 @@ def _finished_rows(
             tick(len(window) - new, sum(byte_count(row.record) for row in window), new)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a small file in one step, so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(data)

@@ -179,6 +179,13 @@ def _run(
     return reports, failures
 
 
+def _status(report: Report) -> str:
+    """Say what was done, and what was taken over from an earlier build."""
+    if report.status != "built" or report.packed == report.shards:
+        return report.status
+    return f"built, {report.shards - report.packed:,} of {report.shards:,} shards kept"
+
+
 def _show(reports: list[Report], as_json: bool) -> None:
     from m3it_builder.cli.output import print_json, print_table, size
 
@@ -189,7 +196,7 @@ def _show(reports: list[Report], as_json: bool) -> None:
         (
             report.task,
             report.split,
-            report.status,
+            _status(report),
             report.rows,
             report.shards,
             size(report.bytes),
