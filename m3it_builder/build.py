@@ -84,7 +84,7 @@ class Build:
             if self.plan_only:
                 return self._plan(unit, parts)
             if not self.replace and (done := finished(unit, parts, self.sources)):
-                refresh_readmes(unit)
+                refresh_readmes(unit, only_if_stale=True)
                 return _report(done, "up to date")
             if self.replace or not can_resume(unit, parts, self.sources):
                 unit.clear_spool()

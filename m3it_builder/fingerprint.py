@@ -161,7 +161,15 @@ _SHARD_MAKERS = (
     "images",
     "assemble",
     "pack",
-    "shards/*",
+    "shards/__init__",
+    "shards/arrow",
+    "shards/columns",
+    "shards/features",
+    "shards/index",
+    "shards/jsonl",
+    "shards/output",
+    "shards/parquet",
+    "shards/webdataset",
     "video/*",
 )
 

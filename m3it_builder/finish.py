@@ -27,7 +27,7 @@ from m3it_builder.shards.manifest import (
     readable_manifests,
     write_manifest,
 )
-from m3it_builder.shards.readme import remove_readmes, write_readmes
+from m3it_builder.shards.readme import expected_readmes, remove_readmes, write_readmes
 from m3it_builder.unit import Unit, read_stamp, write_stamp
 
 
@@ -72,10 +72,23 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     return manifest
 
 
-def refresh_readmes(unit: Unit) -> None:
+def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
     """Write what all splits of a task share, for those that are finished by now."""
+    if only_if_stale and _are_fresh(unit):
+        return
     with unit.task_locked():
         write_readmes(unit.folder, list(readable_manifests(unit.folder)))
+
+
+def _are_fresh(unit: Unit) -> bool:
+    """Tell whether all READMEs are there, and newer than every manifest."""
+    units = list(readable_manifests(unit.folder))
+    written = [unit.folder / "meta" / one.split / NAME for one in units]
+    newest = max((path.stat().st_mtime_ns for path in written), default=0)
+    return all(
+        path.is_file() and path.stat().st_mtime_ns >= newest
+        for path in expected_readmes(unit.folder, units)
+    )
 
 
 def _drop_arrow_state(unit: Unit) -> None:

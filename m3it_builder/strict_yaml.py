@@ -7,8 +7,9 @@ values of another type, because YAML takes ``no`` for False and ``12:30`` for 75
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,15 @@ Card = TypeVar("Card", bound=Strict)
 
 def read_card(path: Path, model: type[Card]) -> Card:
     """Read one strict YAML file into a model; every error names the file and the key."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
+    return cast(Card, _read(path, (state.st_size, state.st_mtime_ns), model))
+
+
+@lru_cache(1_000)
+def _read(path: Path, _: tuple[int, int], model: type[Strict]) -> Strict:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -48,7 +58,13 @@ def read_card(path: Path, model: type[Card]) -> Card:
         raise CardError(f"{path.name}: {explain(error, model)}") from error
 
 
-class _UniqueKeys(yaml.SafeLoader):
+if TYPE_CHECKING or not hasattr(yaml, "CSafeLoader"):
+    _Safe = yaml.SafeLoader
+else:
+    _Safe = yaml.CSafeLoader  # eight times as fast, where PyYAML was built with libyaml
+
+
+class _UniqueKeys(_Safe):
     """Safe YAML that refuses a key given twice, of which the first would be lost silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

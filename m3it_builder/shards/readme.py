@@ -47,6 +47,14 @@ def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
     _write(folder / "README.md", header, _text(units, formats))
 
 
+def expected_readmes(folder: Path, units: Sequence[Manifest]) -> list[Path]:
+    """Return the files that ``write_readmes`` leaves for these units."""
+    formats = {name for unit in units if unit.shards for name in unit.formats}
+    files = {name: "dataset_dict.json" if name == "arrow" else "README.md" for name in formats}
+    inside = [folder / name / file for name, file in sorted(files.items())]
+    return [folder / "README.md", *inside] if formats else []
+
+
 def remove_readmes(folder: Path) -> None:
     """Take the READMEs away while a unit is being replaced."""
     for path in [folder / "README.md", *(folder / name / "README.md" for name in FORMATS)]:
