@@ -58,7 +58,7 @@ def _read(path: Path, _: tuple[int, int], model: type[Strict]) -> Strict:
         raise CardError(f"{path.name}: {explain(error, model)}") from error
 
 
-if TYPE_CHECKING or not hasattr(yaml, "CSafeLoader"):
+if TYPE_CHECKING or not hasattr(yaml, "CSafeLoader"):  # noqa: SIM108
     _Safe = yaml.SafeLoader
 else:
     _Safe = yaml.CSafeLoader  # eight times as fast, where PyYAML was built with libyaml
