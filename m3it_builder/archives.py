@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from m3it_builder.embedded import picture_bytes
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
 
@@ -110,6 +111,8 @@ def require_usable(place: Slice) -> None:
 def _read_slice(place: Slice, descriptor: int) -> bytes:
     if place.method == "tar":
         data = os.pread(descriptor, place.length, place.offset)
+    elif place.method == "base64":
+        data = _from_text(place, os.pread(descriptor, place.packed, place.offset))
     else:
         data = os.pread(descriptor, place.packed, data_offset(place, descriptor))
     if place.method == "deflated":
@@ -123,6 +126,13 @@ def _read_slice(place: Slice, descriptor: int) -> bytes:
     if place.crc is not None and zlib.crc32(data) != place.crc:
         raise damaged(place, "fails its checksum")
     return data
+
+
+def _from_text(place: Slice, text: bytes) -> bytes:
+    try:
+        return picture_bytes(text)
+    except ValueError as error:
+        raise damaged(place, f"is not base64 ({error})") from error
 
 
 def data_offset(place: Slice, descriptor: int) -> int:

@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 from blake3 import blake3
 
-from m3it_builder.images import as_displayed, decodes, draw, measured
-from m3it_builder.probe import BadPicture, Probe, probe
+from m3it_builder.images import as_displayed, decodes, draw
+from m3it_builder.probe import BadPicture
 from m3it_builder.reading import Key, key_of
 from m3it_builder.records import Frames, Image, Region
 from m3it_builder.render import Style, render
 from m3it_builder.shards import OutRow, Picture, row_key
 from m3it_builder.shards.index import structure, texts
-from m3it_builder.video.extract import Taken, VideoPlan
+from m3it_builder.taken import ReadPicture, Taken
+from m3it_builder.video.extract import VideoPlan
 from m3it_builder.wire import Row
 
 
@@ -61,17 +62,17 @@ def assemble(
     row = _with_notes(_with_shown_regions(row, how, taken), taken)
     for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
         drawn = tuple(region for region in annotated if region.image == place)
-        for raw, name in zip(parts.pictures, _names(image, parts), strict=True):
+        for name, read in zip(_names(image, parts), parts.pictures, strict=True):
             try:
-                picture, description = _picture(raw, image, drawn, how)
+                picture, description = _picture(read, image, drawn, how)
             except BadPicture as bad:
                 raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
+            description["name"] = name
             pictures.append(picture)
-            described.append({**description, "name": name})
+            described.append(description)
     columns: dict[str, Any] = texts(row, how.task, how.split)
-    out = OutRow(row_key(row.record.id), dict(columns), tuple(pictures))
-    columns |= structure(row) | {"images": described, "key": out.key}
-    return out, columns
+    out = OutRow(row_key(row.record.id), columns, tuple(pictures))
+    return out, {**columns, **structure(row), "images": described, "key": out.key}
 
 
 def _taken(image: Image, data: dict[Key, Taken | BadPicture]) -> Taken:
@@ -88,7 +89,10 @@ def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
         return row
     regions = tuple(
         as_displayed(
-            taken[region.image].pictures[0], [region], record.images[region.image].size, how.frame
+            taken[region.image].pictures[0].data,
+            [region],
+            record.images[region.image].size,
+            how.frame,
         )[0]
         for region in record.regions
     )
@@ -119,26 +123,16 @@ def _names(image: Image, taken: Taken) -> list[str]:
     return [f"{image.name}#{index}" for index in taken.note["indices"]]
 
 
-def _header(raw: bytes) -> Probe:
-    """Probe a picture; where its structure is odd, see whether it decodes all the same."""
-    try:
-        return probe(raw)
-    except BadPicture as bad:
-        if bad.reason not in ("image_damaged", "image_truncated"):
-            raise
-        if (found := measured(raw)) is None:
-            raise
-        return found
-
-
 def _picture(
-    raw: bytes, image: Image, regions: tuple[Region, ...], how: Packing
+    read: ReadPicture, image: Image, regions: tuple[Region, ...], how: Packing
 ) -> tuple[Picture, dict[str, Any]]:
-    header = _header(raw)
+    header = read.header
+    if isinstance(header, BadPicture):
+        raise header
     if header.width * header.height > how.max_pixels:
         raise BadPicture("image_oversized", f"{header.width}x{header.height}")
+    raw, digest = read.data, read.digest
     mime, width, height = header.mime, header.width, header.height
-    source_digest = digest = blake3(raw).hexdigest()
     if regions:
         drawn = draw(raw, regions, image.size, how.frame)
         raw, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
@@ -147,7 +141,7 @@ def _picture(
         decodes(raw)
     return Picture(raw, mime), {
         "digest": digest,
-        "source_digest": source_digest,
+        "source_digest": read.digest,
         "mime": mime,
         "width": width,
         "height": height,

@@ -37,7 +37,7 @@ from m3it_builder.unit import Unit, write_stamp
 from m3it_builder.video.extract import VideoPlan, require_backend
 from m3it_builder.wire import Row
 
-EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld")  # say nothing against the source
+EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld", "dropped")  # say nothing against the source
 _REPORT_EVERY = 500  # rows
 
 
@@ -177,7 +177,10 @@ class Build:
         self, unit: Unit, parts: dict[str, Any], shards: list[ShardPlan], has_video: bool
     ) -> tuple[list[ShardDone], int]:
         """Return the records of all shards in order, and how many were packed just now."""
-        jobs = {shard.shard: self._job(unit, parts, shard) for shard in shards}
+        how, spool, work = self.packing(unit, parts), str(unit.spool), str(unit.work)
+        jobs = {
+            shard.shard: PackJob(spool=spool, work=work, shard=shard, how=how) for shard in shards
+        }
         earlier = Earlier(unit)
         found = {
             number: read_done(unit, job) or earlier.take_over(job) for number, job in jobs.items()
@@ -197,25 +200,21 @@ class Build:
             self.progress.finish()
         return [record for record in found.values() if record is not None], len(todo)
 
-    def _job(self, unit: Unit, parts: dict[str, Any], shard: ShardPlan) -> PackJob:
+    def packing(self, unit: Unit, parts: dict[str, Any]) -> Packing:
+        """Return how the shards of a unit are packed."""
         file, card = self.plan.file, unit.task.card
-        return PackJob(
-            spool=str(unit.spool),
-            work=str(unit.work),
-            shard=shard,
-            how=Packing(
-                task=unit.task.name,
-                split=unit.split,
-                formats=tuple(sorted(self.plan.formats)),
-                images=self.plan.images,
-                decode=file.decode,
-                max_pixels=file.max_pixels,
-                max_bytes=int(file.max_picture_mb * 1e6),
-                frame=card.frame,
-                style=card.render.style(),
-                video=VideoPlan(**file.video.model_dump()),
-                code=digest(orjson.dumps([parts["packing"], parts["toolchain"]])),
-            ),
+        return Packing(
+            task=unit.task.name,
+            split=unit.split,
+            formats=tuple(sorted(self.plan.formats)),
+            images=self.plan.images,
+            decode=file.decode,
+            max_pixels=file.max_pixels,
+            max_bytes=int(file.max_picture_mb * 1e6),
+            frame=card.frame,
+            style=card.render.style(),
+            video=VideoPlan(**file.video.model_dump()),
+            code=digest(orjson.dumps([parts["packing"], parts["toolchain"]])),
         )
 
     def _check_share(

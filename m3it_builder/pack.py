@@ -7,17 +7,18 @@ of the rows; a window of bounded size stands between the two.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from m3it_builder.assemble import Packing, assemble
 from m3it_builder.probe import BadPicture
-from m3it_builder.reading import PictureReader, windows
+from m3it_builder.reading import PictureReader, read_ahead
 from m3it_builder.records import Reject
 from m3it_builder.shards import FORMATS, OutRow, open_writer
 from m3it_builder.shards.index import PartWriter
@@ -25,6 +26,8 @@ from m3it_builder.shards.output import Output
 from m3it_builder.spool import ReadSpool, ShardPlan
 from m3it_builder.unit import Unit
 from m3it_builder.wire import byte_count
+
+_COLLECT_AFTER = 100_000  # new objects
 
 Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last one
 
@@ -99,7 +102,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
     rejects: list[Reject] = []
     counts: Counter[str] = Counter()
     sinks = {name: _Sink(job, name) for name in job.how.formats}
-    with ExitStack() as stack:
+    with _rare_collections(), ExitStack() as stack:
         for sink in sinks.values():
             stack.callback(sink.abandon)
         spool = ReadSpool(Path(job.spool))
@@ -125,6 +128,17 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
     )
     write_whole(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
     return record
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector run less often: rows hold no cycles, and there are many of them."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Sink:
@@ -166,8 +180,7 @@ def _finished_rows(
 ) -> Iterator[tuple[OutRow, dict[str, Any]]]:
     """Yield each row with its pictures read, checked and drawn; the rest become rejects."""
     with PictureReader(job.how.max_bytes, job.how.max_pixels, job.how.video) as reader:
-        for window in windows(spool.rows(job.shard)):
-            data = reader.read(image for row in window for image in row.record.images)
+        for window, data in read_ahead(spool.rows(job.shard), reader):
             before = len(rejects)
             for row in window:
                 try:

@@ -13,6 +13,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_WORD = struct.Struct(">H").unpack_from
+_WORDS = struct.Struct(">HH").unpack_from
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # among C0-CF these are tables, not frames
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
@@ -66,9 +68,9 @@ def _jpeg(data: bytes) -> Probe:
         if marker == 0xFF or marker in _ALONE:  # fill byte, or a marker without a length
             at += 1 if marker == 0xFF else 2
             continue
-        (length,) = struct.unpack_from(">H", data, at + 2)
+        (length,) = _WORD(data, at + 2)
         if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
-            size = struct.unpack_from(">HH", data, at + 5)
+            size = _WORDS(data, at + 5)
         at += 2 + length
         if marker == 0xDA:
             break

@@ -1,24 +1,38 @@
-"""Reading pictures: in windows of bounded size, in the order they lie on the disk."""
+"""Reading pictures: ahead of the packer, in the order they lie on the disk.
+
+A stretch of rows is announced to the operating system, archive by archive and
+offset by offset, while the packer still works on the stretch before; it is then
+read in windows small enough for the processor's cache. (A reading thread costs
+a sixth of the packer's time, because bytes change processors; the kernel does
+the same for nothing.)
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from m3it_builder.archives import read_slice
 from m3it_builder.arrays import read_cell
 from m3it_builder.errors import SourceError
 from m3it_builder.probe import BadPicture
-from m3it_builder.records import File, Frames, Image, Pixels, Place
-from m3it_builder.video.extract import FrameReader, Taken, VideoPlan
+from m3it_builder.records import File, Frames, Image, Pixels, Place, Slice
+from m3it_builder.taken import Taken, take
+from m3it_builder.video.extract import FrameReader, VideoPlan
 from m3it_builder.wire import Row, byte_count
 
-WINDOW_BYTES = 16 << 20
-WINDOW_ROWS = 2_000
+STRETCH_BYTES = 32 << 20
+WINDOW_BYTES = 4 << 20
+GROUP_ROWS = 2_000  # at most, of a stretch or a window
 _OPEN_ARCHIVES = 16
+_ASKED = 4  # places of a stretch
+_OPEN_FILES = 400  # of the 1,024 that a process may have as a rule
 
 Key = tuple[Place, Frames | Pixels | None]
+Read = dict[Key, Taken | BadPicture]
 
 
 def key_of(image: Image) -> Key:
@@ -28,18 +42,33 @@ def key_of(image: Image) -> Key:
     return image.place, image.part
 
 
-def windows(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield rows in groups whose pictures fit into memory together."""
-    window: list[Row] = []
+def read_ahead(rows: Iterable[Row], reader: PictureReader) -> Iterator[tuple[list[Row], Read]]:
+    """Yield rows in windows, with their pictures; what follows is announced in time."""
+    waiting: list[Row] | None = None
+    for stretch in chain(groups(rows, STRETCH_BYTES), [None]):
+        if stretch is not None:
+            reader.announce(_images(stretch))
+        for window in groups(waiting or (), WINDOW_BYTES):
+            yield window, reader.read(_images(window))
+        waiting = stretch
+
+
+def groups(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    """Yield rows in groups whose pictures have about so many bytes together."""
+    group: list[Row] = []
     size = 0
     for row in rows:
-        window.append(row)
+        group.append(row)
         size += byte_count(row.record)
-        if size >= WINDOW_BYTES or len(window) >= WINDOW_ROWS:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
+        if size >= most or len(group) >= GROUP_ROWS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _images(rows: Iterable[Row]) -> list[Image]:
+    return [image for row in rows for image in row.record.images]
 
 
 class PictureReader:
@@ -48,16 +77,34 @@ class PictureReader:
     def __init__(self, max_bytes: int, max_pixels: int, video: VideoPlan) -> None:
         self._max_bytes = max_bytes
         self._frames = FrameReader(video, max_pixels)
-        self._descriptors: dict[str, int] = {}
+        self._descriptors: dict[str, int] = {}  # of archives
+        self._opened: dict[str, int] = {}  # of loose files that will be read soon
 
     def __enter__(self) -> PictureReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close()
+        for descriptor in self._opened.values():
+            os.close(descriptor)
         self._frames.close()
 
-    def read(self, images: Iterable[Image]) -> dict[Key, Taken | BadPicture]:
+    def announce(self, images: Iterable[Image]) -> None:
+        """Ask the operating system to begin reading what will soon be read, in disk order."""
+        distinct = {image.place for image in images if image.part is None and image.place}
+        places = sorted(distinct, key=_lies)
+        if all(map(_is_cached, places[:: max(1, len(places) // _ASKED)])):
+            return  # to announce what is in memory costs a tenth of the packer's time
+        for place in places:
+            with suppress(OSError):  # what is gone is met, and told of, when it is read
+                if isinstance(place, Slice):
+                    descriptor = self._descriptor(place.path)
+                    _will_need(descriptor, place.offset, place.packed)
+                elif place.path not in self._opened and len(self._opened) < _OPEN_FILES:
+                    self._opened[place.path] = os.open(place.path, os.O_RDONLY)
+                    _will_need(self._opened[place.path], 0, place.length)
+
+    def read(self, images: Iterable[Image]) -> Read:
         """Return the bytes of each distinct picture, or what is wrong with it."""
         keys = sorted({key_of(image) for image in images}, key=_position)
         return {key: self._read(key) for key in keys}
@@ -68,7 +115,7 @@ class PictureReader:
             return self._frames.read(place, part)
         try:
             if isinstance(part, Pixels):
-                return Taken((read_cell(place, part),), {"indices": [part.index]})
+                return take((read_cell(place, part),), {"indices": [part.index]})
             return self._whole(place)
         except FileNotFoundError:
             return BadPicture("image_missing", "it was there when the build began")
@@ -79,9 +126,9 @@ class PictureReader:
         if place.length > self._max_bytes:
             raise BadPicture("image_oversized", f"{place.length:,} bytes")
         if isinstance(place, File):
-            return Taken((Path(place.path).read_bytes(),), {})
+            return take((self._whole_file(place),), {})
         try:
-            return Taken((read_slice(place, self._descriptor(place.path)),), {})
+            return take((read_slice(place, self._descriptor(place.path)),), {})
         except SourceError as error:
             raise BadPicture("image_damaged", "its archive member does not unpack") from error
 
@@ -92,6 +139,17 @@ class PictureReader:
             self._descriptors[path] = os.open(path, os.O_RDONLY)
         return self._descriptors[path]
 
+    def _whole_file(self, place: File) -> bytes:
+        """Read a file in one call, where it still has the length it had when it was located."""
+        descriptor = self._opened.pop(place.path, None)
+        if descriptor is None:
+            descriptor = os.open(place.path, os.O_RDONLY)
+        try:
+            data = os.read(descriptor, place.length + 1)
+        finally:
+            os.close(descriptor)
+        return data if len(data) == place.length else Path(place.path).read_bytes()
+
     def _close(self) -> None:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
@@ -100,4 +158,26 @@ class PictureReader:
 
 def _position(key: Key) -> tuple[str, int, str]:
     place, part = key
-    return place.path, 0 if isinstance(place, File) else place.offset, repr(part)
+    return *_lies(place), repr(part) if part else ""
+
+
+def _lies(place: Place) -> tuple[str, int]:
+    return place.path, 0 if isinstance(place, File) else place.offset
+
+
+def _is_cached(place: Place) -> bool:
+    """Tell whether the first byte of a picture is in memory, as far as the system says."""
+    offset = 0 if isinstance(place, File) else place.offset
+    try:
+        descriptor = os.open(place.path, os.O_RDONLY)
+        try:
+            return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
+        finally:
+            os.close(descriptor)
+    except (OSError, AttributeError):  # not in memory, gone, or no Linux
+        return False
+
+
+def _will_need(descriptor: int, offset: int, length: int) -> None:
+    if hasattr(os, "posix_fadvise"):  # macOS has none
+        os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)

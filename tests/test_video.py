@@ -25,7 +25,8 @@ from m3it_builder.listing import Archive  # noqa: E402
 from m3it_builder.probe import BadPicture  # noqa: E402
 from m3it_builder.records import File, Frames  # noqa: E402
 from m3it_builder.video import RULES, BadVideo, Clip, Policy, Rule, choose, pyav  # noqa: E402
-from m3it_builder.video.extract import FrameReader, Taken, VideoPlan, require_backend  # noqa: E402
+from m3it_builder.video.extract import FrameReader, VideoPlan, require_backend  # noqa: E402
+from m3it_builder.taken import Taken  # noqa: E402
 from tests import clips  # noqa: E402
 from tests.conftest import REAL  # noqa: E402
 
@@ -354,7 +355,7 @@ def whole(path: Path) -> File:
 
 def numbers(taken: Taken | BadPicture) -> list[int]:
     assert isinstance(taken, Taken), taken
-    return [clips.number_of(Image.open(io.BytesIO(data))) for data in taken.pictures]
+    return [clips.number_of(Image.open(io.BytesIO(picture.data))) for picture in taken.pictures]
 
 
 def test_worker_tells_what_it_took(frames: FrameReader, tmp_path: Path) -> None:

@@ -1,56 +1,98 @@
-"""Rows gathered into Arrow batches of bounded size, for Parquet and Arrow files."""
+"""Rows gathered into Arrow batches of bounded size, for Parquet and Arrow files.
+
+Where a batch ends is decided by the rows themselves, so that a row more or less
+changes one batch and leaves all others as they were, byte for byte (see
+``docs/decisions/0008-row-groups-are-cut-by-content.md``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from zlib import crc32
 
 import pyarrow as pa
 import pybase64
 
-from m3it_builder.shards import OutRow
+from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.features import arrow_schema, table_features
 
-BATCH_BYTES = 8 << 20  # small enough to page through quickly, and to keep memory flat
+# Small enough to page through quickly, and to keep memory flat.
+LEAST_BYTES = 4 << 20
+MOST_BYTES = 16 << 20
+_ENDS_ONE_IN = 32  # rows, once there are the least bytes
 
 
 class Batcher:
-    """Collects rows by column and hands over a batch whenever one is full."""
+    """Collects rows and hands over a batch whenever one is full."""
 
     def __init__(self, images: str, flush: Callable[[pa.RecordBatch], None]) -> None:
         self.schema = arrow_schema(table_features(images))
-        self._as_text = images == "base64"
+        self._column = _base64_column if images == "base64" else _picture_column
         self._flush = flush
-        self._columns: dict[str, list[Any]] = {name: [] for name in self.schema.names}
+        self._rows: list[OutRow] = []
         self._bytes = 0
 
     def add(self, row: OutRow) -> None:
         """Append one row."""
-        for name, text in row.texts.items():
-            self._columns[name].append(text)
-        if self._as_text:
-            encoded = [pybase64.b64encode_as_string(picture.data) for picture in row.pictures]
-            self._columns["image_base64_str"].append(encoded)
-        else:
-            self._columns["images"].append(
-                [
-                    {"bytes": picture.data, "path": f"{row.key}.{place}.{_ending(picture.mime)}"}
-                    for place, picture in enumerate(row.pictures)
-                ]
-            )
+        self._rows.append(row)
         self._bytes += sum(len(picture.data) for picture in row.pictures)
         self._bytes += sum(map(len, row.texts.values()))
-        if self._bytes >= BATCH_BYTES:
+        if self._bytes >= LEAST_BYTES and (_is_end(row.key) or self._bytes >= MOST_BYTES):
             self.flush()
 
     def flush(self) -> None:
         """Hand over what is left."""
-        if not self._columns["id"]:
+        if not self._rows:
             return
-        self._flush(pa.RecordBatch.from_pydict(self._columns, schema=self.schema))
-        for column in self._columns.values():
-            column.clear()
+        columns = [self._values(name) for name in self.schema.names]
+        self._flush(pa.RecordBatch.from_arrays(columns, schema=self.schema))
+        self._rows.clear()
         self._bytes = 0
+
+    def _values(self, name: str) -> pa.Array:
+        if name in TEXT_COLUMNS:
+            return pa.array([row.texts[name] for row in self._rows], pa.string())
+        return self._column(self._rows, self.schema.field(name).type)
+
+
+def _picture_column(rows: Sequence[OutRow], kind: pa.ListType) -> pa.Array:
+    paths = [
+        f"{row.key}.{place}.{_ending(picture.mime)}"
+        for row in rows
+        for place, picture in enumerate(row.pictures)
+    ]
+    data = _packed(pa.binary(), [picture.data for picture in _pictures(rows)])
+    pictures = pa.StructArray.from_arrays(
+        [data, pa.array(paths, pa.string())], fields=list(kind.value_type)
+    )
+    return _lists(rows, pictures, kind)
+
+
+def _base64_column(rows: Sequence[OutRow], kind: pa.ListType) -> pa.Array:
+    encoded = [pybase64.b64encode(picture.data) for picture in _pictures(rows)]
+    return _lists(rows, _packed(pa.string(), encoded), kind)
+
+
+def _pictures(rows: Iterable[OutRow]) -> Iterable[Picture]:
+    return (picture for row in rows for picture in row.pictures)
+
+
+def _lists(rows: Sequence[OutRow], values: pa.Array, kind: pa.ListType) -> pa.Array:
+    offsets = array("i", accumulate((len(row.pictures) for row in rows), initial=0))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
+
+
+def _packed(kind: pa.DataType, pieces: Sequence[bytes]) -> pa.Array:
+    """Return an array of strings of bytes, copied just once."""
+    offsets = array("i", accumulate(map(len, pieces), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
+    return pa.Array.from_buffers(kind, len(pieces), buffers)
+
+
+def _is_end(key: str) -> bool:
+    return crc32(key.encode()) % _ENDS_ONE_IN == 0
 
 
 def _ending(mime: str) -> str:

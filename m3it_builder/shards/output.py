@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from blake3 import blake3
@@ -22,6 +23,8 @@ class Output:
 
     def write(self, data: bytes) -> int:
         """Append bytes; they are hashed and written in large blocks."""
+        if len(data) >= _BLOCK:
+            return self._write_large(memoryview(data))
         piece = data if isinstance(data, bytes) else bytes(data)
         self._pieces.append(piece)
         self._held += len(piece)
@@ -29,6 +32,16 @@ class Output:
         if self._held >= _BLOCK:
             self.flush()
         return len(piece)
+
+    def write_all(self, pieces: Sequence[bytes]) -> int:
+        """Append several pieces, as ``write`` does one after the other."""
+        count = sum(map(len, pieces))
+        self._pieces.extend(pieces)
+        self._held += count
+        self.size += count
+        if self._held >= _BLOCK:
+            self.flush()
+        return count
 
     def tell(self) -> int:
         """Return the place the next byte goes to."""
@@ -39,6 +52,17 @@ class Output:
         block = memoryview(b"".join(self._pieces))
         self._pieces.clear()
         self._held = 0
+        self._write_out(block)
+
+    def _write_large(self, data: memoryview) -> int:
+        """Append what needs no gathering, uncopied, in steps that stay in the processor's cache."""
+        self.flush()
+        self.size += len(data)
+        for start in range(0, len(data), _BLOCK):
+            self._write_out(data[start : start + _BLOCK])
+        return len(data)
+
+    def _write_out(self, block: memoryview) -> None:
         self._digest.update(block)
         while block:
             block = block[self._file.write(block) :]

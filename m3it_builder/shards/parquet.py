@@ -1,7 +1,7 @@
 """Parquet shards, laid out the way the Hub stores and pages picture datasets best.
 
-Row groups stay far below 64 MB, pages are cut by content so that a changed row
-re-uploads little, the page index lets readers skip, and pictures, which do not
+Row groups stay far below 64 MB and are cut by content, so that a changed row
+re-uploads little; the page index lets readers skip; pictures, which do not
 compress, are stored plain.
 """
 
@@ -17,7 +17,6 @@ from m3it_builder.shards.columns import Batcher
 from m3it_builder.shards.output import Output
 
 _PICTURES = ("images.list.element.bytes", "image_base64_str.list.element")
-_CHUNKS = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}
 
 
 class ParquetWriter:
@@ -35,8 +34,8 @@ class ParquetWriter:
             compression={name: _codec(name) for name in _leaves(images)},
             use_dictionary=["task", "split", "lang", "instruction", "license", "image_license"],
             write_statistics=[name for name in _leaves(images) if name not in _PICTURES],
-            use_content_defined_chunking=_CHUNKS,
             write_page_index=True,
+            write_batch_size=8,  # rows between looks at the size of a page, of a megabyte
         )
 
     def write(self, row: OutRow) -> tuple[int, int]:

@@ -71,7 +71,7 @@ def _header(units: Sequence[Manifest], name: str, inside: bool) -> dict[str, Any
         patterns = {unit.split: f"{prefix}{unit.split}-*" for unit in units}
     images = units[0].plan["images"]
     features = (
-        webdataset_features(images, card["images"]["max"])
+        webdataset_features(images, max(unit.card["images"]["max"] for unit in units))
         if name == "webdataset"
         else table_features("base64" if name == "jsonl" else images)
     )
@@ -120,8 +120,8 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
     lines = [
         f"# {card['title']}",
         "",
-        f"Task `{units[0].task}` of the M3IT instruction-tuning collection, rebuilt from its "
-        f"official files with m3it_builder {units[0].toolchain['m3it_builder']}.",
+        f"Task `{units[0].task}` of the M3IT instruction-tuning collection, {_made(units[0])} "
+        f"with m3it_builder {units[0].toolchain['m3it_builder']}.",
         "",
         f"- Source: {card['homepage']} ({card['citation']})",
         f"- License of the annotations: {card['license']}",
@@ -145,6 +145,11 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
     if units[0].plan["sample"]:
         lines.insert(2, "**Sample data**: drawn by a scene generator, not by the official files.\n")
     return "\n".join(lines)
+
+
+def _made(unit: Manifest) -> str:
+    adopted = unit.options.get("adopted_from")
+    return f"adopted from the published {adopted}" if adopted else "rebuilt from its official files"
 
 
 def _table_row(unit: Manifest) -> str:

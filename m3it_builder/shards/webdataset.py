@@ -73,9 +73,7 @@ class WebDatasetWriter:
             for place, picture in enumerate(row.pictures):
                 _add(pieces, b"%b.%d.jpg" % (key, place), picture.data)
         start = self._output.size
-        for piece in pieces:
-            self._output.write(piece)
-        return start, self._output.size - start
+        return start, self._output.write_all(pieces)
 
     def close(self) -> None:
         """Write the end of the archive."""

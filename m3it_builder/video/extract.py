@@ -17,6 +17,7 @@ from typing import Any
 from m3it_builder.errors import BuildError
 from m3it_builder.probe import BadPicture
 from m3it_builder.records import File, Frames, Place
+from m3it_builder.taken import Taken, take
 from m3it_builder.video import Backend, Policy
 
 _CACHE_BYTES = 32 << 20
@@ -31,14 +32,6 @@ class VideoPlan:
     policy: Policy = "strict"
     timeout: float = 120.0  # seconds a video
     quality: int = 90  # of the JPEG frames
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Frames as they are stored, and what the row's meta says of them."""
-
-    pictures: tuple[bytes, ...]
-    note: dict[str, Any]
 
 
 def require_backend(backend: Backend) -> None:
@@ -104,7 +97,7 @@ class FrameReader:
         if "reason" in header:
             return BadPicture(header["reason"], header["detail"])
         note = {key: header[key] for key in ("total", "indices", "times")}
-        return Taken(pictures, note | {"rule": frames.rule, "decoder": self._plan.backend})
+        return take(pictures, note | {"rule": frames.rule, "decoder": self._plan.backend})
 
     def _exchange(self, request: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]:
         process = self._running()
@@ -172,4 +165,6 @@ def _fields(place: Any) -> list[Any]:
 
 
 def _size(taken: Taken | BadPicture) -> int:
-    return sum(map(len, taken.pictures)) if isinstance(taken, Taken) else 100
+    if isinstance(taken, BadPicture):
+        return 100
+    return sum(len(picture.data) for picture in taken.pictures)

@@ -1,0 +1,92 @@
+"""Pictures and rows for the benchmarks of phase B: JPEG files of about 124 KB, as COCO has them."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+
+from PIL import Image, ImageFilter
+
+from m3it_builder import Record, Source, Turn
+from m3it_builder.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
+from m3it_builder.records import Region
+from m3it_builder.tasks import Task
+
+BYTES = 124_000
+_MOTIFS = 24
+_SIZE = 640, 480
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    """Write so many distinct JPEG files; pixels repeat, bytes do not."""
+    folder.mkdir(parents=True)
+    motifs = [_motif(number) for number in range(_MOTIFS)]
+    for number in range(count):
+        data = motifs[number % _MOTIFS]
+        note = b"picture %08d" % number
+        comment = b"\xff\xfe" + (len(note) + 2).to_bytes(2) + note
+        (folder / f"{number:08d}.jpg").write_bytes(data[:2] + comment + data[2:])
+
+
+def _motif(number: int) -> bytes:
+    """Return smooth noise, which compresses about as photographs do."""
+    rng = random.Random(number)  # noqa: S311 - not for secrets
+    coarse = Image.frombytes("RGB", (80, 60), rng.randbytes(80 * 60 * 3))
+    fine = Image.frombytes("RGB", _SIZE, rng.randbytes(_SIZE[0] * _SIZE[1] * 3))
+    picture = Image.blend(
+        coarse.resize(_SIZE, Image.Resampling.BICUBIC), fine.filter(ImageFilter.BoxBlur(1)), 0.35
+    )
+    quality = 95
+    while True:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= BYTES or quality <= 50:
+            return buffer.getvalue()
+        quality -= 1
+
+
+def task(count: int, boxes: int = 0) -> Task:
+    """Return a task with one row a picture, and so many boxes drawn on each."""
+
+    def convert(source: Source):  # type: ignore[no-untyped-def]
+        for number in range(count):
+            regions = tuple(
+                Region((40.0 + 90 * n, 60.0 + 70 * n, 180.0 + 90 * n, 190.0 + 70 * n), "red")
+                for n in range(boxes)
+            )
+            yield Record(
+                id=f"{number:08d}",
+                turns=(Turn(f"What is to be seen in picture {number}?", f"thing {number}"),),
+                images=(source.image(f"bench-pictures/{number:08d}.jpg"),),
+                regions=regions,
+                meta={"image_id": number},
+            )
+
+    return Task(
+        name="bench",
+        card=TaskCard(
+            name="bench",
+            title="Benchmark",
+            group="vqa",
+            lang="en",
+            homepage="https://example.org",
+            citation="None 2026",
+            license="CC0-1.0",
+            image_license="CC0-1.0",
+            sources={"bench-pictures": "all"},
+            images=ImageCount(min=1, max=1),
+            splits={"train": SplitCard(rows=count)},
+        ),
+        instructions=("Answer the question about the picture.", "Look, and answer."),
+        convert=convert,
+        sample=lambda *_: None,
+        sources={
+            "bench-pictures": SourceCard(
+                name="bench-pictures",
+                title="Pictures",
+                license="CC0-1.0",
+                files=(SourceFile(file="pictures.zip", manual="drawn"),),
+            )
+        },
+    )

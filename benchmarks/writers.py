@@ -1,0 +1,183 @@
+"""Ways to write rows with pictures, each run in a process of its own, CPU time taken.
+
+Run as ``python -m benchmarks.writers NAME FOLDER``: reads the pictures and the
+texts that ``benchmarks.phase_b`` left in FOLDER, writes below FOLDER/out/NAME,
+and prints CPU seconds as JSON. Imports and setting up are not counted.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.assemble import Packing
+from m3it_builder.pack import PackJob, pack
+from m3it_builder.spool import ReadSpool
+from m3it_builder.video.extract import VideoPlan
+
+_SHARD_BYTES = 256_000_000
+_WARM_ROWS = 20  # imports, and whatever a first call sets up
+
+Rows = list[tuple[str, dict[str, str], Path]]  # key, texts, picture
+Write = Callable[[], None]
+
+
+def ours(folder: Path, out: Path, formats: tuple[str, ...]) -> Write:
+    """Pack the shards of a ready spool, as a worker of ``m3it build`` does."""
+    stored = json.loads((folder / "job.json").read_text())
+    stored["style"] = _style(stored["style"])
+    stored["video"] = VideoPlan(**stored["video"])
+    how = Packing(**{**stored, "formats": formats})
+    spool = str(folder / "spool.sqlite")
+    jobs = [
+        PackJob(spool=spool, work=str(out), shard=shard, how=how)
+        for shard in ReadSpool(folder / "spool.sqlite").shards()
+    ]
+    few = replace(jobs[0], shard=replace(jobs[0].shard, rows=_WARM_ROWS))
+    pack(few)
+    shutil.rmtree(out)
+    out.mkdir()
+
+    def write() -> None:
+        for job in jobs:
+            pack(job)
+
+    return write
+
+
+def _style(value: dict[str, Any]) -> Any:
+    from m3it_builder.render import Style
+
+    return Style(**value)
+
+
+def concatenation(rows: Rows, out: Path) -> None:
+    """Write nothing but the pictures, one after the other: what the machine can do."""
+    with (out / "all.bin").open("wb", buffering=1 << 20) as file:
+        for _, _, picture in rows:
+            file.write(picture.read_bytes())
+
+
+def plain_tarfile(rows: Rows, out: Path) -> None:
+    """Write tar shards with the standard library."""
+    with tarfile.open(out / "all.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, texts, picture in rows:
+            for ending, data in (
+                ("json", json.dumps(texts).encode()),
+                ("jpg", picture.read_bytes()),
+            ):
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
+def webdataset(rows: Rows, out: Path) -> None:
+    """Write tar shards with ``webdataset.ShardWriter``."""
+    import webdataset as wds
+
+    pattern = str(out / "train-%05d.tar")
+    with wds.ShardWriter(pattern, maxsize=_SHARD_BYTES, maxcount=1 << 30, verbose=0) as sink:
+        for key, texts, picture in rows:
+            sink.write({"__key__": key, "json": texts, "jpg": picture.read_bytes()})
+
+
+def mds(rows: Rows, out: Path) -> None:
+    """Write MosaicML shards with ``streaming.MDSWriter``."""
+    from streaming import MDSWriter
+
+    columns = {"key": "str", "json": "json", "jpg": "bytes"}
+    with MDSWriter(out=str(out), columns=columns, size_limit=_SHARD_BYTES) as sink:
+        for key, texts, picture in rows:
+            sink.write({"key": key, "json": texts, "jpg": picture.read_bytes()})
+
+
+def datasets_parquet(rows: Rows, out: Path) -> None:
+    """Write Parquet with ``datasets``, from a generator over its own Arrow cache."""
+    import datasets
+
+    made = datasets.Dataset.from_generator(
+        _examples, features=_features(rows), gen_kwargs={"rows": rows}, cache_dir=str(out / "cache")
+    )
+    made.to_parquet(str(out / "train.parquet"))
+
+
+def datasets_streamed(rows: Rows, out: Path) -> None:
+    """Write Parquet with ``datasets``, streamed without the cache."""
+    import datasets
+
+    made = datasets.IterableDataset.from_generator(
+        _examples, features=_features(rows), gen_kwargs={"rows": rows}
+    )
+    made.to_parquet(str(out / "train.parquet"))
+
+
+def _features(rows: Rows) -> Any:
+    import datasets
+
+    texts = {name: datasets.Value("string") for name in rows[0][1]}
+    return datasets.Features({**texts, "images": datasets.List(datasets.Image())})
+
+
+def _examples(rows: Rows) -> Iterator[dict[str, Any]]:
+    for key, texts, picture in rows:
+        data = picture.read_bytes()
+        yield {**texts, "images": [{"bytes": data, "path": f"{key}.jpg"}]}
+
+
+def base64_lines(rows: Rows, out: Path) -> None:
+    """Write what M3IT published: JSON lines with base64, by the standard library."""
+    import base64
+
+    with (out / "train.jsonl").open("w") as file:
+        for _, texts, picture in rows:
+            encoded = base64.b64encode(picture.read_bytes()).decode()
+            file.write(json.dumps({**texts, "image_base64_str": [encoded]}) + "\n")
+
+
+PEERS: dict[str, Callable[[Rows, Path], None]] = {
+    "concatenation": concatenation,
+    "tarfile": plain_tarfile,
+    "webdataset.ShardWriter": webdataset,
+    "MDSWriter": mds,
+    "datasets to Parquet": datasets_parquet,
+    "datasets to Parquet, streamed": datasets_streamed,
+    "base64 JSON lines": base64_lines,
+}
+OURS = {f"m3it {name}": (name,) for name in ("webdataset", "parquet", "arrow", "jsonl")}
+
+
+def main() -> None:
+    """Write once, and print the CPU seconds it took."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    if name in OURS:
+        write = ours(folder, out, OURS[name])
+    else:
+        listed = json.loads((folder / "rows.json").read_text())
+        rows: Rows = [(key, texts, Path(picture)) for key, texts, picture in listed]
+        peer = PEERS[name]
+        peer(rows[:_WARM_ROWS], out)
+        shutil.rmtree(out)
+        out.mkdir()
+
+        def write() -> None:
+            peer(rows, out)
+
+    began = time.process_time()
+    write()
+    sys.stdout.write(json.dumps({"cpu_s": time.process_time() - began}) + "\n")
+    shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    main()
