@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from m3it_builder.images import displayed
+from m3it_builder.lettering import cut, font_for, wrapped
 from m3it_builder.probe import BadPicture
 from m3it_builder.shards.reader import BuiltRow
 
@@ -17,7 +17,8 @@ _WIDTH = 380  # pixels of a cell
 _PICTURE = 220  # pixels of height for the pictures of a cell
 _MARGIN = 14
 _LINE = 17
-_LETTERS = 54  # a line
+_SIZE = 13  # pixels of height of a letter
+_LETTERS = 54  # a line; Chinese characters count as two
 _MOST_LINES = 5  # a text
 _INK, _GREY, _PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 _TEXTS = (("instruction", (55, 48, 163)), ("inputs", _INK), ("outputs", (4, 108, 78)))
@@ -40,21 +41,21 @@ def write_sheet(path: Path, rows: Sequence[BuiltRow]) -> None:
 
 
 def _cell(row: BuiltRow) -> Image.Image:
-    blocks = [(name, colour, _wrapped(row.texts[name])) for name, colour in _TEXTS]
+    blocks = [(name, colour, _lines(row.texts[name])) for name, colour in _TEXTS]
     text_height = sum((len(lines) + 1) * _LINE + 4 for _, _, lines in blocks)
     height = _MARGIN * 3 + _LINE + _PICTURE + text_height
     cell = Image.new("RGB", (_WIDTH, height), _PAPER)
     pen = ImageDraw.Draw(cell)
     pen.rectangle((4, 4, _WIDTH - 5, height - 5), outline=(228, 228, 231))
     title = f"{row.texts['task']}/{row.texts['split']}/{row.texts['id']}"
-    pen.text((_MARGIN, _MARGIN - 4), title[:_LETTERS], fill=_GREY, font=_font())
+    _write(pen, _MARGIN - 4, cut(title, _LETTERS), _GREY)
     _paste_pictures(cell, row.pictures, _MARGIN + _LINE)
     y = _MARGIN * 2 + _LINE + _PICTURE
     for name, colour, lines in blocks:
-        pen.text((_MARGIN, y), name, fill=_GREY, font=_font())
+        _write(pen, y, name, _GREY)
         for line in lines:
             y += _LINE
-            pen.text((_MARGIN, y), line, fill=colour, font=_font())
+            _write(pen, y, line, colour)
         y += _LINE + 4
     return cell
 
@@ -75,12 +76,12 @@ def _paste_pictures(cell: Image.Image, pictures: Sequence[bytes], top: int) -> N
         cell.paste(small, (_MARGIN + place * room, top + (_PICTURE - size[1]) // 2))
 
 
-def _wrapped(text: str) -> list[str]:
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, _LETTERS) or [""]]
+def _lines(text: str) -> list[str]:
+    lines = wrapped(text, _LETTERS)
     if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], lines[_MOST_LINES - 1][: _LETTERS - 2] + " …"]
+        lines = [*lines[: _MOST_LINES - 1], cut(lines[_MOST_LINES - 1], _LETTERS - 2) + " …"]
     return lines or ["(empty)"]
 
 
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(13)
+def _write(pen: ImageDraw.ImageDraw, top: int, text: str, colour: tuple[int, int, int]) -> None:
+    pen.text((_MARGIN, top), text, fill=colour, font=font_for(text, _SIZE))

@@ -27,13 +27,13 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A member of a zip or of a plain tar, read where it lies."""
+    """A member of a zip or of a plain tar, or base64 text in a file, read where it lies."""
 
     path: str  # absolute path of the archive
-    offset: int  # of the data in a tar, of the local header in a zip
+    offset: int  # of the data in a tar or a text, of the local header in a zip
     length: int  # bytes once unpacked
     packed: int  # bytes in the archive
-    method: Literal["tar", "stored", "deflated", "unusable"]
+    method: Literal["tar", "stored", "deflated", "base64", "unusable"]
     crc: int | None  # CRC-32 of the unpacked bytes; tar keeps none
 
 
@@ -95,7 +95,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One source example in unified form. It has no instruction yet."""
+    """One source example in unified form. As a rule it has no instruction yet."""
 
     id: str  # the source's own id, unique within one (task, split)
     turns: tuple[Turn, ...]  # the last turn's answer is the target
@@ -105,6 +105,7 @@ class Record:
     meta: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
     license: str | None = None  # where it differs from the card's
     image_license: str | None = None
+    instruction: str = ""  # where the source already has one, it is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

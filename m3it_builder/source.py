@@ -42,6 +42,7 @@ class Source:
     def __init__(self, task: Task, split: Split, root: Path) -> None:
         self.task = task.name
         self.split = split
+        self.part = "val" if split == "validation" else split  # as most official files call it
         self.root = root.absolute()
         self.position = ""  # file and record read last, for error messages
         self.texts: set[str] = set()  # names of annotation files read, of the first few

@@ -20,7 +20,7 @@ from m3it_builder.formats.tokens import sentence
 from m3it_builder.images import COLOURS as PAINTS
 from m3it_builder.lookup import Lookup
 from m3it_builder.plain_pickle import load_plain
-from m3it_builder.records import Reject
+from m3it_builder.records import Record, Reject
 from m3it_builder.samples.python2_pickle import dumps
 
 
@@ -61,17 +61,21 @@ def test_places_of_the_gold_one_are_spread() -> None:
 
 
 def test_one_of_each() -> None:
+    def make(row: str) -> Record:
+        return Record(id=row, turns=())
+
     groups = [("a", ["a1", "a2", "a3"]), ("b", ["b1"]), ("c", [])]
-    out = list(one_of_each(groups, lambda row: row, "task"))
-    kept = [row for row in out if not isinstance(row, Reject)]
-    assert [row[0] for row in kept] == ["a", "b"]
+    out = list(one_of_each(groups, make, "task"))
+    assert [row.id[0] for row in out if isinstance(row, Record)] == ["a", "b"]
     reasons = Counter(row.reason for row in out if isinstance(row, Reject))
     assert reasons == {"not_chosen": 2, "no_answer": 1}
-    everything = list(one_of_each(groups, lambda row: row, "task", everything=True))
-    assert everything[:4] == ["a1", "a2", "a3", "b1"]
+    everything = list(one_of_each(groups, make, "task", everything=True))
+    assert [row.id for row in everything] == ["a1", "a2", "a3", "b1", "c"]
     drawn = Counter(
-        next(row for row in one_of_each([(n, ["x", "y"])], str, "task") if row in ("x", "y"))
+        row.id
         for n in range(1_000)
+        for row in one_of_each([(n, ["x", "y"])], make, "task")
+        if isinstance(row, Record)
     )
     assert all(400 < count < 600 for count in drawn.values())
 

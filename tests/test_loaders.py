@@ -23,6 +23,13 @@ from tests import mixed
 
 ALL = ("arrow", "jsonl", "parquet", "webdataset")
 TASKS = ("mixed", "okvqa", "coco", "nlvr", "nlvr-synthetic")
+# One of each kind that is unlike photographs with English questions.
+KINDS = {
+    "refcoco-locate": "regions drawn on the pictures",
+    "flickr8k-cn": "Chinese",
+    "msrvtt-qa": "frames of videos",
+    "science-qa": "rows without a picture",
+}
 SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.03}})
 
 
@@ -43,6 +50,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for split in task.card.splits:
                 work.unit(task, split)
     return out
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a task of one kind; return its folder."""
+    name = str(request.param)
+    if name == "msrvtt-qa":
+        pytest.importorskip("av")
+    task, out = load_task(name), tmp_path_factory.mktemp("kind")
+    write_sample(task, out / "src", 8)
+    plan = Plan(file=SMALL, formats=("parquet", "webdataset"))
+    for split in task.card.splits:
+        Build(sources=out / "src", out=out / "bytes", plan=plan).unit(task, split)
+    return out / "bytes" / name
 
 
 def truth(built: Path, name: str) -> dict[str, list[BuiltRow]]:
@@ -77,6 +98,27 @@ def test_load_dataset(built: Path, name: str, folder: str, streaming: bool) -> N
             for column in ("id", "instruction", "inputs", "outputs", "license", "meta"):
                 assert texts[column] == row.texts[column]
             check_pictures(got, folder, row)
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
+@pytest.mark.parametrize("folder", ["parquet", "webdataset"])
+def test_load_dataset_of_each_kind(kind: Path, folder: str, streaming: bool) -> None:
+    import datasets
+
+    loaded = datasets.load_dataset(str(kind / folder), streaming=streaming)
+    wanted = truth(kind.parent.parent, kind.name)
+    assert set(loaded) == set(wanted)
+    counts, said = set(), ""
+    for split, rows in wanted.items():
+        for got, row in zip(loaded[split], rows, strict=True):
+            texts = got["json"] if folder == "webdataset" else got
+            for column in ("id", "lang", "instruction", "inputs", "outputs", "meta"):
+                assert texts[column] == row.texts[column]
+            check_pictures(got, folder, row)
+            counts.add(len(row.pictures))
+            said += row.texts["outputs"]
+    assert counts == {"msrvtt-qa": {8}, "science-qa": {0, 1}}.get(kind.name, {1})
+    assert said.isascii() == (kind.name != "flickr8k-cn")
 
 
 def check_pictures(got: dict[str, Any], folder: str, row: BuiltRow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,13 @@ def test_one_name_five_places() -> None:
     assert modules(m3it_builder.samples) - SHARED == names
     assert names <= pools <= names | variants
     assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} - {"__pycache__"} == names
+
+
+def test_no_line_stands_in_two_converters() -> None:
+    """What two of them need goes to ``formats`` or to ``Source``."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in Path(str(m3it_builder.converters.__file__)).parent.glob("[!_]*.py"):
+        for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+            if len(line) >= 20 and not line.startswith(("from ", "import ", "def convert(", "#")):
+                found[line].add(path.stem)
+    assert {line: names for line, names in found.items() if len(names) > 1} == {}

@@ -7,9 +7,9 @@ that counting words is not enough; none reads like another caption of the pictur
 
 from collections.abc import Iterator
 
-from m3it_builder import Record, Reject, Source, Turn
-from m3it_builder.formats.coco import karpathy_pictures, named_image
-from m3it_builder.formats.options import seeded, shuffled
+from m3it_builder import Record, Reject, Source
+from m3it_builder.formats.coco import karpathy_captions, karpathy_pictures
+from m3it_builder.formats.options import choice, seeded
 from m3it_builder.formats.similar import Similar, Text
 
 WRONG = 4
@@ -19,9 +19,8 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a picture, its options lettered, its right caption drawn by id."""
     similar = Similar(lambda: _texts(source))
     for picture in karpathy_pictures(source):
-        number = str(picture["cocoid"])
-        own = {_tidy(sentence["raw"]): sentence["sentid"] for sentence in picture["sentences"]}
-        own.pop("", None)
+        number = str(picture.number)
+        own = {text: key for key, text in picture.captions if text}
         if not own:
             yield Reject(number, "no_answer")
             continue
@@ -33,26 +32,19 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield Reject(number, "too_few_captions", f"{len(wrong)} of {WRONG} wrong ones")
             continue
         others = list(wrong)[:WRONG]
-        choices, place = shuffled(dice, gold, others)
         yield Record(
             id=number,
-            turns=(Turn("", gold, choices, place),),
-            images=(named_image(source, picture["filepath"], picture["filename"]),),
+            turns=(choice(dice, gold, others),),
+            images=(picture.image,),
             meta={
                 "caption_id": own[gold],
                 "wrong_caption_ids": [int(wrong[text]) for text in others],
-                "karpathy_split": picture["split"],
-            },
+            }
+            | picture.meta,
         )
 
 
 def _texts(source: Source) -> Iterator[Text]:
-    for picture in karpathy_pictures(source):
-        for sentence in picture["sentences"]:
-            if not sentence["raw"].strip():
-                continue
-            yield str(sentence["sentid"]), str(picture["cocoid"]), _tidy(sentence["raw"])
-
-
-def _tidy(raw: str) -> str:
-    return " ".join(raw.split())
+    for owner, key, text in karpathy_captions(source):
+        if text:
+            yield str(key), str(owner.number), text

@@ -10,7 +10,6 @@ from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.coco import named_image
 from m3it_builder.formats.regions import coloured, from_xywh
 
-PARTS = {"train": "train", "validation": "val"}
 WORDS = ("legible", "illegible")
 FILE = "coco-text-v1/COCO_Text.json"
 
@@ -20,7 +19,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     pictures = source.lookup(
         (entry["id"], (entry["file_name"], entry["width"], entry["height"]))
         for _, entry in source.entries(FILE, "imgs")
-        if entry["set"] == PARTS[source.split]
+        if entry["set"] == source.part
     )
     for number, entry in source.entries(FILE, "anns"):
         if (picture := pictures.get(entry["image_id"])) is None:

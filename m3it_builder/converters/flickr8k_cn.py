@@ -8,17 +8,16 @@ machine-translated files: it goes on with ``.1`` after ``.jpg``.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.groups import one_of_each
 
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 LINE = re.compile(r"(?P<stem>[^#\s]+)\.jpg(?:\.\d+)?#(?P<kind>\w+)#(?P<n>\d+) (?P<text>.*)")
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a photo, or a sentence."""
-    part = PARTS[source.split]
     folder, kind = "flickr8k-cn-annotations", str(source.option("sentences"))
     ending = "captions" if kind == "zhmtest" else "caption"
     photos = source.lookup(())
@@ -27,19 +26,16 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             photos.put(found["stem"], found.groupdict())
         elif line.strip():
             yield Reject(f"line {number}", "unreadable_line", line[:80])
-    rows = one_of_each(
-        ((stem, photos.all(stem)) for stem in source.text(f"{folder}/flickr8k{part}.txt")),
-        lambda row: f"{row['stem']}#{row['n']}",
-        source.task,
-        everything=source.option("captions") == "all",
+    stems = source.text(f"{folder}/flickr8k{source.part}.txt")
+    groups = ((stem, photos.all(stem)) for stem in stems)
+    every = source.option("captions") == "all"
+    yield from one_of_each(groups, partial(_captioned, source), source.task, everything=every)
+
+
+def _captioned(source: Source, row: dict[str, str]) -> Record:
+    return Record(
+        id=f"{row['stem']}#{row['n']}",
+        turns=(Turn("", row["text"].strip()),),
+        images=(source.image(f"flickr8k-images/Flicker8k_Dataset/{row['stem']}.jpg"),),
+        meta={"image": f"{row['stem']}.jpg", "sentence": int(row["n"]), "kind": row["kind"]},
     )
-    for row in rows:
-        if isinstance(row, Reject):
-            yield row
-            continue
-        yield Record(
-            id=f"{row['stem']}#{row['n']}",
-            turns=(Turn("", row["text"].strip()),),
-            images=(source.image(f"flickr8k-images/Flicker8k_Dataset/{row['stem']}.jpg"),),
-            meta={"image": f"{row['stem']}.jpg", "sentence": int(row["n"]), "kind": row["kind"]},
-        )

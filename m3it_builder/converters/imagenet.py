@@ -8,8 +8,8 @@ of image-net.org.
 
 from collections.abc import Iterator
 
-from m3it_builder import Record, Reject, Source, Turn
-from m3it_builder.formats.options import draw, seeded, shuffled
+from m3it_builder import Record, Reject, Source
+from m3it_builder.formats.options import choice, draw, seeded
 
 LISTS = "imagenet-1k-kaggle"
 
@@ -28,10 +28,9 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             continue
         gold = names[wnid]
         dice = seeded(source.task, stem)
-        choices, place = shuffled(dice, gold, draw(dice, pool, gold, count - 1))
         yield Record(
             id=stem,
-            turns=(Turn("", gold, choices, place),),
+            turns=(choice(dice, gold, draw(dice, pool, gold, count - 1)),),
             images=(source.image(*paths),),
             meta={"wnid": wnid, "file": paths[0].rpartition("/")[2]},
         )

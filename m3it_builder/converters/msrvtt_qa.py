@@ -5,35 +5,34 @@ published sets hold one question a clip; which one was drawn is not known.
 """
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.groups import one_of_each
 
-PARTS = {"train": "train", "validation": "val", "test": "test"}
-
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a clip, or a question; its pictures are frames of the clip."""
-    file = f"msrvtt-qa-annotations/{PARTS[source.split]}_qa.json"
+    file = f"msrvtt-qa-annotations/{source.part}_qa.json"
     clips = source.lookup((row["video_id"], row) for row in source.items(file))
-    rows = one_of_each(
+    yield from one_of_each(
         clips.groups(),
-        lambda row: str(row["id"]),
+        partial(_answered, source),
         source.task,
         everything=source.option("questions") == "all",
     )
-    for row in rows:
-        if isinstance(row, Reject):
-            yield row
-            continue
-        clip = source.video(
-            f"msrvtt-videos/MSRVTT/videos/all/video{row['video_id']}.mp4",
-            int(source.option("frames")),
-            str(source.option("sampling")),
-        )
-        yield Record(
-            id=str(row["id"]),
-            turns=(Turn(row["question"].strip(), row["answer"].strip()),),
-            images=(clip,),
-            meta={"video_id": row["video_id"], "category_id": row["category_id"]},
-        )
+
+
+def _answered(source: Source, row: dict[str, Any]) -> Record:
+    clip = source.video(
+        f"msrvtt-videos/MSRVTT/videos/all/video{row['video_id']}.mp4",
+        int(source.option("frames")),
+        str(source.option("sampling")),
+    )
+    return Record(
+        id=str(row["id"]),
+        turns=(Turn(row["question"].strip(), row["answer"].strip()),),
+        images=(clip,),
+        meta={"video_id": row["video_id"], "category_id": row["category_id"]},
+    )

@@ -39,14 +39,16 @@ def convert(source: Source) -> Iterator[Record | Reject]:
 
 
 def _record(source: Source, ref: Any, said: Any, near: Objects, image: Image) -> Record | Reject:
-    key, gold = str(said["sent_id"]), ref["ann_id"]
+    key, gold, words = str(said["sent_id"]), ref["ann_id"], said["sent"].strip()
     if gold not in near:
         return Reject(key, "no_region", f"annotation {gold}")
+    if not words:
+        return Reject(key, "no_expression", f"typed {said['raw']!r}")
     chooses = source.option("direction") == "locate" and source.option("boxes") == "drawn"
     shown = _candidates(f"{source.task}/{key}", near, gold) if chooses else [gold]
     if chooses and len(shown) == 1:
         return Reject(key, "nothing_to_choose")
-    words, place = said["sent"].strip(), shown.index(gold)
+    place = shown.index(gold)
     names = tuple(f"{{box:{n}}}" for n in range(len(shown)))
     turn = Turn(words, names[place], names if chooses else (), place if chooses else None)
     return Record(

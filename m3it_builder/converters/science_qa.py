@@ -7,15 +7,13 @@ from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source, Turn
 
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 KEPT = ("task", "grade", "subject", "topic", "category", "skill", "lecture", "solution")
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a problem; its hint is context, its lecture and solution are meta."""
-    part = PARTS[source.split]
     for number, problem in source.entries("scienceqa-annotations/problems.json"):
-        if problem["split"] != part:
+        if problem["split"] != source.part:
             continue
         choices = tuple(choice.strip() for choice in problem["choices"])
         gold = problem["answer"]
@@ -23,7 +21,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield Reject(number, "no_answer", f"answer {gold} of {len(choices)} choices")
             continue
         picture = problem["image"]
-        path = f"scienceqa-images/{part}/{number}/{picture}"
+        path = f"scienceqa-images/{source.part}/{number}/{picture}"
         yield Record(
             id=number,
             turns=(Turn(problem["question"].strip(), choices[gold], choices, gold),),

@@ -12,14 +12,13 @@ from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.regions import COLOURS, coloured
 from m3it_builder.formats.tokens import sentence
 
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 Tokens = Sequence[str | list[int]]
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a question; the target is the right answer, or the right rationale."""
     target = str(source.option("target"))
-    for row in source.jsonl(f"vcr-annotations/{PARTS[source.split]}.jsonl"):
+    for row in source.jsonl(f"vcr-annotations/{source.part}.jsonl"):
         stills = "vcr-images/vcr1images/"
         if source.find(stills + row["metadata_fn"]) is None:
             yield Reject(row["annot_id"], "metadata_missing", row["metadata_fn"])

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source, Turn
 
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 LENGTH = 5  # photographs of a story
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a story; the target is its sentences, joined."""
-    part = PARTS[source.split]
-    file = f"vist-annotations-sis/sis/{part}.story-in-sequence.json"
+    file = f"vist-annotations-sis/sis/{source.part}.story-in-sequence.json"
     titles = source.lookup((album["id"], album["title"]) for album in source.items(file, "albums"))
     stories = source.lookup(
         (entry["story_id"], entry) for (entry,) in source.items(file, "annotations")
@@ -30,7 +28,9 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         yield Record(
             id=story,
             turns=(Turn("", " ".join(entry["original_text"].strip() for entry in entries)),),
-            images=tuple(source.image(f"vist-images/images/{part}/{id}.jpg") for id in photos),
+            images=tuple(
+                source.image(f"vist-images/images/{source.part}/{id}.jpg") for id in photos
+            ),
             meta={
                 "album_id": entries[0]["album_id"],
                 "album_title": titles.get(entries[0]["album_id"]),

@@ -1,6 +1,7 @@
-"""Names of COCO pictures."""
+"""COCO pictures by name, and Karpathy's list of them with their captions."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from m3it_builder.records import Image
@@ -14,15 +15,45 @@ _SOURCES = {
 KARPATHY_PARTS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
 
 
-def karpathy_pictures(source: Source) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """One picture of Karpathy's file."""
+
+    number: int  # COCO's id
+    image: Image
+    captions: tuple[tuple[int, str], ...]  # id and text, its blanks tidied; a text may be empty
+    meta: dict[str, Any]
+
+
+def karpathy_pictures(source: Source) -> Iterator[Captioned]:
     """Yield the pictures of a split of Karpathy's ``dataset_coco.json``.
 
     Its fourth part, restval, belongs to train, as later work and the published
     counts have it.
     """
     for picture in source.items("karpathy-splits/dataset_coco.json", "images"):
-        if picture["split"] in KARPATHY_PARTS[source.split]:
-            yield picture
+        if picture["split"] not in KARPATHY_PARTS[source.split]:
+            continue
+        yield Captioned(
+            number=picture["cocoid"],
+            image=named_image(source, picture["filepath"], picture["filename"]),
+            captions=tuple(
+                (sentence["sentid"], " ".join(sentence["raw"].split()))
+                for sentence in picture["sentences"]
+            ),
+            meta={
+                "image_id": picture["cocoid"],
+                "file_name": picture["filename"],
+                "karpathy_split": picture["split"],
+            },
+        )
+
+
+def karpathy_captions(source: Source) -> Iterator[tuple[Captioned, int, str]]:
+    """Yield each caption of those pictures as (picture, id, text)."""
+    for picture in karpathy_pictures(source):
+        for number, text in picture.captions:
+            yield picture, number, text
 
 
 def image_2014(

@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from m3it_builder.formats.options import seeded
-from m3it_builder.records import Reject
+from m3it_builder.records import Record, Reject
 
 
 def one_of_each(
     groups: Iterable[tuple[Any, Sequence[Any]]],
-    id_of: Callable[[Any], str],
+    make: Callable[[Any], Record],
     key: str,
     everything: bool = False,
-) -> Iterator[Any | Reject]:
-    """Yield one row a group, drawn by key; the others become rejects, as does an empty group.
+) -> Iterator[Record | Reject]:
+    """Yield one record a group, drawn by key; the others become rejects, as does an empty group.
 
     Args:
         groups: (name of the group, its rows).
-        id_of: gives the id of a row.
+        make: turns a row into a record.
         key: of the draw; the task's name, say.
         everything: take every row instead.
     """
@@ -29,7 +29,8 @@ def one_of_each(
             continue
         chosen = seeded(key, name).randrange(len(rows))
         for place, row in enumerate(rows):
+            record = make(row)
             if everything or place == chosen:
-                yield row
+                yield record
             else:
-                yield Reject(id_of(row), "not_chosen", f"another of {name} was drawn")
+                yield Reject(record.id, "not_chosen", f"another of {name} was drawn")

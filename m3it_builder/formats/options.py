@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+from m3it_builder.records import Turn
+
 
 def seeded(*key: object) -> random.Random:
     """Return a generator that depends on the key alone: the task and the record's id, say."""
@@ -24,3 +26,9 @@ def shuffled(dice: random.Random, gold: str, others: Iterable[str]) -> tuple[tup
     choices = [gold, *others]
     dice.shuffle(choices)
     return tuple(choices), choices.index(gold)
+
+
+def choice(dice: random.Random, gold: str, others: Iterable[str]) -> Turn:
+    """Return a turn whose question is the picture: pick the gold option of those in drawn order."""
+    choices, place = shuffled(dice, gold, others)
+    return Turn("", gold, choices, place)

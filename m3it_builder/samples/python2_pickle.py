@@ -9,13 +9,16 @@ from typing import Any
 
 
 def dumps(value: Any) -> bytes:
-    """Return the pickle of lists, dicts, texts, whole numbers and floats."""
+    """Return the pickle of lists, dicts, texts, whole numbers and floats.
+
+    A text is written in UTF-8; bytes are a text in another encoding.
+    """
     return pickle.PROTO + b"\x02" + b"".join(_opcodes(value)) + pickle.STOP
 
 
 def _opcodes(value: Any) -> Iterator[bytes]:
-    if isinstance(value, str):
-        data = value.encode()
+    if isinstance(value, str | bytes):
+        data = value.encode() if isinstance(value, str) else value
         if len(data) < 256:
             yield pickle.SHORT_BINSTRING + bytes([len(data)]) + data
         else:

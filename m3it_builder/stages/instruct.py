@@ -19,6 +19,8 @@ def instruct(
 ) -> Iterator[Instance]:
     """Join every record with one instruction and render its texts.
 
+    A record that brings an instruction keeps it.
+
     Args:
         records: located records.
         task: whose pool, language and style are used.
@@ -34,7 +36,7 @@ def instruct(
             task=task.name,
             split=split,
             lang=task.card.lang,
-            instruction=pick(pool, f"{seed}/{task.name}/{record.id}"),
+            instruction=record.instruction or pick(pool, f"{seed}/{task.name}/{record.id}"),
             inputs=inputs,
             outputs=outputs,
             record=record,

@@ -34,6 +34,8 @@ def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Ite
 
 def _located(image: Image, source: Source) -> Image:
     """Return the picture under the first of its names that is there."""
+    if image.place is not None:  # the converter knew: it lies inside the annotation
+        return image
     endings = _VIDEO_ENDINGS if isinstance(image.part, Frames) else _PICTURE_ENDINGS
     for name in (image.name, *image.others):
         if place := source.find(name):
