@@ -7,9 +7,9 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import help_cost, phase_a
+from benchmarks import boxes, help_cost, phase_a, phase_b
 
-BENCHMARKS = (help_cost, phase_a)
+BENCHMARKS = (help_cost, phase_a, phase_b, boxes)
 
 
 def main() -> None:

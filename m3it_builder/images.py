@@ -12,10 +12,11 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageOps
+from PIL.JpegImagePlugin import get_sampling
 
 from m3it_builder.probe import BadPicture, Probe, probe
 from m3it_builder.records import Box, Region
@@ -24,7 +25,8 @@ Frame = Literal["stored", "displayed"]
 _ACCEPTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 _ORIENTATION = 0x0112
 _RGB_MODES = ("RGB", "RGBA", "P", "PA")  # of which a profile describes RGB colours
-_JPEG_QUALITY = 95
+_FRESH = {"quality": 95, "subsampling": 0}  # where there is nothing to keep to
+_BASELINE = 255  # the largest step of a quantization table that every decoder reads
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
 
 COLOURS = {
@@ -56,6 +58,10 @@ def draw(
 ) -> Drawn:
     """Draw every region and encode the picture anew: JPEG as JPEG, all else as PNG.
 
+    A JPEG keeps its own quantization tables and sampling: what lies outside the
+    lines comes back all but unchanged, at the size it had (see
+    ``docs/decisions/0009-drawn-pictures-keep-their-tables.md``).
+
     Args:
         data: the encoded picture.
         regions: boxes in pixels of the annotation's frame; later ones lie on top.
@@ -69,14 +75,16 @@ def draw(
     picture, orientation, is_jpeg = _open(data)
     chosen, scale = _fit(picture.size, orientation, size, frame)
     profile = picture.info.get("icc_profile") if picture.mode in _RGB_MODES else None
+    how = _as_it_was(picture) if is_jpeg else None
     canvas = to_rgb(picture)
     if chosen == "displayed":
         canvas = _turn(canvas, orientation)
+    halved = how is not None and how["subsampling"] != 0
     for region in regions:
-        _rectangle(canvas, region, scale)
+        _rectangle(canvas, region, scale, grid=2 if halved else 1)
     if chosen == "stored":
         canvas = _turn(canvas, orientation)
-    encoded = _encode(canvas, is_jpeg, profile)
+    encoded = _encode(canvas, how, profile)
     mime = "image/jpeg" if is_jpeg else "image/png"
     return Drawn(encoded, mime, canvas.width, canvas.height)
 
@@ -139,14 +147,14 @@ def measured(data: bytes) -> Probe | None:
 
 
 def to_rgb(picture: PILImage.Image) -> PILImage.Image:
-    """Return the picture as 8-bit RGB; transparent parts become white."""
+    """Return the picture as 8-bit RGB, itself if it is that; transparent parts become white."""
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         picture = _eight_bits(picture)
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         over = picture.convert("RGBA")
         white = PILImage.new("RGBA", over.size, "white")
         return PILImage.alpha_composite(white, over).convert("RGB")
-    return picture.convert("RGB") if picture.mode != "RGB" else picture.copy()
+    return picture.convert("RGB") if picture.mode != "RGB" else picture
 
 
 def line_width(width: int, height: int) -> int:
@@ -189,12 +197,20 @@ def _fit(
     raise BadPicture("size_mismatch", f"annotated {size[0]}x{size[1]}, is {stored[0]}x{stored[1]}")
 
 
-def _rectangle(canvas: PILImage.Image, region: Region, scale: tuple[float, float]) -> None:
-    """Draw one box around its region, outside of it where the picture leaves room."""
-    line = line_width(*canvas.size)
+def _rectangle(
+    canvas: PILImage.Image, region: Region, scale: tuple[float, float], grid: int
+) -> None:
+    """Draw one box around its region, outside of it where the picture leaves room.
+
+    Where colours are stored at half the size (``grid`` 2), lines begin and end
+    on even pixels, or they would share their colour with their neighbours.
+    """
+    line = -(-line_width(*canvas.size) // grid) * grid
     x0, y0, x1, y1 = _pixels(region.box, scale, canvas.size)
     right, bottom = canvas.width - 1, canvas.height - 1
-    outer = (max(0, x0 - line), max(0, y0 - line), min(right, x1 + line), min(bottom, y1 + line))
+    start = (max(0, (x0 - line) // grid * grid), max(0, (y0 - line) // grid * grid))
+    end = (-(-(x1 + 1 + line) // grid) * grid - 1, -(-(y1 + 1 + line) // grid) * grid - 1)
+    outer = (*start, min(right, end[0]), min(bottom, end[1]))
     ImageDraw.Draw(canvas).rectangle(outer, outline=COLOURS[region.colour], width=line)
 
 
@@ -228,11 +244,18 @@ def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
     return picture.convert("F").point(lambda value: value * factor + 0.5).convert("L")
 
 
-def _encode(picture: PILImage.Image, as_jpeg: bool, profile: bytes | None) -> bytes:
+def _as_it_was(picture: PILImage.Image) -> dict[str, Any]:
+    """Return the settings that encode a colour JPEG as it was encoded before."""
+    tables: dict[int, list[int]] = getattr(picture, "quantization", {})
+    if picture.mode != "RGB" or not tables or max(map(max, tables.values())) > _BASELINE:
+        return _FRESH
+    return {"qtables": tables, "subsampling": max(0, get_sampling(picture))}
+
+
+def _encode(picture: PILImage.Image, how: dict[str, Any] | None, profile: bytes | None) -> bytes:
     buffer = io.BytesIO()
-    if as_jpeg:
-        # 4:4:4, because halved chroma smears a thin red line over its neighbours.
-        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, icc_profile=profile)
+    if how is not None:
+        picture.save(buffer, "JPEG", icc_profile=profile, **how)
     else:
         picture.save(buffer, "PNG", compress_level=1, icc_profile=profile)
     return buffer.getvalue()
