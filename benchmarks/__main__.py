@@ -7,9 +7,9 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import boxes, help_cost, phase_a, phase_b
+from benchmarks import boxes, dedup, help_cost, phase_a, phase_b
 
-BENCHMARKS = (help_cost, phase_a, phase_b, boxes)
+BENCHMARKS = (help_cost, phase_a, phase_b, boxes, dedup)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from m3it_builder.tasks import BUILT_IN, Task
 
 Parts = Mapping[str, Any]  # JSON values, by what they speak of
 
-_LIBRARIES = ("pillow", "pyarrow", "orjson", "blake3")
+_LIBRARIES = ("pillow", "pyarrow", "orjson")
 _NAMES = {
     "card": "the task card or one of its source cards",
     "instructions": "the instruction pool",
@@ -166,6 +166,7 @@ _SHARD_MAKERS = (
     "shards/__init__",
     "shards/arrow",
     "shards/columns",
+    "shards/digest",
     "shards/features",
     "shards/index",
     "shards/jsonl",

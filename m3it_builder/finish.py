@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blake3 import blake3
-
 from m3it_builder.cards import TaskCard
 from m3it_builder.fingerprint import toolchain
 from m3it_builder.pack import ShardDone, part_path
@@ -19,6 +17,7 @@ from m3it_builder.records import Reject, Split
 from m3it_builder.reuse import forget, remember
 from m3it_builder.shards import FORMATS
 from m3it_builder.shards.arrow import write_state
+from m3it_builder.shards.digest import file_digest
 from m3it_builder.shards.index import merge, write_rejects
 from m3it_builder.shards.manifest import (
     FORMAT_VERSION,
@@ -61,7 +60,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
         shutil.copyfile(path, unit.meta / path.name)
     _drop_arrow_state(unit)
     if "arrow" in plan.formats and done:
-        shards = [(Path(f["path"]).name, f["blake3"]) for f in (o.files["arrow"] for o in done)]
+        shards = [(Path(f["path"]).name, f["digest"]) for f in (o.files["arrow"] for o in done)]
         write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
     write_stamp(unit.state, read_stamp(unit.work))
     remember(unit, done)
@@ -151,5 +150,5 @@ def _card_facts(card: TaskCard, split: Split) -> dict[str, Any]:
 
 
 def _described(path: Path, split: str) -> dict[str, Any]:
-    digest = blake3(path.read_bytes()).hexdigest()
-    return {"path": f"meta/{split}/{path.name}", "bytes": path.stat().st_size, "blake3": digest}
+    digest = file_digest(path, "blake3")
+    return {"path": f"meta/{split}/{path.name}", "bytes": path.stat().st_size, "digest": digest}

@@ -52,7 +52,7 @@ class ShardDone:
     rows: int
     pictures: int
     picture_bytes: int
-    files: dict[str, dict[str, Any]]  # by format: path, bytes, blake3
+    files: dict[str, dict[str, Any]]  # by format: path, bytes, digest
     rejects: list[list[str]]  # id, reason, detail
 
 
@@ -165,7 +165,7 @@ class _Sink:
         self._output.close()
         self._partial.replace(self._target)
         size, digest = self._output.size, self._output.digest
-        return {"path": self._relative, "bytes": size, "blake3": digest}
+        return {"path": self._relative, "bytes": size, "digest": digest}
 
     def abandon(self) -> None:
         """Close an unfinished file and take it away."""

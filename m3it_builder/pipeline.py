@@ -16,6 +16,7 @@ from m3it_builder.source import Source
 from m3it_builder.stages import RejectSink
 from m3it_builder.stages.check import CHECKS, check
 from m3it_builder.stages.convert import convert
+from m3it_builder.stages.drop import DropList, drop, drop_list
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
 from m3it_builder.strict_yaml import Strict, read_card
@@ -64,6 +65,7 @@ class PipelineFile(Strict):
     max_pixels: int = Field(default=178_956_970, gt=0)  # a picture of more is a reject
     max_picture_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
+    drop: tuple[str, ...] = ()  # lists of rows to leave out; paths are as seen from this file
     video: VideoOptions = VideoOptions()
     output: Output = Output()
 
@@ -79,11 +81,12 @@ class Plan:
     seed: int = 1234
     max_reject_share: float = 0.05
     is_sample: bool = False  # built from the bundled sample world
+    drop: tuple[DropList, ...] = ()
 
     def choices(self) -> Mapping[str, object]:
         """Return every choice that changes rows or shards, for the fingerprint."""
         stated = self.file.model_dump(
-            mode="json", exclude={"tasks", "splits", "max_reject_share", "output"}
+            mode="json", exclude={"tasks", "splits", "max_reject_share", "output", "drop"}
         )
         return {
             **stated,
@@ -93,6 +96,7 @@ class Plan:
             "images": self.images,
             "shard_mb": self.file.output.shard_mb,
             "sample": self.is_sample,
+            **({"drop": sorted(each.digest for each in self.drop)} if self.drop else {}),
         }
 
 
@@ -114,7 +118,8 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
         if check_name not in CHECKS:
             raise CardError(f"{path.name}: no check is called {check_name!r}; there are "
                             f"{', '.join(CHECKS)}")  # fmt: skip
-    return file
+    lists = tuple(str(path.absolute().parent / name) for name in file.drop)
+    return file.model_copy(update={"drop": lists})
 
 
 def instances(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Iterator[Instance]:
@@ -123,7 +128,8 @@ def instances(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Ite
     This function is the pipeline: each stage takes an iterator and gives one.
     """
     records = convert(task, source, reject)
-    located = locate(records, source, reject)
+    wanted = drop(records, plan.drop, (task.name, source.split), reject)
+    located = locate(wanted, source, reject)
     rows = instruct(located, task, source.split, plan.seed, plan.file.instructions)
     return check(rows, task.card, plan.file.checks, reject)
 
@@ -133,7 +139,9 @@ def make_plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
 
     Raises:
         CardError: a format or a form of pictures is unknown.
+        BuildError: a list of rows to drop cannot be read.
     """
+    lists = [*file.drop, *cast(Sequence[str], changes.get("drop", ()))]
     values: dict[str, object] = {
         "formats": file.output.format,
         "images": file.output.images,
@@ -141,6 +149,7 @@ def make_plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
         "seed": file.seed,
         "max_reject_share": file.max_reject_share,
         **changes,
+        "drop": tuple(drop_list(Path(name).absolute()) for name in lists),
     }
     formats = tuple(dict.fromkeys(cast(Sequence[str], values["formats"])))
     _require_known("--format", formats, get_args(Format))

@@ -16,6 +16,7 @@ import yaml
 from blake3 import blake3
 
 from m3it_builder.shards import FORMATS, TEXT_COLUMNS, OutRow, Picture, open_writer
+from m3it_builder.shards.digest import algorithm_of, file_digest
 from m3it_builder.shards.index import SCHEMA
 from m3it_builder.shards.manifest import read_manifest
 from m3it_builder.shards.output import Output
@@ -42,7 +43,9 @@ def redigest(folder: Path, split: str = "train") -> None:
             path = folder / file["path"]
             if path.exists():
                 data = path.read_bytes()
-                file |= {"bytes": len(data), "blake3": blake3(data).hexdigest()}
+                kind = algorithm_of(file["digest"])
+                assert kind is not None
+                file |= {"bytes": len(data), "digest": file_digest(path, kind)}
 
     manifest(folder, claim, split)
     renumber(folder)

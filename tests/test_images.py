@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 from typing import Any
 
@@ -20,7 +21,8 @@ RED = (255, 0, 0)
 
 
 def encoded(mode: str, kind: str, size: tuple[int, int] = (60, 40), **more: Any) -> bytes:
-    picture = Image.effect_noise(size, 60)
+    noise = random.Random(7).randbytes(size[0] * size[1])
+    picture = Image.frombytes("L", size, noise).point(lambda value: 64 + value // 2)
     if mode.startswith("I;16"):
         picture = Image.frombytes(
             "I;16", size, bytes(range(256)) * (size[0] * size[1] * 2 // 256 + 1)

@@ -18,7 +18,6 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -29,6 +28,7 @@ from m3it_builder.cli import app
 from m3it_builder.errors import BuildError
 from m3it_builder.pipeline import PipelineFile, Plan
 from m3it_builder.samples import write_sample
+from m3it_builder.shards.digest import algorithm_of, file_digest
 from m3it_builder.shards.index import REJECTS, SCHEMA
 from m3it_builder.shards.manifest import NAME
 from m3it_builder.tasks import Task, all_names
@@ -43,6 +43,7 @@ from tests.test_endurance import peak_kilobytes
 ALL = ("arrow", "jsonl", "parquet", "webdataset")
 SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.03}})
 PLAN = Plan(file=SMALL, formats=ALL)  # type: ignore[arg-type]
+OTHER = "blake3:" + "0" * 64
 NEEDS_VIDEO = {"msrvtt-qa"}
 
 
@@ -391,9 +392,9 @@ PLANTED = [
             lambda f: faults.patch(f, "parquet", lambda d: d.__setitem__(4, d[4] ^ 1), claim=False),
             ("shard_unreadable",)),
     Planted("file_digest", "of the index",
-            lambda f: faults.manifest(f, lambda m: m["index"].update(blake3="0" * 64)), quick=True),
+            lambda f: faults.manifest(f, lambda m: m["index"].update(digest=OTHER)), quick=True),
     Planted("file_digest", "of the rejects",
-            lambda f: faults.manifest(f, lambda m: m["reject_table"].update(blake3="0" * 64)),
+            lambda f: faults.manifest(f, lambda m: m["reject_table"].update(digest=OTHER)),
             quick=True),
     Planted("stray_file", "a shard of an older build",
             write("parquet/train-00099.parquet", b"PAR1"), ("readme_files",), quick=True),
@@ -832,7 +833,9 @@ def test_any_damage_is_a_fault_and_never_a_crash(victim: Path, data: st.DataObje
                 file for shard in value["shards"] for file in shard["files"].values()
             ]:
                 held = (victim / claim["path"]).read_bytes()
-                claim |= {"bytes": len(held), "blake3": blake3(held).hexdigest()}
+                kind = algorithm_of(claim["digest"])
+                assert kind is not None
+                claim |= {"bytes": len(held), "digest": file_digest(victim / claim["path"], kind)}
             manifest_file.write_text(json.dumps(value))
         verdict(victim)  # it may find nothing: not every byte of a file means something
     finally:

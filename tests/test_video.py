@@ -24,9 +24,9 @@ from m3it_builder.errors import BuildError  # noqa: E402
 from m3it_builder.listing import Archive  # noqa: E402
 from m3it_builder.probe import BadPicture  # noqa: E402
 from m3it_builder.records import File, Frames  # noqa: E402
+from m3it_builder.taken import Taken  # noqa: E402
 from m3it_builder.video import RULES, BadVideo, Clip, Policy, Rule, choose, pyav  # noqa: E402
 from m3it_builder.video.extract import FrameReader, VideoPlan, require_backend  # noqa: E402
-from m3it_builder.taken import Taken  # noqa: E402
 from tests import clips  # noqa: E402
 from tests.conftest import REAL  # noqa: E402
 

@@ -58,6 +58,10 @@ def build(
         float | None,
         typer.Option("--max-reject-share", min=0, max=1, help="Above it, status 3 (default 0.05)."),
     ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option("--drop", help="A list of rows to leave out, as of `m3it dedup`; repeatable."),
+    ] = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="Build from drawn sample data, without any download.")
     ] = False,
@@ -93,7 +97,7 @@ def build(
 
     file = load_pipeline(pipeline or "default")
     changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
-               "max_reject_share": max_reject_share, "is_sample": sample}  # fmt: skip
+               "max_reject_share": max_reject_share, "drop": drop, "is_sample": sample}  # fmt: skip
     plan = _plan(file, changes)
     values = parse_settings(tuple(settings or ()))
     names = task or list(file.tasks)

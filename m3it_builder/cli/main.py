@@ -17,8 +17,17 @@ COMMANDS = {
     "sample": ("source_commands", "Write drawn sample data in a task's official layout."),
     "fetch": ("source_commands", "Download official files, and verify them."),
     "build": ("build_commands", "Build tasks into shards, an index and a list of rejects."),
+    "adopt": (
+        "adopt_commands",
+        "Take over a download of the published M3IT or M3IT-80, without a rebuild.",
+    ),
     "audit": ("audit_commands", "Run every audit over a build."),
     "sql": ("audit_commands", "Run DuckDB SQL over a build."),
+    "dedup": (
+        "dedup_commands",
+        "Find pictures and questions that stand twice, and list rows to drop.",
+    ),
+    "verify": ("verify_commands", "Hold a finished build to everything it claims."),
 }
 
 

@@ -2,7 +2,7 @@
 
 Where a batch ends is decided by the rows themselves, so that a row more or less
 changes one batch and leaves all others as they were, byte for byte (see
-``docs/decisions/0008-row-groups-are-cut-by-content.md``).
+``docs/decisions/0011-row-groups-are-cut-by-content.md``).
 """
 
 from __future__ import annotations

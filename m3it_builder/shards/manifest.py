@@ -32,8 +32,8 @@ class Manifest:
     pictures: int
     picture_bytes: int
     sources: dict[str, int]  # bytes of the source files, by name
-    shards: list[dict[str, Any]]  # rows, and by format: path, bytes, blake3
-    index: dict[str, Any]  # path, bytes, blake3
+    shards: list[dict[str, Any]]  # rows, and by format: path, bytes, digest
+    index: dict[str, Any]  # path, bytes, digest
     reject_table: dict[str, Any]
 
     @property

@@ -54,7 +54,12 @@ def _damage(record: Record, task: Task, source: Source) -> str | None:
     """
     if not isinstance(record.id, str) or not record.id:
         raise ConvertError(_at(task, source, f"yields the id {record.id!r}, which is no text"))
-    texts = [record.id, record.context, record.instruction, *(image.name for image in record.images)]
+    texts = [
+        record.id,
+        record.context,
+        record.instruction,
+        *(image.name for image in record.images),
+    ]
     for turn in record.turns:
         texts += (turn.question, turn.answer, *turn.choices)
     texts += (region.label for region in record.regions)

@@ -24,7 +24,7 @@ class FileClaim:
 
     path: str  # in the folder of the task
     bytes: int
-    blake3: str
+    digest: str  # "algorithm:hex"
 
 
 @dataclass(frozen=True, slots=True)

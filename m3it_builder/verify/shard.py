@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from blake3 import blake3
 
 from m3it_builder.shards import FORMATS
+from m3it_builder.shards.digest import algorithm_of, file_digest
 from m3it_builder.verify.claims import FileClaim, ShardClaim
 from m3it_builder.verify.compare import Stream
 from m3it_builder.verify.faults import Tally
@@ -27,7 +27,6 @@ from m3it_builder.verify.read_tar import read_tar
 from m3it_builder.verify.rows import Expected, changed_with_region, check_row
 
 _ROWS = 256  # of the index, at once
-_BLOCK = 1 << 20
 _TOLD_BYTES = 4 << 20
 
 Tick = Callable[[int], None]  # done since the last one
@@ -162,16 +161,17 @@ def _streams(job: ShardJob, tally: Tally) -> Iterator[Stream]:
 
 def check_digest(path: Path, claim: FileClaim, where: str, tally: Tally) -> None:
     """Hold the digest of a file against the one in the manifest; read in blocks."""
-    digest = blake3()
+    algorithm = algorithm_of(claim.digest)
+    if algorithm is None:
+        tally.add("file_digest", where, f"{claim.digest[:24]!r} names no digest that is known")
+        return
     try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        digest = file_digest(path, algorithm)
     except OSError as error:
         tally.add("shard_unreadable", where, said(error))
         return
-    if digest.hexdigest() != claim.blake3:
-        tally.add("file_digest", where, f"{digest.hexdigest()[:12]}..., not {claim.blake3[:12]}...")
+    if digest != claim.digest:
+        tally.add("file_digest", where, f"{digest[:24]}..., not {claim.digest[:24]}...")
 
 
 def _read(name: str, path: Path, images: Images, note: Note) -> Iterator[Found]:
