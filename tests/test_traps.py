@@ -249,7 +249,9 @@ def test_pictures_change_only_where_regions_are_drawn(tmp_path: Path) -> None:
             assert other.pictures != row.pictures
             (shown,) = other.texts["images"]
             assert shown["source_digest"] == image["source_digest"] != shown["digest"]
-            assert edge_colour(other) == pytest.approx(COLOURS[shown_last(other)["colour"]], abs=70)
+            assert edge_colour(other) == pytest.approx(
+                COLOURS[shown_last(other)["colour"]], abs=110
+            )
 
 
 def shown_last(row: BuiltRow) -> dict[str, Any]:
