@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import boxes, dedup, help_cost, phase_a, phase_b
 
-BENCHMARKS = (help_cost, phase_a, phase_b, boxes, dedup)
+BENCHMARKS = (help_cost, phase_a, phase_b, boxes, scale, dedup)
 
 
 def main() -> None:

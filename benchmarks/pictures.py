@@ -18,10 +18,10 @@ _MOTIFS = 24
 _SIZE = 640, 480
 
 
-def write_pictures(folder: Path, count: int) -> None:
-    """Write so many distinct JPEG files; pixels repeat, bytes do not."""
+def write_pictures(folder: Path, count: int, size: int = BYTES) -> None:
+    """Write so many distinct JPEG files of about ``size`` bytes; pixels repeat, bytes do not."""
     folder.mkdir(parents=True)
-    motifs = [_motif(number) for number in range(_MOTIFS)]
+    motifs = [_motif(number, size) for number in range(_MOTIFS)]
     for number in range(count):
         data = motifs[number % _MOTIFS]
         note = b"picture %08d" % number
@@ -29,7 +29,7 @@ def write_pictures(folder: Path, count: int) -> None:
         (folder / f"{number:08d}.jpg").write_bytes(data[:2] + comment + data[2:])
 
 
-def _motif(number: int) -> bytes:
+def _motif(number: int, most: int) -> bytes:
     """Return smooth noise, which compresses about as photographs do."""
     rng = random.Random(number)  # noqa: S311 - not for secrets
     coarse = Image.frombytes("RGB", (80, 60), rng.randbytes(80 * 60 * 3))
@@ -37,13 +37,12 @@ def _motif(number: int) -> bytes:
     picture = Image.blend(
         coarse.resize(_SIZE, Image.Resampling.BICUBIC), fine.filter(ImageFilter.BoxBlur(1)), 0.35
     )
-    quality = 95
-    while True:
+    for quality in range(95, 0, -1):
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality)
-        if buffer.tell() <= BYTES or quality <= 50:
-            return buffer.getvalue()
-        quality -= 1
+        if buffer.tell() <= most:
+            break
+    return buffer.getvalue()
 
 
 def task(count: int, boxes: int = 0) -> Task:

@@ -24,7 +24,7 @@ from m3it_builder.spool import ReadSpool
 from m3it_builder.video.extract import VideoPlan
 
 _SHARD_BYTES = 256_000_000
-_WARM_ROWS = 20  # imports, and whatever a first call sets up
+_WARM_ROWS = 400  # imports, and memory that is asked for once
 
 Rows = list[tuple[str, dict[str, str], Path]]  # key, texts, picture
 Write = Callable[[], None]
