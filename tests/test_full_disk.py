@@ -1,8 +1,9 @@
-"""A small disk that fills up: one clear line, nothing that looks finished, and resumed later."""
+"""Disks that fill up, and folders that are closed: one clear line, nothing that looks finished."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,69 @@ def test_small_disks_of_many_sizes(tmp_path: Path) -> None:
     said = " ".join(outcome[2] for outcome in failed)
     assert "needs about" in said, "some are refused before a byte is packed"
     assert "the disk is full" in said, "some fill up on the way"
+
+
+FORBIDDEN = """
+import json, subprocess, sys
+from pathlib import Path
+sources, disk, how = sys.argv[1:4]
+build = [sys.executable, "-m", "m3it_builder", "build", "--task", "okvqa", "--split", "train",
+         "--source", sources, "--out", disk + "/out"]
+# Root reads and writes whatever the modes say, unless it may not.
+drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+first = subprocess.run([*drop, *build], capture_output=True, text=True)
+shard = next(Path(disk).rglob("*.tar"))
+if how == "read-only":
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+elif how == "folder":
+    shard.parent.chmod(0o500)
+elif how == "work":
+    (Path(disk) / "out/okvqa/.m3it/train").chmod(0o500)
+else:
+    (Path(sources) / "okvqa-annotations/mscoco_train2014_annotations.json").chmod(0)
+done = subprocess.run([*drop, *build, "--seed", "5", "--replace"], capture_output=True, text=True)
+if how == "read-only":
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+elif how in ("folder", "work"):
+    shard.parent.chmod(0o700)
+    (Path(disk) / "out/okvqa/.m3it/train").chmod(0o700)
+else:
+    (Path(sources) / "okvqa-annotations/mscoco_train2014_annotations.json").chmod(0o600)
+again = subprocess.run([*drop, *build, "--seed", "5", "--replace"], capture_output=True, text=True)
+verify = subprocess.run([sys.executable, "-m", "m3it_builder", "verify", disk + "/out"],
+                        capture_output=True, text=True)
+print(json.dumps([first.returncode, first.stderr, done.returncode, done.stderr, again.returncode,
+                  verify.returncode]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("read-only", "the file system is read-only"),
+        ("folder", "permission denied"),
+        ("work", "permission denied"),
+        ("source", "permission denied"),
+    ],
+)
+def test_what_may_not_be_written_or_read(tmp_path: Path, how: str, words: str) -> None:
+    """One clear line, nothing corrupt; once it is allowed the same command does it."""
+    write_sample(load_task("okvqa"), tmp_path / "src", 60)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    may = ["unshare", "-rm", "setpriv", "--bounding-set=-dac_override", "true"]
+    if shutil.which("setpriv") is None or subprocess.run(may, check=False).returncode:
+        pytest.skip("this machine does not let a test give up its rights")
+    script = [sys.executable, "-c", FORBIDDEN, str(tmp_path / "src"), str(disk), how]
+    done = subprocess.run(
+        ["unshare", "-rm", *script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    first, said_first, code, stderr, again, verified = json.loads(done.stdout)
+    assert first == 0, said_first
+    assert code == 1, stderr
+    assert "Traceback" not in stderr
+    assert stderr.count("m3it: ") == 1
+    assert words in stderr
+    assert (again, verified) == (0, 0)
