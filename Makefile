@@ -54,7 +54,7 @@ docs: $(VENV)/dev  ## Write docs/reference.md and docs/drawing/ anew
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/gallery.py
 
-bench: $(VENV)/dev  ## Measure speed against named peers, in one run
+bench: $(VENV)/dev  ## Measure speed against named peers, in one run (a quarter of an hour)
 	$(BIN)/python -m benchmarks
 
 wheel: $(VENV)/dev  ## Build the wheel into dist/

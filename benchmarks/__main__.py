@@ -1,4 +1,9 @@
-"""Run every benchmark, print the ratios, and keep them as JSON for comparison."""
+"""Run every benchmark, print the ratios, and keep them as JSON for comparison.
+
+``python -m benchmarks`` writes ``benchmarks/results/latest.json`` and prints it;
+names run just those; ``--keep`` also makes the run the reference of this
+checkout: ``benchmarks/reference.json`` and the tables of the README.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,15 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import boxes, dedup, help_cost, phase_a, phase_b
+from benchmarks import boxes, dedup, help_cost, phase_a, phase_b, scale, table
 
 BENCHMARKS = (help_cost, phase_a, phase_b, boxes, scale, dedup)
 
 
 def main() -> None:
     """Run those named on the command line, or all."""
-    wanted = sys.argv[1:] or [module.NAME for module in BENCHMARKS]
+    words = [word for word in sys.argv[1:] if word != "--keep"]
+    wanted = words or [module.NAME for module in BENCHMARKS]
     results: dict[str, object] = {"python": platform.python_version()}
     for module in BENCHMARKS:
         if module.NAME in wanted:
@@ -24,6 +30,9 @@ def main() -> None:
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
     (folder / "latest.json").write_text(text + "\n")
+    if "--keep" in sys.argv:
+        (Path(__file__).parent / "reference.json").write_text(text + "\n")
+        table.write(results)
 
 
 if __name__ == "__main__":

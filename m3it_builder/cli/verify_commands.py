@@ -73,7 +73,8 @@ def verify(
         _show(verdict)
     if verdict.findings:
         kinds = ", ".join(f"{found.check} {found.count:,}" for found in verdict.findings)
-        typer.echo(f"m3it: {build} is not what it claims: {kinds}", err=True)
+        remedy = "delete the files named and build again with --replace, which packs just those"
+        typer.echo(f"m3it: {build} is not what it claims: {kinds}; {remedy}", err=True)
         raise typer.Exit(1)
 
 
