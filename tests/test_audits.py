@@ -12,6 +12,7 @@ import pytest
 from m3it_builder import load_task
 from m3it_builder.audits import Finding, audit, query, views
 from m3it_builder.build import Build
+from m3it_builder.dedup import Search, find
 from m3it_builder.errors import AuditError, BuildError
 from m3it_builder.pipeline import Plan
 from m3it_builder.samples import write_sample
@@ -45,6 +46,15 @@ def test_clean_build(built: Path) -> None:
     assert [finding.audit for finding in audit(built)] == sorted(
         path.stem for path in (Path(audit.__globals__["__file__"]).parent).glob("*.sql")
     )
+
+
+def test_folders_with_signs_of_patterns(built: Path) -> None:
+    """A build in a folder called ``[x]*?`` is that build, and no other one beside it."""
+    odd = built.rename(built.with_name("[x]*? 100%"))
+    assert found(odd) == {}
+    assert query(odd, "SELECT count(*) FROM instances").rows == ((60,),)
+    report = find(Search(builds=(odd,), report=built.with_name("[report]")))
+    assert report["units"]
 
 
 def test_repeated_id(built: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -126,7 +127,7 @@ def _from_index(path: Path) -> tuple[int, list[dict[str, Any]]]:
     import duckdb
 
     with duckdb.connect(":memory:") as base:
-        base.read_parquet(str(path)).create_view("rows")
+        base.read_parquet(glob.escape(str(path))).create_view("rows")
         distinct = base.execute(
             "SELECT count(DISTINCT image.digest) FROM (SELECT unnest(images) AS image FROM rows)"
         ).fetchone()

@@ -8,6 +8,7 @@ deserve a look but fail nothing. Queries see the views ``instances``,
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def connect(build: Path) -> duckdb.DuckDBPyConnection:
     folders = task_folders(build)
     for view, name in (("instances", "index"), ("rejects", "rejects")):
         files = [
-            str(folder / "meta" / manifest.split / f"{name}.parquet")
+            glob.escape(str(folder / "meta" / manifest.split / f"{name}.parquet"))
             for folder in folders
             for manifest in manifests(folder)
         ]

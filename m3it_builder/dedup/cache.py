@@ -8,6 +8,7 @@ folder instead. Losing them costs time and nothing else.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -66,7 +67,7 @@ def settle(folder: Path) -> None:
     whole = folder / f"{_STEM}.parquet"
     partial = folder / f".{_STEM}.{os.getpid()}.partial"
     with duckdb.connect(":memory:") as base:
-        base.read_parquet([str(path) for path in files]).create_view("found")
+        base.read_parquet([glob.escape(str(path)) for path in files]).create_view("found")
         once = "SELECT DISTINCT ON (digest) * FROM found ORDER BY digest"
         base.sql(once).write_parquet(str(partial), compression="zstd")
     partial.replace(whole)

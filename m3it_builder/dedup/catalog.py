@@ -8,6 +8,7 @@ stand in a thousand rows.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def open_catalog(
 
 def _fill(base: duckdb.DuckDBPyConnection, statement: str, unit: BuiltUnit) -> None:
     try:
-        base.execute(statement, {"unit": unit.number, "index": str(unit.index)})
+        base.execute(statement, {"unit": unit.number, "index": glob.escape(str(unit.index))})
     except duckdb.Error as error:
         raise BuildError(
             f"{unit.index}: {str(error).splitlines()[0]}; build {unit.name} again with --replace"

@@ -15,6 +15,7 @@ Two evaluation splits that share pictures are reported, and neither is listed.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def choose_drops(
         base.execute("CREATE TABLE texts (unit INTEGER, row INTEGER, text TEXT)")
         for unit in units:
             if not unit.is_evaluation:
-                base.execute(_READ, {"unit": unit.number, "index": str(unit.index)})
+                base.execute(_READ, {"unit": unit.number, "index": glob.escape(str(unit.index))})
         base.execute(_REPEATED)
     base.execute(_NAMED)
     counted = base.execute(

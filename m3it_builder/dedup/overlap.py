@@ -21,6 +21,7 @@ at least ``share`` of all grams of the evaluation row.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,7 +177,7 @@ def _write(job: _Job, kind: str, schema: pa.Schema, columns: list[Any]) -> None:
 def _take_in(base: duckdb.DuckDBPyConnection, folder: Path, side: str, kind: str) -> None:
     schema = _GRAMS if kind == "grams" else _WHOLES
     pq.write_table(schema.empty_table(), folder / f"{kind}-none.parquet")
-    base.read_parquet(str(folder / f"{kind}-*.parquet")).create_view("read_keys")
+    base.read_parquet(f"{glob.escape(str(folder))}/{kind}-*.parquet").create_view("read_keys")
     base.table("read_keys").create(f"{side}_{kind}")
     base.execute("DROP VIEW read_keys")
 

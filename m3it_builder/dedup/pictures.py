@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -118,7 +119,7 @@ def _load(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> None:
         "CREATE OR REPLACE TABLE hashes"
         " (digest TEXT, coarse UBIGINT, fine BLOB, thumb BLOB, flat BOOLEAN)"
     )
-    files = [str(path) for unit in units for path in kept(unit.cache)]
+    files = [glob.escape(str(path)) for unit in units for path in kept(unit.cache)]
     if files:
         base.execute(
             "INSERT INTO hashes SELECT DISTINCT ON (digest) digest, coarse, fine, thumb, flat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,8 @@ def _index_rows(path: Path, places: Sequence[int] | None) -> Iterator[list[dict[
         count = index.metadata.row_group(group).num_rows
         wanted = list(range(count))
         if places is not None:
-            wanted = [place - first for place in places if first <= place < first + count]
+            inside = slice(bisect_left(places, first), bisect_left(places, first + count))
+            wanted = [place - first for place in places[inside]]
         first += count
         if wanted:
             yield index.read_row_group(group).take(pa.array(wanted, pa.int64())).to_pylist()
