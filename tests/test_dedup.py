@@ -6,6 +6,8 @@ import io
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -573,3 +575,16 @@ def test_genuine_photographs_are_all_different() -> None:
         with Image.open(io.BytesIO(data)) as picture:
             again = look(encoded(picture.convert("RGB"), quality=40))
         assert _apart(known, again)[0] <= hashing.DEFAULT_DISTANCE
+
+
+def test_without_numpy_one_line_names_the_extra(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None; from m3it_builder.cli import main;"
+        f" sys.argv = ['m3it', 'dedup', {str(tmp_path)!r}, '--out', {str(tmp_path / 'out')!r}];"
+        " main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("m3it: dedup needs NumPy")
+    assert "m3it-builder[dedup]" in done.stderr
+    assert done.stderr.count("\n") == 1

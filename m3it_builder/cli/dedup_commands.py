@@ -60,7 +60,9 @@ def dedup(
     """
     from m3it_builder.cli.bars import watcher
     from m3it_builder.cli.output import print_json
-    from m3it_builder.dedup import Search, find
+    from m3it_builder.dedup import Search, find, require_numpy
+
+    require_numpy()
     from m3it_builder.dedup.drops import KEEP
 
     if keep not in KEEP:

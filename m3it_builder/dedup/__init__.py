@@ -42,6 +42,18 @@ class Search:
     progress: Progress = field(default_factory=Silent)
 
 
+def require_numpy() -> None:
+    """See that NumPy, an extra of this command alone, is installed.
+
+    Raises:
+        BuildError: it is not; the message names the command that installs it.
+    """
+    if importlib.util.find_spec("numpy") is None:
+        raise BuildError(
+            "dedup needs NumPy, which is not installed; run `pip install 'm3it-builder[dedup]'`"
+        )
+
+
 def find(search: Search) -> dict[str, Any]:
     """Compare builds and write the report; return what ``report.json`` holds.
 
@@ -50,12 +62,9 @@ def find(search: Search) -> dict[str, Any]:
     Raises:
         BuildError: a folder holds no finished build, an index is damaged, or NumPy is missing.
     """
+    require_numpy()
     from m3it_builder.dedup.catalog import find_units
 
-    if importlib.util.find_spec("numpy") is None:
-        raise BuildError(
-            "dedup needs NumPy, which is not installed; run `pip install 'm3it-builder[dedup]'`"
-        )
     units = find_units(search.builds, search.report)
     search.report.mkdir(parents=True, exist_ok=True)
     work = search.report / f".work-{os.getpid()}"
