@@ -61,7 +61,7 @@ def assemble(
     annotated = row.record.regions if how.style.regions == "drawn" else ()
     row = _with_notes(_with_shown_regions(row, how, taken), taken)
     for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
-        drawn = tuple(region for region in annotated if region.image == place)
+        drawn = tuple([region for region in annotated if region.image == place])
         for name, read in zip(_names(image, parts), parts.pictures, strict=True):
             try:
                 picture, description = _picture(read, image, drawn, how)
@@ -106,13 +106,13 @@ def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
 def _with_notes(row: Row, taken: Sequence[Taken]) -> Row:
     """Add to the meta of a row which frames were taken of its videos."""
     record = row.record
+    if not any([isinstance(image.part, Frames) for image in record.images]):
+        return row
     notes = [
         {"video": image.name, **parts.note}
         for image, parts in zip(record.images, taken, strict=True)
         if isinstance(image.part, Frames)
     ]
-    if not notes:
-        return row
     return replace(row, record=replace(record, meta={**record.meta, "frames": notes}))
 
 

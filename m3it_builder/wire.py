@@ -58,9 +58,9 @@ def decode(text: bytes, places: bytes) -> Row:
     where = orjson.loads(places)
     record = Record(
         id=value["id"],
-        turns=tuple(Turn(q, a, tuple(choices), gold) for q, a, choices, gold in value["turns"]),
+        turns=tuple([Turn(q, a, tuple(choices), gold) for q, a, choices, gold in value["turns"]]),
         images=tuple(map(_image, value["images"], where)),
-        regions=tuple(Region(tuple(r[0]), *r[1:]) for r in value["regions"]),
+        regions=tuple([Region(tuple(r[0]), *r[1:]) for r in value["regions"]]),
         context=value["context"],
         meta=value["meta"],
     )
