@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import orjson
 
 from m3it_builder.assemble import Packing
+from m3it_builder.drop import listed
 from m3it_builder.errors import RejectShareError
 from m3it_builder.fingerprint import digest, fingerprint, text_stamps
 from m3it_builder.finish import Outcome, finish, refresh_readmes
@@ -34,7 +35,7 @@ from m3it_builder.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Sp
 from m3it_builder.standing import can_resume, finished, require_alike
 from m3it_builder.tasks import Task
 from m3it_builder.unit import Unit, write_stamp
-from m3it_builder.video.extract import VideoPlan, require_backend
+from m3it_builder.video.extract import VideoPlan, decoder_version, require_backend
 from m3it_builder.wire import Row
 
 EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld", "dropped")  # say nothing against the source
@@ -53,6 +54,7 @@ class Report:
     bytes: int  # of shards; where planned, expected
     packed: int = 0  # of these, in this very run; the others were there already
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
+    unmet: int = 0  # ids that were to be dropped, and that no row had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,8 @@ class Build:
         entry = unit.task.card.splits[unit.split]
         source = Source(unit.task, unit.split, self.sources)
         partial = target.with_suffix(".partial")
-        spool = Spool(partial, f"{self.plan.seed}/{unit.name}")
+        dropped = listed(self.plan.drop, (unit.task.name, unit.split))
+        spool = Spool(partial, f"{self.plan.seed}/{unit.name}", dropped)
         self.progress.start(f"{unit.name} text", entry.rows or None)
         try:
             self._fill(spool, unit, source)
@@ -169,7 +172,8 @@ class Build:
             self._check_share(unit, spool, rows, reasons, picture_rejects)
             outcome = Outcome(done, chain(spool.rejects(), picture_rejects), reasons)
             manifest = finish(unit, parts, self.plan, outcome)
-            return _report(manifest, "built", packed * len(self.plan.formats))
+            report = _report(manifest, "built", packed * len(self.plan.formats))
+            return replace(report, unmet=spool.unmet())
         finally:
             spool.close()
 
@@ -177,9 +181,14 @@ class Build:
         self, unit: Unit, parts: dict[str, Any], shards: list[ShardPlan], has_video: bool
     ) -> tuple[list[ShardDone], int]:
         """Return the records of all shards in order, and how many were packed just now."""
-        how, spool, work = self.packing(unit, parts), str(unit.spool), str(unit.work)
+        if has_video:
+            require_backend(self.plan.file.video.backend)
+        how, sources = self.packing(unit, parts, has_video), digest(orjson.dumps(parts["files"]))
         jobs = {
-            shard.shard: PackJob(spool=spool, work=work, shard=shard, how=how) for shard in shards
+            shard.shard: PackJob(
+                spool=str(unit.spool), work=str(unit.work), shard=shard, how=how, sources=sources
+            )
+            for shard in shards
         }
         earlier = Earlier(unit)
         found = {
@@ -187,8 +196,6 @@ class Build:
         }
         todo = [job for number, job in jobs.items() if found[number] is None]
         require_disk(unit, expected_bytes((job.shard for job in todo), self.plan))
-        if has_video and todo:
-            require_backend(self.plan.file.video.backend)
         self.progress.start(f"{unit.name} pictures", sum(shard.rows for shard in shards))
         try:
             for record in found.values():
@@ -200,9 +207,10 @@ class Build:
             self.progress.finish()
         return [record for record in found.values() if record is not None], len(todo)
 
-    def packing(self, unit: Unit, parts: dict[str, Any]) -> Packing:
+    def packing(self, unit: Unit, parts: dict[str, Any], has_video: bool = False) -> Packing:
         """Return how the shards of a unit are packed."""
         file, card = self.plan.file, unit.task.card
+        decoder = decoder_version(file.video.backend) if has_video else ""
         return Packing(
             task=unit.task.name,
             split=unit.split,
@@ -214,7 +222,7 @@ class Build:
             frame=card.frame,
             style=card.render.style(),
             video=VideoPlan(**file.video.model_dump()),
-            code=digest(orjson.dumps([parts["packing"], parts["toolchain"]])),
+            code=digest(orjson.dumps([parts["packing"], parts["toolchain"], decoder])),
         )
 
     def _check_share(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from PIL import Image as PILImage
-from PIL import ImageDraw, ImageOps
+from PIL import ImageDraw
 from PIL.JpegImagePlugin import get_sampling
 
 from m3it_builder.probe import BadPicture, Probe, probe
@@ -84,7 +84,10 @@ def draw(
         _rectangle(canvas, region, scale, grid=2 if halved else 1)
     if chosen == "stored":
         canvas = _turn(canvas, orientation)
-    encoded = _encode(canvas, how, profile)
+    try:
+        encoded = _encode(canvas, how, profile)
+    except (OSError, ValueError) as error:
+        raise BadPicture("image_undecodable", f"cannot be encoded: {error}"[:200]) from error
     mime = "image/jpeg" if is_jpeg else "image/png"
     return Drawn(encoded, mime, canvas.width, canvas.height)
 
@@ -141,7 +144,8 @@ def measured(data: bytes) -> Probe | None:
     try:
         with PILImage.open(io.BytesIO(data), formats=_ACCEPTED) as picture:
             picture.load()
-            return Probe(PILImage.MIME[str(picture.format)], *picture.size)
+            kind = "JPEG" if picture.format == "MPO" else str(picture.format)
+            return Probe(PILImage.MIME[kind], *picture.size)
     except _UNREADABLE:
         return None
 
@@ -246,10 +250,16 @@ def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
 
 def _as_it_was(picture: PILImage.Image) -> dict[str, Any]:
     """Return the settings that encode a colour JPEG as it was encoded before."""
-    tables: dict[int, list[int]] = getattr(picture, "quantization", {})
-    if picture.mode != "RGB" or not tables or max(map(max, tables.values())) > _BASELINE:
+    layers: list[tuple[int, int, int, int]] = getattr(picture, "layer", [])
+    is_rgb = picture.info.get("adobe_transform") == 0 or bytes(one[0] for one in layers) == b"RGB"
+    if picture.mode != "RGB" or len(layers) != 3 or is_rgb:
         return _FRESH
-    return {"qtables": tables, "subsampling": max(0, get_sampling(picture))}
+    found: dict[int, list[int]] = getattr(picture, "quantization", {})
+    tables = [found.get(layer[3], []) for layer in layers]  # of Y, Cb, Cr, wherever they stand
+    if not all(len(table) == 64 and max(table) <= _BASELINE for table in tables):
+        return _FRESH
+    kept = tables[:2] if tables[1] == tables[2] else tables
+    return {"qtables": kept, "subsampling": max(0, get_sampling(picture))}
 
 
 def _encode(picture: PILImage.Image, how: dict[str, Any] | None, profile: bytes | None) -> bytes:
@@ -263,8 +273,8 @@ def _encode(picture: PILImage.Image, how: dict[str, Any] | None, profile: bytes 
 
 def displayed(data: bytes) -> PILImage.Image:
     """Return a picture as people see it: turned by its EXIF tag, in RGB."""
-    picture, _, _ = _open(data)
-    return to_rgb(ImageOps.exif_transpose(picture))
+    picture, orientation, _ = _open(data)
+    return _turn(to_rgb(picture), orientation)
 
 
 __all__ = ["COLOURS", "BadPicture", "Drawn", "decodes", "displayed", "draw", "line_width", "probe"]

@@ -40,6 +40,7 @@ class PackJob:
     work: str  # folder; shards, index parts and done records go below it
     shard: ShardPlan
     how: Packing
+    sources: str = ""  # digest of the state of the source files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class ShardDone:
     shard: int
     key: str
     basis: str
+    sources: str
     rows: int
     pictures: int
     picture_bytes: int
@@ -74,11 +76,20 @@ def read_done(unit: Unit, job: PackJob) -> ShardDone | None:
     except (FileNotFoundError, ValueError, TypeError):
         return None
     same = (record.key, record.basis) == (shard.key, job.how.basis)
-    if not same or set(record.files) != set(job.how.formats):
+    if not same or not is_settled(record, job) or set(record.files) != set(job.how.formats):
         return None
     folders = (unit.work, unit.folder) if unit.ready.exists() else (unit.work,)
     whole = all(_is_whole(file, folders) for file in record.files.values())
     return record if whole and part_path(unit.work, shard.shard).is_file() else None
+
+
+def is_settled(record: ShardDone, job: PackJob) -> bool:
+    """Tell whether packing a shard again would meet the same pictures.
+
+    A picture that was rejected may have been mended since, without its name or
+    length, or the checksum that an archive states, having changed.
+    """
+    return not record.rejects or record.sources == job.sources
 
 
 def _is_whole(file: dict[str, Any], folders: Iterable[Path]) -> bool:
@@ -120,6 +131,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
         shard=job.shard.shard,
         key=job.shard.key,
         basis=job.how.basis,
+        sources=job.sources,
         rows=counts["rows"],
         pictures=counts["pictures"],
         picture_bytes=counts["bytes"],

@@ -10,13 +10,13 @@ from typing import Literal, cast, get_args
 
 from pydantic import Field
 
+from m3it_builder.drop import DropList, drop_list
 from m3it_builder.errors import CardError
 from m3it_builder.records import SPLITS, Instance, Split
 from m3it_builder.source import Source
 from m3it_builder.stages import RejectSink
 from m3it_builder.stages.check import CHECKS, check
 from m3it_builder.stages.convert import convert
-from m3it_builder.stages.drop import DropList, drop, drop_list
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
 from m3it_builder.strict_yaml import Strict, read_card
@@ -128,8 +128,7 @@ def instances(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Ite
     This function is the pipeline: each stage takes an iterator and gives one.
     """
     records = convert(task, source, reject)
-    wanted = drop(records, plan.drop, (task.name, source.split), reject)
-    located = locate(wanted, source, reject)
+    located = locate(records, source, reject)
     rows = instruct(located, task, source.split, plan.seed, plan.file.instructions)
     return check(rows, task.card, plan.file.checks, reject)
 

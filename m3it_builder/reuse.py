@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.pack import PackJob, ShardDone, done_path, part_path, write_whole
+from m3it_builder.pack import PackJob, ShardDone, done_path, is_settled, part_path, write_whole
 from m3it_builder.shards import FORMATS
+from m3it_builder.shards.digest import file_digest
 from m3it_builder.shards.index import SCHEMA
+from m3it_builder.shards.manifest import read_manifest_or_none
 from m3it_builder.unit import Unit
 
 _NAME = "packed.json"
+_CHANCE = ("video_timeout", "video_crashed")  # rejects that another time may not bring
 _PLACES = ("offset", "length")  # columns of the index, after the name of a format
 
 State = list[int]  # bytes and time of a file
@@ -56,14 +60,22 @@ class Earlier:
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._shards: dict[tuple[str, str], ShardDone] = {}
-        value = _read(unit.state / _NAME)
-        if value and value["index"] == _state(unit.meta / "index.parquet"):
-            for shard in value["shards"]:
-                record = ShardDone(**shard["record"])
-                if self._is_untouched(record, shard["states"]):
-                    self._shards[record.basis, record.key] = record
+        with suppress(TypeError, LookupError, AttributeError):  # written by another version
+            self._remember(_read(unit.state / _NAME))
         self._index: pq.ParquetFile | None = None
         self._groups: dict[int, list[int]] = {}
+
+    def _remember(self, value: dict[str, Any]) -> None:
+        index = self._unit.meta / "index.parquet"
+        if not value or value["index"] != _state(index):
+            return
+        manifest = read_manifest_or_none(self._unit.meta)
+        if manifest is None or file_digest(index, "blake3") != manifest.index["digest"]:
+            return
+        for shard in value["shards"]:
+            record = ShardDone(**shard["record"])
+            if self._is_untouched(record, shard["states"]):
+                self._shards[record.basis, record.key] = record
 
     def take_over(self, job: PackJob) -> ShardDone | None:
         """Bring an equal shard into unfinished work, under its new number.
@@ -72,7 +84,9 @@ class Earlier:
             Its record, or None where there is no equal shard in all formats asked for.
         """
         old = self._shards.get((job.how.basis, job.shard.key))
-        if old is None or not set(job.how.formats) <= set(old.files):
+        if old is None or not set(job.how.formats) <= set(old.files) or not is_settled(old, job):
+            return None
+        if any(reason in _CHANCE for _, reason, _ in old.rejects):
             return None
         work, number = Path(job.work), job.shard.shard
         done_path(work, number).unlink(missing_ok=True)

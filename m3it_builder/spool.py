@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,10 @@ from m3it_builder.wire import Row, byte_count, decode, encode
 _SCHEMA = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;
 CREATE TABLE rows (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, rank INTEGER, bytes INTEGER,
-                   text BLOB, places BLOB);
+                   text BLOB, places BLOB, dropped TEXT);
 CREATE TABLE rejects (seq INTEGER PRIMARY KEY, stage TEXT, id TEXT, reason TEXT, detail TEXT);
 CREATE TABLE placed (place INTEGER PRIMARY KEY, seq INTEGER);
-CREATE TABLE facts (has_video INTEGER);
+CREATE TABLE facts (has_video INTEGER, unmet INTEGER);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
                      key TEXT);
 """
@@ -59,7 +59,9 @@ class Arrangement:
 class Spool:
     """Writes rows and rejects of one unit, then arranges them."""
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: Path, key: str, dropped: Mapping[str, str] | None = None) -> None:
+        self._dropped = dropped or {}  # ids of rows to leave out, with the name of a list
+        self._met = 0  # of them
         path.unlink(missing_ok=True)
         self.path = path
         self._key = key  # of the draw: seed, task and split
@@ -70,16 +72,19 @@ class Spool:
 
     def add(self, row: Row) -> None:
         """Store one row; a second row of the same id becomes a reject."""
+        dropped = self._dropped.get(row.record.id)
         text, places = encode(row)
         self._has_video |= any(isinstance(image.part, Frames) for image in row.record.images)
         row_id = row.record.id
         size = byte_count(row.record) + len(text)
         done = self._base.execute(
-            "INSERT OR IGNORE INTO rows (id, rank, bytes, text, places) VALUES (?, ?, ?, ?, ?)",
-            (row_id, self._rank(row_id), size, text, places),
+            "INSERT OR IGNORE INTO rows (id, rank, bytes, text, places, dropped)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (row_id, self._rank(row_id), size, text, places, dropped),
         )
         if done.rowcount:
             self.rows += 1
+            self._met += dropped is not None
         else:
             self.reject("spool", Reject(row_id, "duplicate_id", "the first one was kept"))
 
@@ -95,10 +100,13 @@ class Spool:
         self._base.execute("PRAGMA cache_size=-8192")  # also what a sort may hold in memory
         self._choose("not_sampled", how.sample)
         self._choose("over_limit", how.limit)
+        self._leave_out()
         order = "seq" if how.order == "source" else "rank, id"
         self._base.execute(f"INSERT INTO placed (seq) SELECT seq FROM rows ORDER BY {order}")  # noqa: S608
         self._cut(how.shard_bytes)
-        self._base.execute("INSERT INTO facts VALUES (?)", (self._has_video,))
+        self._base.execute(
+            "INSERT INTO facts VALUES (?, ?)", (self._has_video, len(self._dropped) - self._met)
+        )
         self._base.commit()
         self._base.close()
 
@@ -129,6 +137,14 @@ class Spool:
         self._base.execute(f"DELETE {left_out}")
         self._base.execute("DROP TABLE chosen")
         self.rows = count
+
+    def _leave_out(self) -> None:
+        self._base.execute(
+            "INSERT INTO rejects (stage, id, reason, detail)"
+            " SELECT 'drop', id, 'dropped', 'listed in ' || dropped FROM rows"
+            " WHERE dropped IS NOT NULL ORDER BY seq"
+        )
+        self.rows -= self._base.execute("DELETE FROM rows WHERE dropped IS NOT NULL").rowcount
 
     def _cut(self, shard_bytes: float) -> None:
         total = self._base.execute("SELECT coalesce(sum(bytes), 0) FROM rows").fetchone()[0]
@@ -161,6 +177,10 @@ class ReadSpool:
     def has_video(self) -> bool:
         """Tell whether a row takes frames from a video."""
         return bool(self._base.execute("SELECT has_video FROM facts").fetchone()[0])
+
+    def unmet(self) -> int:
+        """Return how many ids to be dropped no row had."""
+        return int(self._base.execute("SELECT unmet FROM facts").fetchone()[0])
 
     def shards(self) -> list[ShardPlan]:
         """Return the shards in order."""

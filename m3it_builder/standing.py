@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,18 @@ import pyarrow.parquet as pq
 from m3it_builder.catalogue import Catalogue
 from m3it_builder.errors import BuildError
 from m3it_builder.fingerprint import changes, text_stamps
-from m3it_builder.shards.manifest import Manifest, read_manifest, readable_manifests
+from m3it_builder.records import File
+from m3it_builder.shards.manifest import NAME, Manifest, read_manifest, readable_manifests
 from m3it_builder.unit import Unit, read_stamp
 
+_MAY_CHANGE = [
+    "image_missing",
+    "image_damaged",
+    "image_truncated",
+    "image_empty",
+    "image_unknown",
+    "image_undecodable",
+]
 _LOOKED_FOR = 200  # pictures that were missing, when a finished unit is judged
 
 
@@ -92,20 +102,27 @@ def _changes(unit: Unit, parts: dict[str, Any], sources: Path) -> list[str]:
 
 
 def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
-    """Say whether pictures that were missing are there by now."""
-    if not manifest.rejects.get("image_missing"):
+    """Say whether pictures that were missing are there by now, or unusable ones are others."""
+    if not any(manifest.rejects.get(reason) for reason in _MAY_CHANGE):
         return []
     table = pq.read_table(
         unit.folder / manifest.reject_table["path"],
-        columns=["detail"],
-        filters=[("reason", "=", "image_missing")],
+        columns=["reason", "detail"],
+        filters=[("reason", "in", _MAY_CHANGE)],
     )
+    built = (unit.meta / NAME).stat().st_mtime_ns
     catalogues: dict[str, Catalogue] = {}
-    for name in table["detail"].to_pylist()[:_LOOKED_FOR]:
+    for row in table.slice(0, _LOOKED_FOR).to_pylist():
+        is_missing = row["reason"] == "image_missing"
+        name = row["detail"] if is_missing else row["detail"].partition(" ")[0]
         source, _, rest = name.partition("/")
-        if source in unit.task.sources:
-            if source not in catalogues:
-                catalogues[source] = Catalogue(unit.task.sources[source], sources)
-            if catalogues[source].find(rest) is not None:
-                return [f"pictures that were missing are there by now ({name})"]
+        if source not in unit.task.sources:
+            continue
+        if source not in catalogues:
+            catalogues[source] = Catalogue(unit.task.sources[source], sources)
+        place = catalogues[source].find(rest)
+        if is_missing and place is not None:
+            return [f"pictures that were missing are there by now ({name})"]
+        if isinstance(place, File) and os.stat(place.path).st_ctime_ns > built:  # noqa: PTH116
+            return [f"pictures that could not be used are others by now ({name})"]
     return []

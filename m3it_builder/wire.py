@@ -7,6 +7,7 @@ rows with equal ``text`` become equal bytes in a shard.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,12 +95,15 @@ def _part(part: Frames | Pixels | None) -> list[Any] | None:
     return [part.index, part.order, part.scale] if part else None
 
 
-def _identity(place: Place | None) -> tuple[int, int]:
+def _identity(place: Place | None) -> tuple[int, ...]:
     """Return what tells one version of a picture from the next: length, and CRC or time."""
     if isinstance(place, File):
         return place.length, place.mtime_ns
-    if isinstance(place, Slice):
-        return place.length, place.crc or place.offset
+    if isinstance(place, Slice) and place.crc is not None:
+        return place.length, place.crc
+    if isinstance(place, Slice):  # a tar keeps no checksums: then the whole archive is one thing
+        state = os.stat(place.path)  # noqa: PTH116 - places hold plain strings
+        return place.length, place.offset, state.st_size, state.st_mtime_ns
     raise ValueError("a picture reached the spool without a place")
 
 

@@ -368,6 +368,35 @@ def test_packed_files_give_the_same_rows(
     assert run(tmp_path, tmp_path / "out")["coco/train"].status == "up to date"
 
 
+def test_another_download_is_not_taken_for_the_first(tmp_path: Path) -> None:
+    """Packed files are unpacked beside links to plain ones; these may not outlive a download."""
+    lines = [{"image_str": samples.text(n), "inputs": "a", "outputs": str(n)} for n in range(3)]
+    for name in ("old", "new"):
+        folder = tmp_path / name / "data" / "vqa" / "gqa"
+        samples.write_lines(folder / "train.jsonl", lines)
+        plain = folder / "train.jsonl"
+        (folder / "train.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+        (folder / "instructions.json").write_text(json.dumps([f"The {name} instruction."]))
+    run(tmp_path / "old", tmp_path / "out")
+    (tmp_path / "old").rename(tmp_path / "moved away")
+    run(tmp_path / "new", tmp_path / "out", replace=True)
+    rows = rows_of(tmp_path / "out", "gqa", "train")
+    assert {row.texts["instruction"] for row in rows} == {"The new instruction."}
+
+
+def test_a_key_of_our_own_name_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "vqa" / "gqa"
+    row = {"image_str": samples.text(1), "inputs": "a", "outputs": "b", "adopted": {"x": 1}}
+    samples.write_lines(folder / "train.jsonl", [row])
+    samples.write_pool(folder)
+    run(tmp_path, tmp_path / "out")
+    (kept,) = rows_of(tmp_path / "out", "gqa", "train")
+    meta = json.loads(kept.texts["meta"])
+    assert meta["adopted_"] == {"x": 1}
+    assert meta["adopted"]["line"] == 1
+
+
 @pytest.mark.parametrize("inside", ["data", "data/vqa", "data/vqa/gqa", "hub"])
 def test_part_of_a_download(download: Path, tmp_path: Path, inside: str) -> None:
     folder = download / inside

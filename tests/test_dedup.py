@@ -399,6 +399,9 @@ def test_command(tmp_path: Path, planted: list[Task]) -> None:
         ("list.jsonl", '{"task": "one", "split": "train"}\n', "not a list of rows to drop.*line 1"),
         ("list.jsonl", "nonsense\n", "line 1"),
         ("list.parquet", "nonsense", "not a list of rows to drop"),
+        ("list.jsonl", '{"task": "one", "split": "train", "id": 25}\n', "ids are texts"),
+        ("list.jsonl", '{"task": "one", "split": "train", "id": ["a"]}\n', "ids are texts"),
+        ("list.jsonl", '{"task": "one", "split": "val", "id": "a"}\n', "splits train / validation"),
     ],
 )
 def test_lists_that_are_none(
@@ -409,6 +412,24 @@ def test_lists_that_are_none(
         path.write_text(text)
     with pytest.raises(BuildError, match=said):
         _with_list(tmp_path, planted[0], path)
+
+
+def test_a_limit_is_taken_before_rows_are_dropped(tmp_path: Path, planted: list[Task]) -> None:
+    """Were others to move up, they would be rows that nobody has compared."""
+    path = tmp_path / "list.jsonl"
+    words = {"limit": 10, "max_reject_share": 1.0}
+    first = make_plan(load_pipeline("default"), words)
+    task = planted[0]
+    Build(sources=tmp_path / "src", out=tmp_path / "first", plan=first).unit(task, "train")
+    index = tmp_path / "first/one/meta/train/index.parquet"
+    chosen = pq.read_table(index, columns=["id"])["id"].to_pylist()
+    lines = [{"task": "one", "split": "train", "id": row} for row in (*chosen[:4], "nobody")]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    plan = make_plan(load_pipeline("default"), {**words, "drop": [str(path)]})
+    report = Build(sources=tmp_path / "src", out=tmp_path / "second", plan=plan).unit(task, "train")
+    assert (report.rows, report.rejects["dropped"], report.unmet) == (6, 4, 1)
+    left = pq.read_table(tmp_path / "second/one/meta/train/index.parquet", columns=["id"])
+    assert set(left["id"].to_pylist()) == set(chosen[4:])
 
 
 def test_a_list_changed_under_way_is_refused(tmp_path: Path, planted: list[Task]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 from PIL.JpegImagePlugin import get_sampling
 
-from m3it_builder.images import as_displayed, decodes, draw, line_width, measured, to_rgb
+from m3it_builder.images import as_displayed, decodes, displayed, draw, line_width, measured, to_rgb
 from m3it_builder.probe import BadPicture, probe
 from m3it_builder.records import Region
 
@@ -279,3 +279,65 @@ def test_undecodable_picture() -> None:
 @pytest.mark.parametrize(("size", "line"), [((50, 50), 2), ((640, 480), 3), ((1920, 1080), 10)])
 def test_line_width_follows_the_picture(size: tuple[int, int], line: int) -> None:
     assert line_width(*size) == line
+
+
+def with_tables(data: bytes, luma: int, chroma: int) -> bytes:
+    """Return a JPEG whose tables 0 and 1 go by other numbers, as the standard allows."""
+    numbers = {0: luma, 1: chroma}
+    out, at = bytearray(data), 2
+    while out[at + 1] != 0xDA:
+        length = int.from_bytes(out[at + 2 : at + 4])
+        if out[at + 1] == 0xDB:
+            place = at + 4
+            while place < at + 2 + length:
+                out[place] = numbers[out[place] & 15]
+                place += 65
+        elif 0xC0 <= out[at + 1] <= 0xC2:
+            for component in range(out[at + 9]):
+                place = at + 12 + 3 * component
+                out[place] = numbers[out[place]]
+        at += 2 + length
+    return bytes(out)
+
+
+@pytest.mark.parametrize(("luma", "chroma"), [(0, 1), (1, 0), (2, 3), (3, 1)])
+def test_tables_of_any_number_are_kept_for_their_components(luma: int, chroma: int) -> None:
+    scene = Image.linear_gradient("L").resize((200, 160)).convert("RGB")
+    buffer = io.BytesIO()
+    scene.save(buffer, "JPEG", quality=60)
+    odd = with_tables(buffer.getvalue(), luma, chroma)
+    assert Image.open(io.BytesIO(odd)).convert("RGB").tobytes() == Image.open(buffer).tobytes()
+    usual = draw(buffer.getvalue(), [Region((60, 50, 120, 110))], (200, 160), None)
+    assert draw(odd, [Region((60, 50, 120, 110))], (200, 160), None).data == usual.data
+
+
+def test_a_jpeg_stored_as_rgb_is_encoded_afresh() -> None:
+    """Its tables are those of colours; as tables of chroma they would spoil the picture."""
+    buffer = io.BytesIO()
+    scene = Image.radial_gradient("L").resize((200, 160)).convert("RGB")
+    scene.save(buffer, "JPEG", quality=60, keep_rgb=True)
+    drawn = draw(buffer.getvalue(), [Region((60, 50, 120, 110))], (200, 160), None)
+    after = Image.open(io.BytesIO(drawn.data))
+    area = (140, 0, 200, 160)
+    before = Image.open(buffer).convert("RGB").crop(area)
+    assert max(ImageStat.Stat(ImageChops.difference(before, after.crop(area))).mean) < 1
+
+
+def test_odd_exif_does_not_matter() -> None:
+    """A resolution of the wrong type, which a rewriting of the tags would stumble over."""
+    tags = b"II*\0\x08\0\0\0\x02\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+    tags += b"\x1a\x01\x02\0\x04\0\0\0abc\0" + bytes(4)
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(buffer, "JPEG", exif=b"Exif\0\0" + tags)
+    assert displayed(buffer.getvalue()).size == (40, 60)
+
+
+def test_several_pictures_in_one_jpeg_are_a_jpeg() -> None:
+    buffer = io.BytesIO()
+    pictures = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
+    pictures[0].save(buffer, "MPO", save_all=True, append_images=pictures[1:])
+    data = buffer.getvalue()
+    odd = data[:2] + b"\x00" + data[2:]
+    found = measured(odd) or measured(data)
+    assert found is not None
+    assert found.mime == "image/jpeg"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from m3it_builder import Record, Reject, Source, Turn, load_task
 from m3it_builder import finish as finishing
 from m3it_builder.build import Build, Report
+from m3it_builder.errors import BuildError, RejectShareError
 from m3it_builder.pipeline import PipelineFile, Plan
 from m3it_builder.samples import write_sample
 from m3it_builder.shards.manifest import manifests
@@ -224,3 +227,111 @@ def test_rejected_pictures_are_taken_over_with_their_shard(tmp_path: Path) -> No
     assert (again.packed, again.rejects) == (0, first.rejects)
     build(tmp_path / "sources", tmp_path / "fresh", plan, task)
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def zeroed(archive: Path, name: str, out: Path) -> None:
+    """Copy a zip with the data of one member overwritten; its directory stays as it was."""
+    data = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as file:
+        member = file.getinfo(name)
+    start = member.header_offset + 30 + len(name) + 10
+    data[start : start + 300] = bytes(300)
+    out.write_bytes(data)
+
+
+def packed_sources(sources: Path, suffix: str) -> Path:
+    """Put the pictures of the sample into an archive, and return it."""
+    folder = sources / "coco-2014-train-images"
+    archive = folder / f"train2014.{suffix}"
+    files = sorted(path for path in folder.rglob("*.jpg"))
+    if suffix == "zip":
+        with zipfile.ZipFile(archive, "w") as zipped:
+            for path in files:
+                zipped.write(path, path.relative_to(folder).as_posix())
+    else:
+        with tarfile.open(archive, "w") as tar:
+            for path in files:
+                tar.add(path, path.relative_to(folder).as_posix())
+    shutil.rmtree(folder / "train2014")
+    return archive
+
+
+def test_an_archive_that_was_mended_is_read_again(sources: Path, tmp_path: Path) -> None:
+    """The directory of a zip says nothing of damage inside: the rejects must go with it."""
+    archive = packed_sources(sources, "zip")
+    good = tmp_path / "good.zip"
+    archive.rename(good)
+    with zipfile.ZipFile(good) as zipped:
+        names = zipped.namelist()
+    zeroed(good, names[10], archive)
+    plan = replace(PLAN, max_reject_share=1.0)
+    assert sum(build(sources, tmp_path / "out", plan).rejects.values()) == 1
+    shutil.copy(good, archive)
+    report = build(sources, tmp_path / "out", plan, replace=True)
+    assert report.rejects == {}
+    assert report.packed == len(ALL), "the one shard that had a reject"
+    build(sources, tmp_path / "fresh", plan)
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_a_build_that_failed_for_rejects_starts_afresh(sources: Path, tmp_path: Path) -> None:
+    archive = packed_sources(sources, "zip")
+    good = archive.read_bytes()
+    with zipfile.ZipFile(archive) as zipped:
+        names = zipped.namelist()
+    for name in names[::4]:
+        zeroed(archive, name, archive)
+    with pytest.raises(RejectShareError):
+        build(sources, tmp_path / "out")
+    archive.write_bytes(good)
+    assert build(sources, tmp_path / "out").rejects == {}
+
+
+def test_a_tar_whose_bytes_changed_is_read_again(sources: Path, tmp_path: Path) -> None:
+    """A tar keeps no checksums, so that equal places and lengths say nothing."""
+    archive = packed_sources(sources, "repacked.tar")
+    build(sources, tmp_path / "out")
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"\xff\xda") + 40
+    data[at : at + 8] = b"\x11\x22\x33\x44\x55\x66\x11\x22"
+    archive.write_bytes(data)
+    build(sources, tmp_path / "out", replace=True)
+    build(sources, tmp_path / "fresh")
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("damage", ["index", "version", "text"])
+def test_what_is_known_of_old_shards_may_be_damaged(
+    sources: Path, tmp_path: Path, damage: str
+) -> None:
+    build(sources, tmp_path / "out")
+    note = tmp_path / "out/okvqa/.m3it/train/packed.json"
+    if damage == "index":  # bit rot: neither size nor time tell
+        index = tmp_path / "out/okvqa/meta/train/index.parquet"
+        state = index.stat()
+        data = bytearray(index.read_bytes())
+        data[4:400] = bytes(396)
+        index.write_bytes(data)
+        os.utime(index, ns=(state.st_atime_ns, state.st_mtime_ns))
+    elif damage == "version":
+        value = json.loads(note.read_text())
+        value["shards"][0]["record"]["later"] = 1
+        note.write_text(json.dumps(value))
+    else:
+        note.write_text('{"index": [1, 2], "shards"')
+    report = build(sources, tmp_path / "out", replace=True)
+    assert report.packed == report.shards
+    build(sources, tmp_path / "fresh")
+    assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
+
+
+def test_loose_pictures_that_were_mended_are_noticed(sources: Path, tmp_path: Path) -> None:
+    picture = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
+    good = picture.read_bytes()
+    picture.write_bytes(good[:900])
+    assert build(sources, tmp_path / "out").rejects == {"image_truncated": 1}
+    assert build(sources, tmp_path / "out").status == "up to date"
+    picture.write_bytes(good)
+    with pytest.raises(BuildError, match=r"could not be used are others by now .*--replace"):
+        build(sources, tmp_path / "out")
+    assert build(sources, tmp_path / "out", replace=True).rejects == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
@@ -107,8 +107,14 @@ def _record(
             Image(f"{shelf.name}#{line}.{place}", place=_place(shelf, picture))
             for place, picture in enumerate(row.pictures)
         ),
-        meta={**row.meta, _NOTE: note},
+        meta=_with_note(row.meta, note),
     )
+
+
+def _with_note(meta: Mapping[str, Any], note: Any) -> dict[str, Any]:
+    """Add where a row stood; a key of that name that the row has of its own is renamed."""
+    own = {f"{_NOTE}_": meta[_NOTE]} if _NOTE in meta else {}
+    return {**own, **meta, _NOTE: note}
 
 
 def _place(shelf: Rows, picture: list[Any]) -> Slice:

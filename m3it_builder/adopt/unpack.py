@@ -44,9 +44,16 @@ def root_of(part: Part, layout: Layout, spare: Path, progress: Progress) -> Path
         target.parent.mkdir(parents=True, exist_ok=True)
         if name.endswith(PACKED):
             _unpack(source, target, progress)
-        elif not target.exists():
-            target.symlink_to(source)
+        else:
+            _link(source, target)
     return spare
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.is_symlink() and target.readlink() == source:
+        return
+    target.unlink(missing_ok=True)  # of another download, which may be gone
+    target.symlink_to(source)
 
 
 def _unpack(source: Path, target: Path, progress: Progress) -> None:

@@ -208,5 +208,9 @@ def _show(reports: list[Report], as_json: bool) -> None:
         )
         for report in reports
     ]
+    for report in reports:
+        if report.unmet:
+            name = f"{report.task}/{report.split}"
+            typer.echo(f"note: {name}: {report.unmet:,} listed ids were met by no row", err=True)
     if rows:
         print_table(("task", "split", "", "rows", "shards", "size", "rejects"), rows)

@@ -74,6 +74,8 @@ def verify(
     if verdict.findings:
         kinds = ", ".join(f"{found.check} {found.count:,}" for found in verdict.findings)
         remedy = "delete the files named and build again with --replace, which packs just those"
+        if all(found.check.startswith("source_") for found in verdict.findings):
+            remedy = "the official files are others by now; build again with --replace"
         typer.echo(f"m3it: {build} is not what it claims: {kinds}; {remedy}", err=True)
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from m3it_builder.errors import BuildError
 from m3it_builder.shards import FORMATS
@@ -40,8 +40,8 @@ class ShardClaim:
 class Span:
     """The least and the most pictures of a row."""
 
-    min: int
-    max: int
+    min: Annotated[int, Field(ge=0)]
+    max: Annotated[int, Field(ge=0, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True)

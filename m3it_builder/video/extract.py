@@ -11,6 +11,7 @@ import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def require_backend(backend: Backend) -> None:
             f"the task has videos, and the decoder {backend} is not installed; "
             f"run `pip install 'm3it-builder[{extra}]'`"
         )
+
+
+def decoder_version(backend: Backend) -> str:
+    """Return the name and version of a decoder that is installed; frames depend on them."""
+    return f"{backend} {version(_MODULES[backend][0])}"
 
 
 class FrameReader:

@@ -1,8 +1,8 @@
 """Rows left out by name: lists of ids, as ``m3it dedup`` writes them.
 
 A list is Parquet or JSON Lines; of its columns ``task``, ``split`` and ``id`` are
-read. What is listed becomes a reject with the reason ``dropped``, right after
-conversion, so that a published sample is taken from what remains.
+read. What is listed becomes a reject with the reason ``dropped``, after sample and
+limit are taken: rows that moved up would be rows nobody has compared.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.errors import BuildError
-from m3it_builder.records import Record, Reject
-from m3it_builder.stages import RejectSink
+from m3it_builder.records import SPLITS
 
 _COLUMNS = ("task", "split", "id")
+_SPLITS = " / ".join(SPLITS)
 _BLOCK = 1 << 20  # bytes
 
 
@@ -39,35 +39,29 @@ def drop_list(path: Path) -> DropList:
     return DropList(path, _digest(path))
 
 
-def drop(
-    records: Iterable[Record], lists: Iterable[DropList], unit: tuple[str, str], reject: RejectSink
-) -> Iterator[Record]:
-    """Pass on the records that no list names.
+def listed(lists: Iterable[DropList], unit: tuple[str, str]) -> dict[str, str]:
+    """Return the ids of a unit that lists name, each with the name of its list.
 
     Args:
-        records: as converted.
         lists: of rows to leave out.
         unit: task and split; lines about others are passed over.
-        reject: told of every record that is left out.
 
     Raises:
         BuildError: a list has changed since the build began, or cannot be read.
     """
-    ids = {row_id: each.path.name for each in lists for row_id in _ids(each, unit)}
-    for record in records:
-        if record.id in ids:
-            reject("drop", Reject(record.id, "dropped", f"listed in {ids[record.id]}"))
-        else:
-            yield record
+    return {row_id: each.path.name for each in lists for row_id in _ids(each, unit)}
 
 
 def _ids(listed: DropList, unit: tuple[str, str]) -> Iterator[str]:
     if _digest(listed.path) != listed.digest:
         raise BuildError(f"{listed.path} has changed since the build began; repeat the command")
     rows = _from_parquet if listed.path.suffix == ".parquet" else _from_jsonl
-    for task, split, row_id in rows(listed.path):
-        if (task, split) == unit:
-            yield row_id
+    for number, line in enumerate(rows(listed.path), 1):
+        if not all(isinstance(value, str) for value in line) or line[1] not in SPLITS:
+            odd = ", ".join(map(repr, line))[:120]
+            raise _no_list(listed.path, f"row {number} is {odd}; ids are texts, splits {_SPLITS}")
+        if line[:2] == unit:
+            yield line[2]
 
 
 def _from_parquet(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -77,7 +71,7 @@ def _from_parquet(path: Path) -> Iterator[tuple[Any, ...]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=list(_COLUMNS)):
                 yield from zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, OSError) as error:
         raise _no_list(path, str(error)) from error
 
 
@@ -86,6 +80,8 @@ def _from_jsonl(path: Path) -> Iterator[tuple[Any, ...]]:
 
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             try:
                 value = orjson.loads(line)
                 yield tuple(value[name] for name in _COLUMNS)
