@@ -101,10 +101,18 @@ def _identity(place: Place | None) -> tuple[int, ...]:
         return place.length, place.mtime_ns
     if isinstance(place, Slice) and place.crc is not None:
         return place.length, place.crc
-    if isinstance(place, Slice):  # a tar keeps no checksums: then the whole archive is one thing
-        state = os.stat(place.path)  # noqa: PTH116 - places hold plain strings
-        return place.length, place.offset, state.st_size, state.st_mtime_ns
+    if isinstance(place, Slice):
+        return place.length, place.offset, *_state(place.path)
     raise ValueError("a picture reached the spool without a place")
+
+
+def _state(archive: str) -> tuple[int, ...]:
+    """Return what tells an archive from the next: a tar keeps no checksums of its members."""
+    try:
+        state = os.stat(archive)  # noqa: PTH116 - places hold plain strings
+    except OSError:  # gone, or closed: the packer meets that, and tells of it
+        return ()
+    return state.st_size, state.st_mtime_ns
 
 
 def _where(place: Place | None) -> list[Any]:
