@@ -110,7 +110,7 @@ def _state(archive: str) -> tuple[int, ...]:
     """Return what tells an archive from the next: a tar keeps no checksums of its members."""
     try:
         state = os.stat(archive)  # noqa: PTH116 - places hold plain strings
-    except OSError:  # gone, or closed: the packer meets that, and tells of it
+    except (OSError, ValueError):  # gone, or closed: the packer meets that, and tells of it
         return ()
     return state.st_size, state.st_mtime_ns
 
