@@ -33,7 +33,7 @@ test: $(VENV)/dev  ## Run the fast tests
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 slow: $(VENV)/dev  ## Run the long proofs: kill loops, memory, installed wheels
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto -m slow --timeout 900
 
 check: $(VENV)/dev  ## Lint, check format, types, cards and generated docs
 	$(BIN)/ruff check .
