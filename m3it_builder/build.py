@@ -21,9 +21,9 @@ from m3it_builder.drop import listed
 from m3it_builder.errors import RejectShareError
 from m3it_builder.fingerprint import digest, fingerprint, text_stamps
 from m3it_builder.finish import Outcome, finish, refresh_readmes
-from m3it_builder.pack import PackJob, ShardDone, read_done
+from m3it_builder.pack import PackJob, ShardDone, pack, read_done
 from m3it_builder.pipeline import Plan, instances
-from m3it_builder.pool import run_jobs
+from m3it_builder.pool import run
 from m3it_builder.preflight import expected_bytes, require_disk, require_sources, unread_archives
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Instance, Reject, Split
@@ -201,7 +201,7 @@ class Build:
             for record in found.values():
                 if record is not None:
                     self.progress.advance(record.rows, record.picture_bytes, len(record.rejects))
-            for record in run_jobs(todo, self.workers, self.progress.advance):
+            for record in run(pack, todo, self.workers, self.progress.advance):
                 found[record.shard] = record
         finally:
             self.progress.finish()

@@ -264,13 +264,14 @@ def test_workers_change_nothing(
 def test_interrupted_at_any_step_it_goes_on(
     download: Path, adopted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from m3it_builder import finish, pool
+    from m3it_builder import build as building
+    from m3it_builder import finish
     from m3it_builder.adopt import scan, survey
 
     def stops(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for module, name in ((scan, "asdict"), (pool, "pack"), (finish, "merge"),
+    for module, name in ((scan, "asdict"), (building, "pack"), (finish, "merge"),
                          (finish, "write_manifest")):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(module, name, stops)

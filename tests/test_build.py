@@ -133,10 +133,11 @@ def test_a_crash_leaves_nothing_that_looks_finished(
 ) -> None:
     """Fail at each of the steps of phase B in turn; then let the same command go on."""
     build(sources, tmp_path / "whole")
-    from m3it_builder import finish, pool
+    from m3it_builder import build as building
+    from m3it_builder import finish
+    from m3it_builder.pack import pack
 
     packed = 0
-    pack = getattr(pool, "pack")
 
     def stops_at_third(job: Any, tick: Any) -> Any:
         nonlocal packed
@@ -146,7 +147,7 @@ def test_a_crash_leaves_nothing_that_looks_finished(
         return pack(job, tick)
 
     out = tmp_path / "out"
-    steps = [(pool, "pack"), (finish, "merge"), (finish, "_move"), (finish, "write_stamp"),
+    steps = [(building, "pack"), (finish, "merge"), (finish, "_move"), (finish, "write_stamp"),
              (finish, "write_manifest")]  # fmt: skip
     for module, name in steps:
         with monkeypatch.context() as patch:
@@ -168,9 +169,10 @@ def _interrupted(*_: object, **__: object) -> None:
 def test_finished_shards_are_not_packed_again(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from m3it_builder import pool
+    from m3it_builder import build as building
+    from m3it_builder.pack import pack
 
-    pack, packed = getattr(pool, "pack"), []
+    packed = []
 
     def counted(job: Any, tick: Any) -> Any:
         packed.append(job.shard.shard)
@@ -178,7 +180,7 @@ def test_finished_shards_are_not_packed_again(
             raise KeyboardInterrupt
         return pack(job, tick)
 
-    monkeypatch.setattr(pool, "pack", counted)
+    monkeypatch.setattr(building, "pack", counted)
     with pytest.raises(KeyboardInterrupt):
         build(sources, tmp_path)
     build(sources, tmp_path)
@@ -359,7 +361,8 @@ def replace_limit(limit: int) -> Plan:
 def test_plan_leaves_unfinished_work_alone(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from m3it_builder import finish, pool
+    from m3it_builder import build as building
+    from m3it_builder import finish
 
     assert build(sources, tmp_path, plan_only=True).status == "planned"
     with monkeypatch.context() as patch:
@@ -368,7 +371,7 @@ def test_plan_leaves_unfinished_work_alone(
             build(sources, tmp_path)
     build(sources, tmp_path, replace_limit(10), plan_only=True)
     build(sources, tmp_path, plan_only=True)
-    monkeypatch.setattr(pool, "pack", None)  # nothing is left to be packed
+    monkeypatch.setattr(building, "pack", None)  # nothing is left to be packed
     assert build(sources, tmp_path).rows == 120
     assert build(sources, tmp_path, plan_only=True).rows == 120
     assert not (tmp_path / "okvqa" / ".m3it" / "train" / "work").exists()

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from hashlib import blake2b
-from multiprocessing import get_context
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
 from m3it_builder.adopt.scan import Scan, ScanJob, read_scan, scan
-from m3it_builder.errors import BuildError, M3ITError, SourceError
+from m3it_builder.errors import M3ITError, SourceError
+from m3it_builder.pool import Tick, run
 from m3it_builder.progress import Progress
 
-_Ticks = SimpleQueue[int]
-_LOOK_SECONDS = 0.2
 _WORTH_A_PROCESS = 64 << 20  # bytes; reading so much takes as long as starting one
 _SCANNERS = ("spans", "fields", "scan", "../embedded")
-
-_ticks: _Ticks | None = None  # of a worker process: where it reports to
 
 
 def scan_job(path: Path, name: str, folder: Path) -> ScanJob:
@@ -69,48 +62,19 @@ def survey(
     total = sum(_size(job) for job in todo)
     progress.start(f"{title} reading", total, "bytes")
     try:
-        if min(workers, len(todo)) > 1 and total > _WORTH_A_PROCESS:
-            found.update(_over_processes(todo, min(workers, len(todo)), progress))
-        else:
-            found.update({job.file: _outcome(job, progress) for job in todo})
+        largest_first = sorted(todo, key=_size, reverse=True)
+        count = workers if total > _WORTH_A_PROCESS else 1
+        found.update(run(_outcome, largest_first, count, progress.advance))
     finally:
         progress.finish()
     return found
 
 
-def _outcome(job: ScanJob, progress: Progress) -> Scan | M3ITError:
+def _outcome(job: ScanJob, tick: Tick) -> tuple[str, Scan | M3ITError]:
     try:
-        return scan(job, progress.advance)
+        return job.file, scan(job, tick)
     except M3ITError as error:
-        return error
-
-
-def _over_processes(
-    jobs: list[ScanJob], count: int, progress: Progress
-) -> dict[str, Scan | M3ITError]:
-    context = get_context("spawn")
-    ticks: _Ticks = context.SimpleQueue()
-    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(ticks,))
-    found: dict[str, Scan | M3ITError] = {}
-    try:
-        largest_first = sorted(jobs, key=_size, reverse=True)
-        pending: dict[Future[Scan], ScanJob] = {pool.submit(_scan, j): j for j in largest_first}
-        while pending:
-            done, _ = wait(pending, _LOOK_SECONDS, FIRST_COMPLETED)
-            while not ticks.empty():
-                progress.advance(ticks.get())
-            for future in done:
-                job = pending.pop(future)
-                error = future.exception()
-                found[job.file] = error if isinstance(error, M3ITError) else future.result()
-    except BrokenProcessPool as error:
-        raise BuildError(
-            "a worker process was killed, perhaps for memory; repeat the command, which resumes, "
-            "with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return found
+        return job.file, error
 
 
 def _size(job: ScanJob) -> int:
@@ -124,13 +88,3 @@ def _code() -> str:
     for name in _SCANNERS:
         digest.update((here / f"{name}.py").read_bytes())
     return digest.hexdigest()
-
-
-def _start(ticks: _Ticks) -> None:
-    global _ticks
-    _ticks = ticks
-
-
-def _scan(job: ScanJob) -> Scan:
-    assert _ticks is not None  # noqa: S101 - set by the pool
-    return scan(job, _ticks.put)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m3it_builder.errors import BuildError
+from m3it_builder.pool import run
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.manifest import NAME, task_folders
@@ -22,7 +23,6 @@ from m3it_builder.verify.rows import Expected
 from m3it_builder.verify.shard import ShardJob, ShardSeen, check_shard
 from m3it_builder.verify.sources import SourceJob, check_sources
 from m3it_builder.verify.units import Groups, Place, check_unit
-from m3it_builder.verify.workers import run
 
 _GROUPS = 5  # of an index, in one job over sources: about a window of pictures
 
