@@ -7,8 +7,10 @@ limit are taken: rows that moved up would be rows nobody has compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +51,50 @@ def listed(lists: Iterable[DropList], unit: tuple[str, str]) -> dict[str, str]:
     Raises:
         BuildError: a list has changed since the build began, or cannot be read.
     """
-    return {row_id: each.path.name for each in lists for row_id in _ids(each, unit)}
+    return {
+        row_id: each.path.name
+        for each in lists
+        for *named, row_id in _lines(each)
+        if tuple(named) == unit
+    }
 
 
-def _ids(listed: DropList, unit: tuple[str, str]) -> Iterator[str]:
-    if _digest(listed.path) != listed.digest:
-        raise BuildError(f"{listed.path} has changed since the build began; repeat the command")
-    rows = _from_parquet if listed.path.suffix == ".parquet" else _from_jsonl
-    for number, line in enumerate(rows(listed.path), 1):
+def dropped_digest(lists: Iterable[DropList], unit: tuple[str, str]) -> str:
+    """Return a digest of what lists say of one unit; empty where they say nothing.
+
+    Units that a list does not speak of then stay as they are when it comes or changes.
+
+    Raises:
+        BuildError: as for ``listed``.
+    """
+    # A reject tells the name of its list, so names are part of what comes out.
+    said = [(each.path.name, _digests(each).get(unit)) for each in lists]
+    return ", ".join(f"{name}: {digest}" for name, digest in said if digest)
+
+
+@lru_cache(16)
+def _digests(each: DropList) -> Mapping[tuple[str, str], str]:
+    """Return a digest of the ids of each unit, in one pass over the list."""
+    units: dict[tuple[str, str], Any] = {}
+    for task, split, row_id in _lines(each):
+        digest = units.setdefault((task, split), blake2b(digest_size=16))
+        digest.update(f"{row_id}\0".encode(errors="surrogatepass"))
+    return {unit: digest.hexdigest() for unit, digest in units.items()}
+
+
+def _lines(each: DropList) -> Iterator[tuple[str, str, str]]:
+    """Yield task, split and id of every row of a list."""
+    if _digest(each.path) != each.digest:
+        raise BuildError(f"{each.path} has changed since the build began; repeat the command")
+    rows = _from_parquet if each.path.suffix == ".parquet" else _from_jsonl
+    for number, line in enumerate(rows(each.path), 1):
         if not all(isinstance(value, str) for value in line) or line[1] not in SPLITS:
             odd = ", ".join(map(repr, line))[:120]
-            raise _no_list(listed.path, f"row {number} is {odd}; ids are texts, splits {_SPLITS}")
-        if line[:2] == unit:
-            yield line[2]
+            raise _no_list(each.path, f"row {number} is {odd}; ids are texts, splits {_SPLITS}")
+        yield line
 
 
-def _from_parquet(path: Path) -> Iterator[tuple[Any, ...]]:
+def _from_parquet(path: Path) -> Iterator[tuple[Any, Any, Any]]:
     import pyarrow.parquet as pq
 
     try:
@@ -75,7 +105,7 @@ def _from_parquet(path: Path) -> Iterator[tuple[Any, ...]]:
         raise _no_list(path, str(error)) from error
 
 
-def _from_jsonl(path: Path) -> Iterator[tuple[Any, ...]]:
+def _from_jsonl(path: Path) -> Iterator[tuple[Any, Any, Any]]:
     import orjson
 
     with path.open("rb") as file:
@@ -84,7 +114,7 @@ def _from_jsonl(path: Path) -> Iterator[tuple[Any, ...]]:
                 continue
             try:
                 value = orjson.loads(line)
-                yield tuple(value[name] for name in _COLUMNS)
+                yield value["task"], value["split"], value["id"]
             except (ValueError, LookupError, TypeError) as error:
                 raise _no_list(path, f"line {number}") from error
 

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from m3it_builder.catalogue import Catalogue
+from m3it_builder.drop import dropped_digest
 from m3it_builder.pipeline import Plan
 from m3it_builder.records import File, Split
 from m3it_builder.tasks import BUILT_IN, Task
@@ -36,6 +37,7 @@ _NAMES = {
     "toolchain": "Python or a library that writes shards",
     "options": "the task's options",
     "plan": "the plan",
+    "drop": "the plan (rows to drop)",
     "files": "the source files",
     "texts": "the annotation files",
 }
@@ -55,6 +57,7 @@ def fingerprint(task: Task, split: Split, plan: Plan, sources: Path) -> dict[str
         "toolchain": toolchain(),
         "options": dict(task.options),
         "plan": dict(plan.choices()),
+        "drop": dropped_digest(plan.drop, (task.name, split)),
         "files": {
             name: list(stamp)
             for catalogue in catalogues

@@ -96,7 +96,6 @@ class Plan:
             "images": self.images,
             "shard_mb": self.file.output.shard_mb,
             "sample": self.is_sample,
-            **({"drop": sorted(each.digest for each in self.drop)} if self.drop else {}),
         }
 
 

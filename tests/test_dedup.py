@@ -432,6 +432,20 @@ def test_a_limit_is_taken_before_rows_are_dropped(tmp_path: Path, planted: list[
     assert set(left["id"].to_pylist()) == set(chosen[4:])
 
 
+def test_units_a_list_does_not_speak_of_are_left_alone(tmp_path: Path, planted: list[Task]) -> None:
+    built(tmp_path, planted)
+    path = tmp_path / "list.jsonl"
+    path.write_text('{"task": "two", "split": "validation", "id": "v1"}\n')
+    assert _with_list(tmp_path, planted[0], path).status == "up to date"
+    plan = make_plan(load_pipeline("default"), {"drop": [str(path)], "max_reject_share": 1.0})
+    work = Build(sources=tmp_path / "src", out=tmp_path / "out", plan=plan)
+    with pytest.raises(BuildError, match=r"changed: .*rows to drop"):
+        work.unit(planted[1], "validation")
+    report = replace(work, replace=True).unit(planted[1], "validation")
+    assert (report.rows, report.rejects) == (5, {"dropped": 1})
+    assert work.unit(planted[1], "validation").status == "up to date"
+
+
 def test_a_list_changed_under_way_is_refused(tmp_path: Path, planted: list[Task]) -> None:
     path = tmp_path / "list.jsonl"
     path.write_text('{"task": "one", "split": "train", "id": "a1"}\n')
