@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3it_builder.cli.options import AsJson, OutFolder
+from m3it_builder.cli.options import AsJson, OutFolder, require_splits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,11 +99,7 @@ def adopt(
 
 
 def _chosen(layout: Layout, tasks: list[str] | None, splits: list[str] | None) -> list[Part]:
-    from m3it_builder.records import SPLITS
-
-    for name in splits or ():
-        if name not in SPLITS:
-            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+    require_splits(splits)
     there = list(dict.fromkeys(part.task for part in layout.parts))
     for name in tasks or ():
         if name not in there:
@@ -122,7 +118,7 @@ def _chosen(layout: Layout, tasks: list[str] | None, splits: list[str] | None) -
 
 
 def _show(units: Sequence[UnitReport], as_json: bool) -> None:
-    from m3it_builder.cli.output import print_json, print_table, size
+    from m3it_builder.cli.output import print_json, print_table, size, tally
 
     if as_json:
         print_json([asdict(unit) for unit in units])
@@ -137,7 +133,7 @@ def _show(units: Sequence[UnitReport], as_json: bool) -> None:
             unit.published,
             unit.pictures,
             size(unit.bytes),
-            ", ".join(f"{reason} {count:,}" for reason, count in unit.rejects.items()) or None,
+            tally(unit.rejects),
         )
         for unit in units
     ]

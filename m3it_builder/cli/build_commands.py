@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3it_builder.cli.options import AsJson, OutFolder, SourceFolder, TaskNames, source_folder
+from m3it_builder.cli.options import (
+    AsJson,
+    OutFolder,
+    SourceFolder,
+    TaskNames,
+    require_splits,
+    source_folder,
+)
 
 if TYPE_CHECKING:
     from m3it_builder.build import Build, Report
@@ -149,9 +156,7 @@ def _refuse_unbuilt(tasks: list[Task], splits: list[Split]) -> None:
 def _splits(given: list[str] | None, file: PipelineFile) -> list[Split]:
     from m3it_builder.records import SPLITS
 
-    for name in given or ():
-        if name not in SPLITS:
-            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+    require_splits(given)
     return [split for split in SPLITS if split in (given or file.splits)]
 
 
@@ -191,7 +196,7 @@ def _status(report: Report) -> str:
 
 
 def _show(reports: list[Report], as_json: bool) -> None:
-    from m3it_builder.cli.output import print_json, print_table, size
+    from m3it_builder.cli.output import print_json, print_table, size, tally
 
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -204,7 +209,7 @@ def _show(reports: list[Report], as_json: bool) -> None:
             report.rows,
             report.shards,
             size(report.bytes),
-            ", ".join(f"{reason} {count:,}" for reason, count in report.rejects.items()) or None,
+            tally(report.rejects),
         )
         for report in reports
     ]

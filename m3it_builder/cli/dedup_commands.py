@@ -56,7 +56,7 @@ def dedup(
 
     m3it dedup build --out duplicates
 
-    m3it build --pipeline default --drop duplicates/drop.parquet --replace
+    m3it build --task okvqa --drop duplicates/drop.parquet --replace
     """
     from m3it_builder.cli.bars import watcher
     from m3it_builder.cli.output import print_json

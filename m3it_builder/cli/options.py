@@ -25,6 +25,15 @@ BuildFolder = Annotated[
 ]
 
 
+def require_splits(given: list[str] | None) -> None:
+    """Refuse a split that is none, as wrong usage."""
+    from m3it_builder.records import SPLITS
+
+    for name in given or ():
+        if name not in SPLITS:
+            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+
+
 def source_folder(given: Path | None) -> Path:
     """Return the folder of the official files."""
     return (given or Path(os.environ.get("M3IT_SOURCES") or "sources")).absolute()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -48,6 +48,11 @@ def console(stderr: bool = False) -> Any:
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
+
+
+def tally(counts: Mapping[str, int]) -> str | None:
+    """Say counts by name; None where there are none."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or None
 
 
 def size(count: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3it_builder.cli.options import AsJson, BuildFolder, TaskNames
+from m3it_builder.cli.options import AsJson, BuildFolder, TaskNames, require_splits
 
 if TYPE_CHECKING:
     from m3it_builder.verify.run import Verdict
@@ -51,13 +51,10 @@ def verify(
 
     from m3it_builder.cli.bars import watcher
     from m3it_builder.cli.output import print_json
-    from m3it_builder.records import SPLITS
     from m3it_builder.verify.run import How
     from m3it_builder.verify.run import verify as run_verify
 
-    for name in split or ():
-        if name not in SPLITS:
-            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+    require_splits(split)
     how = How(
         quick=quick,
         sources=sources,
