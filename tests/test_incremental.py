@@ -325,6 +325,37 @@ def test_what_is_known_of_old_shards_may_be_damaged(
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
 
+def test_a_decoder_that_ran_out_of_time_is_asked_again(sources: Path, tmp_path: Path) -> None:
+    """What one run could not decode in time, another may: such shards are not taken over."""
+    build(sources, tmp_path / "out")
+    note = tmp_path / "out/okvqa/.m3it/train/packed.json"
+    value = json.loads(note.read_text())
+    record = value["shards"][1]["record"]
+    record["rejects"] = [["row-1", "video_timeout", "took longer than 60 s"]]
+    note.write_text(json.dumps(value))
+    report = build(sources, tmp_path / "out", replace=True)
+    assert report.packed == len(ALL), "the shard of the late video alone, in each format"
+
+
+def test_videos_are_packed_anew_by_another_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    task, sources = load_task("msrvtt-qa"), tmp_path / "sources"
+    write_sample(task, sources, 12)
+
+    def packed() -> tuple[int, int]:
+        made = Build(sources=sources, out=tmp_path / "out", plan=PLAN, replace=True)
+        report = made.unit(task, "train")
+        return report.packed, report.shards
+
+    first, shards = packed()
+    assert first == shards > 0
+    assert packed() == (0, shards)
+    monkeypatch.setattr("m3it_builder.build.decoder_version", lambda _: "another 99.1")
+    assert packed() == (shards, shards)
+
+
 def test_loose_pictures_that_were_mended_are_noticed(sources: Path, tmp_path: Path) -> None:
     picture = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
     good = picture.read_bytes()

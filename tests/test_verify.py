@@ -877,9 +877,11 @@ def test_sources_unchanged_altered_missing(raw: tuple[Path, Path]) -> None:
     gone.unlink()
     annotations = sources / next(iter(unit["sources"]))
     annotations.write_bytes(annotations.read_bytes() + b" ")
-    code, found, _ = verified(folder, "--quick", "--split", "train", "--sources", str(sources))
+    code, found, said = verified(folder, "--quick", "--split", "train", "--sources", str(sources))
     assert code == 1
     assert set(found) == {"source_file", "source_picture"}
+    assert "the official files are others by now; build again with --replace" in said
+    assert "delete" not in said
     told = {
         fault["where"].split()[1]: fault["detail"] for fault in found["source_picture"]["faults"]
     }

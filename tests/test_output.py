@@ -1,0 +1,108 @@
+"""Files as they are written: what was given, in order, with its size and digest."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import xxhash
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, columns, open_writer
+from m3it_builder.shards.digest import file_digest
+from m3it_builder.shards.output import Output
+
+# Lengths around what is gathered, what is written at once, and what a call may take.
+SIZES = st.lists(
+    st.sampled_from([0, 1, 511, 4_096, 300_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 7, 3 << 20]),
+    max_size=12,
+)
+
+
+@given(sizes=SIZES, many=st.booleans(), as_buffer=st.booleans(), short=st.booleans())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_all_bytes_arrive_in_order(
+    tmp_path_factory: pytest.TempPathFactory,
+    sizes: list[int],
+    many: bool,
+    as_buffer: bool,
+    short: bool,
+) -> None:
+    path = tmp_path_factory.mktemp("out") / "file"
+    dice = random.Random(len(sizes))
+    pieces = [dice.randbytes(size) for size in sizes]
+    given_out = b""
+    with pytest.MonkeyPatch.context() as patch:
+        if short:  # the system may write less than it is given
+            patch.setattr(os, "writev", _short_writev(os.writev))
+        output = Output(path)
+        for piece in pieces:
+            held = bytearray(piece)
+            assert output.write(memoryview(held) if as_buffer else piece) == len(piece)  # type: ignore[arg-type]
+            held[:] = bytes(len(held))  # its owner uses the buffer again
+            given_out += piece
+            assert output.tell() == len(given_out)
+        if many:
+            small = [b"%d," % number for number in range(2_500)]
+            output.write_all(small)
+            given_out += b"".join(small)
+        output.close()
+    assert path.read_bytes() == given_out
+    assert output.size == len(given_out)
+    assert output.digest == f"xxh3_128:{xxhash.xxh3_128(given_out).hexdigest()}"
+    assert output.digest == file_digest(path, "xxh3_128")
+
+
+def _short_writev(whole: object):  # type: ignore[no-untyped-def]
+    def writev(descriptor: int, pieces: Sequence[bytes]) -> int:
+        return os.write(descriptor, bytes(pieces[0])[:70_000])
+
+    return writev
+
+
+def rows(count: int) -> list[OutRow]:
+    dice = random.Random(5)
+    return [
+        OutRow(
+            f"row-{number}",
+            {name: f"{name} {number}" for name in TEXT_COLUMNS},
+            (Picture(dice.randbytes(dice.randint(100, 900)), "image/jpeg"),),
+        )
+        for number in range(count)
+    ]
+
+
+def groups(path: Path, made: Sequence[OutRow]) -> list[tuple[str, ...]]:
+    output = Output(path)
+    writer = open_writer("parquet", output, "bytes")
+    for row in made:
+        writer.write(row)
+    writer.close()
+    output.close()
+    file = pq.ParquetFile(path)
+    return [
+        tuple(file.read_row_group(number, columns=["id"])["id"].to_pylist())
+        for number in range(file.num_row_groups)
+    ]
+
+
+def test_a_row_more_or_less_changes_one_row_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "LEAST_BYTES", 8_000)
+    monkeypatch.setattr(columns, "MOST_BYTES", 60_000)
+    made = rows(600)
+    before = groups(tmp_path / "before", made)
+    assert len(before) > 8
+    assert [name for group in before for name in group] == [row.texts["id"] for row in made]
+    changed = []
+    for place in (0, 77, 300, 450, 599):
+        after = groups(tmp_path / f"without-{place}", made[:place] + made[place + 1 :])
+        changed.append(len(set(before) - set(after)))
+    assert sorted(changed)[2] == 1, "in most places one"
+    assert max(changed) <= 3, "and soon the cuts are the same again"

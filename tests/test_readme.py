@@ -1,0 +1,37 @@
+"""The README's commands are run, one after the other, as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from m3it_builder import load_task
+from m3it_builder.samples import write_sample
+from tests import published
+from tests.conftest import ROOT, run_m3it
+
+# The drawn download has broken lines, and pictures that stand in several splits.
+_STATUS = {"adopt /data/M3IT": 3, "audit /data/adopted": 1}
+
+
+def test_commands_do_what_the_text_promises(tmp_path: Path) -> None:
+    """Only paths are others, and sources drawn; downloads are tested elsewhere, from a server."""
+    write_sample(load_task("okvqa"), tmp_path / "raw", 40)
+    published.write_m3it(tmp_path / "M3IT")
+    published.write_m3it_80(tmp_path / "M3IT-80")
+    lines = re.findall(r"^m3it (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) >= 14
+    run = 0
+    for line in lines:
+        words = shlex.split(line.replace("/data/", f"{tmp_path}/"), comments=True)
+        if words[0] == "fetch":
+            continue
+        done = run_m3it(*words, cwd=tmp_path)
+        assert "Traceback" not in done.stderr, line
+        expected = _STATUS.get(line.partition(" --out")[0], 0)
+        assert done.returncode == expected, f"m3it {line}\n{done.stdout}\n{done.stderr}"
+        run += 1
+    assert run >= 13
+    for name in ("okvqa.png", "duplicates/drop.parquet", "adopted/adopt-report.md"):
+        assert (tmp_path / name).exists(), name
