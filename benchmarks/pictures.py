@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageFilter
@@ -48,7 +49,7 @@ def _motif(number: int, most: int) -> bytes:
 def task(count: int, boxes: int = 0) -> Task:
     """Return a task with one row a picture, and so many boxes drawn on each."""
 
-    def convert(source: Source):  # type: ignore[no-untyped-def]
+    def convert(source: Source) -> Iterator[Record]:
         for number in range(count):
             regions = tuple(
                 Region((40.0 + 90 * n, 60.0 + 70 * n, 180.0 + 90 * n, 190.0 + 70 * n), "red")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -87,15 +87,12 @@ def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
     record = row.record
     if not record.regions:
         return row
-    regions = tuple(
-        as_displayed(
-            taken[region.image].pictures[0].data,
-            [region],
-            record.images[region.image].size,
-            how.frame,
-        )[0]
-        for region in record.regions
-    )
+    shown: dict[int, Iterator[Region]] = {}
+    for place in {region.image for region in record.regions}:
+        data, size = taken[place].pictures[0].data, record.images[place].size
+        own = [region for region in record.regions if region.image == place]
+        shown[place] = iter(as_displayed(data, own, size, how.frame))
+    regions = tuple([next(shown[region.image]) for region in record.regions])
     if regions == record.regions:
         return row
     record = replace(record, regions=regions)

@@ -131,7 +131,7 @@ class Catalogue:
 
     def _packed(self, whole: str, parts: tuple[str, ...]) -> Packed:
         paths = {place.path for part in parts if (place := self.find(part))}
-        states = [os.stat(path) for path in paths]  # noqa: PTH116 - places hold plain strings
+        states = [Path(path).stat() for path in paths]
         return Packed(
             whole=whole,
             parts=parts,

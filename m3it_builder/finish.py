@@ -57,7 +57,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     _move(unit, done)
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, table):
-        shutil.copyfile(path, unit.meta / path.name)
+        path.replace(unit.meta / path.name)
     _drop_arrow_state(unit)
     if "arrow" in plan.formats and done:
         shards = [(Path(f["path"]).name, f["digest"]) for f in (o.files["arrow"] for o in done)]
@@ -125,7 +125,7 @@ def _manifest(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -
         task=unit.task.name,
         split=unit.split,
         card=_card_facts(unit.task.card, unit.split),
-        plan=dict(plan.choices()),
+        plan={**plan.choices(), **({"drop": parts["drop"]} if parts["drop"] else {})},
         options=dict(unit.task.options),
         toolchain=toolchain(),
         examples=rows + reasons.total(),

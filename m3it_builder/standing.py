@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +122,6 @@ def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
         place = catalogues[source].find(rest)
         if is_missing and place is not None:
             return [f"pictures that were missing are there by now ({name})"]
-        if isinstance(place, File) and os.stat(place.path).st_ctime_ns > built:  # noqa: PTH116
+        if isinstance(place, File) and Path(place.path).stat().st_ctime_ns > built:
             return [f"pictures that could not be used are others by now ({name})"]
     return []
