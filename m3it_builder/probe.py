@@ -13,10 +13,10 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_WORD = struct.Struct(">H").unpack_from
+_SEGMENT = struct.Struct(">BBH").unpack_from  # what begins a JPEG segment: FF, marker, length
 _WORDS = struct.Struct(">HH").unpack_from
-_NO_FRAME = {0xC4, 0xC8, 0xCC}  # among C0-CF these are tables, not frames
-_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables, not frames
+_ALONE = {0x01, *range(0xD0, 0xD9), 0xFF}  # markers without a length, and fill bytes
 
 
 class BadPicture(Exception):  # noqa: N818 - it carries a reason, and never leaves the packer
@@ -62,14 +62,13 @@ def _jpeg(data: bytes) -> Probe:
     size = None
     at = 2
     while True:
-        if data[at] != 0xFF:
+        first, marker, length = _SEGMENT(data, at)
+        if first != 0xFF:
             raise BadPicture("image_damaged", f"no JPEG marker at byte {at}")
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _ALONE:  # fill byte, or a marker without a length
+        if marker in _ALONE:  # fill byte, or a marker without a length
             at += 1 if marker == 0xFF else 2
             continue
-        (length,) = _WORD(data, at + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
+        if marker in _FRAMES:
             size = _WORDS(data, at + 5)
         at += 2 + length
         if marker == 0xDA:

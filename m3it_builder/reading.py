@@ -25,21 +25,21 @@ from m3it_builder.video.extract import FrameReader, VideoPlan
 from m3it_builder.wire import Row, byte_count
 
 STRETCH_BYTES = 32 << 20
-WINDOW_BYTES = 4 << 20
+WINDOW_BYTES = 1 << 20
 GROUP_ROWS = 2_000  # at most, of a stretch or a window
 _OPEN_ARCHIVES = 16
 _ASKED = 4  # places of a stretch
 _OPEN_FILES = 400  # of the 1,024 that a process may have as a rule
 
-Key = tuple[Place, Frames | Pixels | None]
+Key = tuple[str, int, str]  # path, offset, part
 Read = dict[Key, Taken | BadPicture]
 
 
 def key_of(image: Image) -> Key:
-    """Return what distinguishes one located picture from another."""
+    """Return what distinguishes one located picture from another, in the order they lie."""
     if image.place is None:
         raise ValueError(f"{image.name} was never located")
-    return image.place, image.part
+    return *_lies(image.place), repr(image.part) if image.part else ""
 
 
 def read_ahead(rows: Iterable[Row], reader: PictureReader) -> Iterator[tuple[list[Row], Read]]:
@@ -91,11 +91,10 @@ class PictureReader:
 
     def announce(self, images: Iterable[Image]) -> None:
         """Ask the operating system to begin reading what will soon be read, in disk order."""
-        distinct = {image.place for image in images if image.part is None and image.place}
-        places = sorted(distinct, key=_lies)
+        places = [image.place for image in images if image.part is None and image.place]
         if all(map(_is_cached, places[:: max(1, len(places) // _ASKED)])):
             return  # to announce what is in memory costs a tenth of the packer's time
-        for place in places:
+        for place in sorted(set(places), key=_lies):
             with suppress(OSError):  # what is gone is met, and told of, when it is read
                 if isinstance(place, Slice):
                     descriptor = self._descriptor(place.path)
@@ -106,11 +105,12 @@ class PictureReader:
 
     def read(self, images: Iterable[Image]) -> Read:
         """Return the bytes of each distinct picture, or what is wrong with it."""
-        keys = sorted({key_of(image) for image in images}, key=_position)
-        return {key: self._read(key) for key in keys}
+        distinct = {key_of(image): image for image in images}
+        return {key: self._read(distinct[key]) for key in sorted(distinct)}
 
-    def _read(self, key: Key) -> Taken | BadPicture:
-        place, part = key
+    def _read(self, image: Image) -> Taken | BadPicture:
+        place, part = image.place, image.part
+        assert place is not None  # noqa: S101 - it has a key
         if isinstance(part, Frames):
             return self._frames.read(place, part)
         try:
@@ -154,11 +154,6 @@ class PictureReader:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors.clear()
-
-
-def _position(key: Key) -> tuple[str, int, str]:
-    place, part = key
-    return *_lies(place), repr(part) if part else ""
 
 
 def _lies(place: Place) -> tuple[str, int]:
