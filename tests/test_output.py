@@ -13,7 +13,7 @@ import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, columns, open_writer
+from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, grouping, open_writer
 from m3it_builder.shards.digest import file_digest
 from m3it_builder.shards.output import Output
 
@@ -94,8 +94,8 @@ def groups(path: Path, made: Sequence[OutRow]) -> list[tuple[str, ...]]:
 def test_a_row_more_or_less_changes_one_row_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(columns, "LEAST_BYTES", 8_000)
-    monkeypatch.setattr(columns, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(grouping, "LEAST_BYTES", 8_000)
+    monkeypatch.setattr(grouping, "MOST_BYTES", 60_000)
     made = rows(600)
     before = groups(tmp_path / "before", made)
     assert len(before) > 8

@@ -1,27 +1,17 @@
-"""Rows gathered into Arrow batches of bounded size, for Parquet and Arrow files.
-
-Where a batch ends is decided by the rows themselves, so that a row more or less
-changes one batch and leaves all others as they were, byte for byte (see
-``docs/decisions/0011-row-groups-are-cut-by-content.md``).
-"""
+"""Rows gathered into Arrow batches of bounded size, for Arrow files."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from zlib import crc32
 
 import pyarrow as pa
 import pybase64
 
 from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.features import arrow_schema, table_features
-
-# Small enough to page through quickly, and to keep memory flat.
-LEAST_BYTES = 4 << 20
-MOST_BYTES = 16 << 20
-_ENDS_ONE_IN = 32  # rows, once there are the least bytes
+from m3it_builder.shards.grouping import ends_group, picture_path, row_size
 
 
 class Batcher:
@@ -37,9 +27,8 @@ class Batcher:
     def add(self, row: OutRow) -> None:
         """Append one row."""
         self._rows.append(row)
-        self._bytes += sum(len(picture.data) for picture in row.pictures)
-        self._bytes += sum(map(len, row.texts.values()))
-        if self._bytes >= LEAST_BYTES and (_is_end(row.key) or self._bytes >= MOST_BYTES):
+        self._bytes += row_size(row)
+        if ends_group(row.key, self._bytes):
             self.flush()
 
     def flush(self) -> None:
@@ -59,7 +48,7 @@ class Batcher:
 
 def _picture_column(rows: Sequence[OutRow], kind: pa.ListType) -> pa.Array:
     paths = [
-        f"{row.key}.{place}.{_ending(picture.mime)}"
+        picture_path(row.key, place, picture)
         for row in rows
         for place, picture in enumerate(row.pictures)
     ]
@@ -89,11 +78,3 @@ def _packed(kind: pa.DataType, pieces: Sequence[bytes]) -> pa.Array:
     offsets = array("i", accumulate(map(len, pieces), initial=0))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
     return pa.Array.from_buffers(kind, len(pieces), buffers)
-
-
-def _is_end(key: str) -> bool:
-    return crc32(key.encode()) % _ENDS_ONE_IN == 0
-
-
-def _ending(mime: str) -> str:
-    return {"image/jpeg": "jpg"}.get(mime, mime.rpartition("/")[2])

@@ -1,0 +1,38 @@
+"""Where a row group ends, and what a picture is called in it.
+
+Rows themselves decide, so that a row more or less changes one group and leaves
+all others as they were, byte for byte (see
+``docs/decisions/0011-row-groups-are-cut-by-content.md``).
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from m3it_builder.shards import OutRow, Picture
+
+# Small enough to page through quickly, and to keep memory flat.
+LEAST_BYTES = 4 << 20
+MOST_BYTES = 16 << 20
+_ENDS_ONE_IN = 32  # rows, once there are the least bytes
+
+
+def row_size(row: OutRow) -> int:
+    """Return about how many bytes a row adds to its group."""
+    pictures = sum([len(picture.data) for picture in row.pictures])
+    return pictures + sum(map(len, row.texts.values()))
+
+
+def ends_group(key: str, size: int) -> bool:
+    """Say whether a group of ``size`` bytes ends after the row with this key."""
+    if size < LEAST_BYTES:
+        return False
+    return size >= MOST_BYTES or crc32(key.encode()) % _ENDS_ONE_IN == 0
+
+
+def picture_path(key: str, place: int, picture: Picture) -> str:
+    """Return the name a picture has in the ``path`` of its column."""
+    return f"{key}.{place}.{_ENDINGS.get(picture.mime) or picture.mime.rpartition('/')[2]}"
+
+
+_ENDINGS = {"image/jpeg": "jpg"}
