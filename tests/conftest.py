@@ -8,8 +8,12 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from m3it_builder.pipeline import Format
 
 os.environ["M3IT_PLUGINS"] = "0"  # installed tasks must not change the result of our tests
 for _name in ("M3IT_SOURCES", "M3IT_LEDGER"):
@@ -17,6 +21,7 @@ for _name in ("M3IT_SOURCES", "M3IT_LEDGER"):
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = Path(__file__).parent / "fixtures"
+ALL: tuple[Format, ...] = ("arrow", "jsonl", "parquet", "webdataset")
 
 # Genuine slices of official files, where a developer has them; never copied into the project.
 REAL = Path(os.environ.get("M3IT_REAL") or ROOT.parent / "shared" / "real")

@@ -41,11 +41,10 @@ from m3it_builder.pipeline import PipelineFile, Plan
 from m3it_builder.shards.manifest import manifests
 from m3it_builder.shards.reader import BuiltRow, read_rows
 from tests import published as samples
-from tests.conftest import assert_one_line, run_m3it, tree
+from tests.conftest import ALL, assert_one_line, run_m3it, tree
 
-ALL = ("arrow", "jsonl", "parquet", "webdataset")
 SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.01}})
-PLAN = Plan(file=SMALL, formats=ALL, max_reject_share=1.0)  # type: ignore[arg-type]
+PLAN = Plan(file=SMALL, formats=ALL, max_reject_share=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,12 @@ from m3it_builder.samples import write_sample
 from m3it_builder.shards.manifest import manifests
 from m3it_builder.shards.reader import read_rows
 from m3it_builder.tasks import Task
-from tests.conftest import FIXTURES, tree
+from tests.conftest import ALL, FIXTURES, tree
 
-ALL = ("arrow", "jsonl", "parquet", "webdataset")
 SMALL_SHARDS = PipelineFile.model_validate(
     {"output": {"format": ("webdataset",), "shard_mb": 0.04}}
 )
-PLAN = Plan(file=SMALL_SHARDS, formats=ALL)  # type: ignore[arg-type]
+PLAN = Plan(file=SMALL_SHARDS, formats=ALL)
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,10 @@ from m3it_builder.pipeline import PipelineFile, Plan
 from m3it_builder.samples import write_sample
 from m3it_builder.shards.manifest import manifests
 from m3it_builder.tasks import Task
-from tests.conftest import tree
+from tests.conftest import ALL, tree
 
-ALL = ("arrow", "jsonl", "parquet", "webdataset")
 FILE = PipelineFile.model_validate({"output": {"shard_mb": 0.04}})
-PLAN = Plan(file=FILE, formats=ALL)  # type: ignore[arg-type]
+PLAN = Plan(file=FILE, formats=ALL)
 QUESTIONS = "okvqa-annotations/OpenEnded_mscoco_{}2014_questions.json"
 ANNOTATIONS = "okvqa-annotations/mscoco_{}2014_annotations.json"
 

@@ -20,8 +20,8 @@ from m3it_builder.shards.manifest import manifests
 from m3it_builder.shards.reader import BuiltRow, read_rows
 from m3it_builder.tasks import Task
 from tests import mixed
+from tests.conftest import ALL
 
-ALL = ("arrow", "jsonl", "parquet", "webdataset")
 TASKS = ("mixed", "okvqa", "coco", "nlvr", "nlvr-synthetic")
 # One of each kind that is unlike photographs with English questions.
 KINDS = {
@@ -45,7 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         task = task_named(name)
         write_sample(task, out / "src" / name, 12)
         for images in ("bytes", "base64"):
-            plan = Plan(file=SMALL, formats=ALL, images=images)  # type: ignore[arg-type]
+            plan = Plan(file=SMALL, formats=ALL, images=images)
             work = Build(sources=out / "src" / name, out=out / images, plan=plan)
             for split in task.card.splits:
                 work.unit(task, split)

@@ -84,7 +84,7 @@ def flat_levels(rows: int) -> Levels:
     return Levels(rows, rows, rows, _framed(varint(rows << 1) + b"\1"))
 
 
-@lru_cache(64)
+@lru_cache(8)  # pages of one picture a row are alike; others are long, and not kept for long
 def nested_levels(counts: tuple[int, ...], depth: int) -> Levels:
     """Return the levels of a list column.
 
