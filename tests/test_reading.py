@@ -6,6 +6,7 @@ import os
 import random
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,24 @@ def test_a_file_that_changes_meanwhile(tmp_path: Path, monkeypatch: pytest.Monke
     assert isinstance(found[1], Taken)
     assert str(found[1].pictures[0].header).startswith("image_truncated")
     assert str(found[2]).startswith("image_missing")
+
+
+def test_a_picture_of_many_rows_is_read_once_as_a_rule(
+    places: list[tuple[Place, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions about one picture stand together; they fill no window."""
+    monkeypatch.setattr(reading, "WINDOW_BYTES", 8 * len(places[0][1]))
+    repeated = [place for place in places[:40] for _ in range(10)]
+    with PictureReader(1 << 20, 1 << 20, VideoPlan()) as reader:
+        windows = list(read_ahead(_named_alike(repeated), reader))
+    reads = sum(len(data) for _, data in windows)
+    assert 40 <= reads <= 40 + len(windows) <= 48
+    found = [data[key_of(row.record.images[0])] for window, data in windows for row in window]
+    assert all(isinstance(taken, Taken) for taken in found)
+    assert [taken.pictures[0].data for taken in found] == [data for _, data in repeated]  # type: ignore[union-attr]
+
+
+def _named_alike(places: list[tuple[Place, bytes]]) -> Iterator[Row]:
+    for row, (place, _) in zip(rows(places), places, strict=True):
+        image = Image(f"raw/{place.path}/{getattr(place, 'offset', 0)}", None, place)
+        yield replace(row, record=replace(row.record, images=(image,)))
