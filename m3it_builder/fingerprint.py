@@ -177,6 +177,7 @@ _SHARD_MAKERS = (
     "shards/jsonl",
     "shards/output",
     "shards/parquet*",
+    "shards/room",
     "shards/thrift",
     "shards/webdataset",
     "video/*",

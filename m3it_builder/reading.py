@@ -54,17 +54,30 @@ def read_ahead(rows: Iterable[Row], reader: PictureReader) -> Iterator[tuple[lis
 
 
 def groups(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
-    """Yield rows in groups whose pictures have about so many bytes together."""
+    """Yield rows in groups whose pictures have about so many bytes together.
+
+    A picture that stands in several rows, one after the other, is counted once.
+    """
     group: list[Row] = []
     size = 0
+    before: tuple[Image, ...] = ()
     for row in rows:
         group.append(row)
-        size += byte_count(row.record)
+        images = row.record.images
+        if not _are_same(images, before):
+            size += byte_count(row.record)
+        before = images
         if size >= most or len(group) >= GROUP_ROWS:
             yield group
-            group, size = [], 0
+            group, size, before = [], 0, ()
     if group:
         yield group
+
+
+def _are_same(images: tuple[Image, ...], others: tuple[Image, ...]) -> bool:
+    if not images or not others or images[0].name != others[0].name:
+        return False
+    return images == others
 
 
 def _images(rows: Iterable[Row]) -> list[Image]:

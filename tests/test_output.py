@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, grouping, open_writer
+from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, grouping, open_writer, room
 from m3it_builder.shards.digest import file_digest
 from m3it_builder.shards.output import Output
 
@@ -56,6 +57,54 @@ def test_all_bytes_arrive_in_order(
     assert output.size == len(given_out)
     assert output.digest == f"xxh3_128:{xxhash.xxh3_128(given_out).hexdigest()}"
     assert output.digest == file_digest(path, "xxh3_128")
+
+
+def test_room_on_the_disk_is_asked_for_and_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    output = Output(path)
+    output.write_all([b"x" * 300_000] * 10)
+    state = path.stat()
+    assert state.st_size == 3_000_000, "it looks no longer than it is"
+    if state.st_blocks * 512 < 16 << 20:
+        pytest.skip("this file system sets nothing aside")
+    output.write(bytes(20 << 20))
+    assert path.stat().st_blocks * 512 >= 20 << 20
+    output.close()
+    after = path.stat()
+    assert after.st_size == output.size == 3_000_000 + (20 << 20)
+    assert after.st_blocks * 512 - after.st_size < 1 << 20
+
+
+def test_small_files_ask_for_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(room, "_fallocate", lambda: lambda *call: asked.append(call))
+    for size, count in ((900_000, 0), (5_000_000, 1), (40_000_000, 3)):
+        output = Output(tmp_path / "file")
+        for _ in range(size // 100_000):
+            output.write(bytes(100_000))
+        output.close()
+        assert len(asked) == count, size
+        asked.clear()
+
+
+@pytest.mark.parametrize("odd", ["no such system", "no such call", "no room"])
+def test_systems_that_set_nothing_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    def load(name: object) -> object:
+        if odd == "no such system":
+            raise OSError(name)
+        return object()
+
+    if odd == "no room":  # the call says so by what it returns
+        monkeypatch.setattr(room, "_fallocate", lambda: lambda *_: -1)
+    else:
+        monkeypatch.setattr(room, "_fallocate", room._fallocate.__wrapped__)
+        monkeypatch.setattr(ctypes, "CDLL", load)
+    output = Output(tmp_path / "file")
+    output.write_all([b"ab" * 700_000] * 3)
+    output.close()
+    assert (tmp_path / "file").read_bytes() == b"ab" * 2_100_000
 
 
 def _short_writev(whole: object):  # type: ignore[no-untyped-def]

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m3it_builder.shards.digest import hasher, named
+from m3it_builder.shards.room import reserve
 
 _HELD = 1 << 20  # bytes
+_ROOM = 16 << 20  # bytes, asked for at a time
 _MOST_PIECES = 1_000  # of one call; the system takes 1,024
 
 
@@ -27,6 +29,7 @@ class Output:
         self._digest = hasher("xxh3_128")
         self._pieces: list[bytes | memoryview] = []
         self._held = 0
+        self._room = 0  # bytes set aside on the disk
         self.size = 0  # bytes
         self.closed = False
 
@@ -36,6 +39,7 @@ class Output:
             # What is no bytes may be a buffer that its owner uses again.
             return self.write_all((data if isinstance(data, bytes) else bytes(data),))
         self.flush()
+        self._reserve(self.size + len(data))
         view = memoryview(data)
         for start in range(0, len(view), _HELD):  # a step stays in the processor's cache
             step = view[start : start + _HELD]
@@ -54,6 +58,7 @@ class Output:
         self._held += count
         self.size += count
         if self._held >= _HELD or len(self._pieces) >= _MOST_PIECES:
+            self._reserve(self.size)
             self.flush()
         return count
 
@@ -74,6 +79,14 @@ class Output:
         self.closed = True
         with self._file:
             self.flush()
+            if self._room > self.size:
+                os.ftruncate(self._descriptor, self.size)
+
+    def _reserve(self, size: int) -> None:
+        if size > self._room:
+            more = max(_ROOM, size - self._room)
+            reserve(self._descriptor, self._room, more)
+            self._room += more
 
     @property
     def digest(self) -> str:
