@@ -33,7 +33,10 @@ SELECT $unit, file_row_number, shard, unnest(range(len(images))), unnest(images)
        unnest(images).source_digest
 FROM read_parquet($index, file_row_number = true)
 """
-_ROWS = "INSERT INTO rows SELECT $unit, file_row_number, id FROM read_parquet($index, file_row_number = true)"  # noqa: E501
+_ROWS = """
+INSERT INTO rows
+SELECT $unit, file_row_number, id FROM read_parquet($index, file_row_number = true)
+"""
 # One of the places where a picture stands is where it will be read: undrawn, if there is such.
 _PICTURES = """
 CREATE TABLE pictures AS
