@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import random
 from collections.abc import Sequence
@@ -75,9 +76,20 @@ def test_room_on_the_disk_is_asked_for_and_given_back(tmp_path: Path) -> None:
     assert after.st_blocks * 512 - after.st_size < 1 << 20
 
 
-def test_small_files_ask_for_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Return a list of calls for room, which are granted without anything being done."""
     asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(room, "_fallocate", lambda: lambda *call: asked.append(call))
+
+    def grant(*call: int) -> int:
+        asked.append(call)
+        return 0
+
+    monkeypatch.setattr(room, "_fallocate", lambda: grant)
+    return asked
+
+
+def test_small_files_ask_for_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = _watched(monkeypatch)
     for size, count in ((900_000, 0), (5_000_000, 1), (40_000_000, 3)):
         output = Output(tmp_path / "file")
         for _ in range(size // 100_000):
@@ -105,6 +117,40 @@ def test_systems_that_set_nothing_aside(
     output.write_all([b"ab" * 700_000] * 3)
     output.close()
     assert (tmp_path / "file").read_bytes() == b"ab" * 2_100_000
+
+
+def test_a_disk_with_little_room_is_left_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _watched(monkeypatch)
+    monkeypatch.setattr(room, "_PLENTY", 1 << 80)
+    output = Output(tmp_path / "file")
+    output.write(bytes(5_000_000))
+    output.close()
+    assert asked == []
+
+
+def test_what_could_not_be_written_is_not_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a disk ran full a file ends where writing did, and holds no zeros."""
+    output = Output(tmp_path / "file")
+    output.write(b"x" * 2_500_000)
+    writev = os.writev
+
+    def full(descriptor: int, pieces: Sequence[bytes]) -> int:
+        if output.size > 4_000_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return writev(descriptor, pieces)
+
+    monkeypatch.setattr(os, "writev", full)
+    with pytest.raises(OSError, match="No space left"):
+        for _ in range(20):
+            output.write(b"x" * 900_000)
+    output.close()
+    data = (tmp_path / "file").read_bytes()
+    assert 2_500_000 <= len(data) < output.size
+    assert data == b"x" * len(data)
 
 
 def _short_writev(whole: object):  # type: ignore[no-untyped-def]

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from m3it_builder.errors import BuildError
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, grouping, parquet
+from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, grouping, parquet, parquet_pages
 from m3it_builder.shards.columns import Batcher
 from m3it_builder.shards.output import Output
 from m3it_builder.shards.parquet import ParquetWriter
@@ -255,7 +255,9 @@ def test_places_sizes_and_bounds_are_true(
         chunks = [chunk[3] for chunk in group[1]]
         assert group[2] == sum(chunk[6] for chunk in chunks)
         assert group[6] == sum(chunk[7] for chunk in chunks)
-        assert group[5] == min(chunk.get(11, chunk[9]) for chunk in chunks)
+        starts = [chunk.get(11, chunk[9]) for chunk in chunks]
+        assert starts == sorted(starts), "columns lie in the order of the schema"
+        assert group[5] == starts[0], "which Spark takes for the place of the group"
         for chunk in group[1]:
             used += _check_chunk(data, chunk, held)
     used.sort()
@@ -384,7 +386,7 @@ def test_texts_longer_than_a_page(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", rows)
     assert pq.read_table(path).equals(arrow(rows))
     data = path.read_bytes()
-    inputs = read_footer(data)[4][0][1][5]
+    inputs = next(c for c in read_footer(data)[4][0][1] if c[3][3] == [b"inputs"])
     assert len(read_struct(data, inputs[4])[0][1]) > 1, "several pages"
     bounds = read_struct(data, inputs[6])[0]
     assert max(map(len, bounds[2] + bounds[3])) == 256, "and bounds that are not as long"
@@ -407,7 +409,8 @@ def test_groups_and_pages_of_the_real_size(tmp_path: Path) -> None:
         assert by_name["instruction"].has_dictionary_page
         assert by_name["id"].statistics.has_min_max
     footer = read_footer(path.read_bytes())
-    index, _ = read_struct(path.read_bytes(), footer[4][0][1][7][4])
+    index, _ = read_struct(path.read_bytes(), footer[4][0][1][0][4])
+    assert len(index[1]) > 3
     assert all(page[2] < (1 << 20) + 130_000 for page in index[1])
     found = duckdb.execute(
         "SELECT images[1].path FROM read_parquet(?) WHERE id = 'row-000321'", [str(path)]
@@ -471,3 +474,41 @@ def test_row_too_large_for_a_page_is_said(tmp_path: Path) -> None:
     row = replace(typical(1, 10)[0], pictures=(picture,) * 33)  # one picture in memory
     with pytest.raises(BuildError, match="more than Parquet takes"):
         write(tmp_path / "a.parquet", [row])
+
+
+def test_texts_that_grow_when_compressed_are_measured_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(1)
+    noise = "".join(chr(chance.randrange(0x80, 0x800)) for _ in range(3_000))
+    page = 4 + len(noise.encode()) + 6  # its length, itself, and the levels of a row
+    monkeypatch.setattr(parquet_pages, "MOST_BYTES", page + parquet_pages._HEAD_BYTES)
+    row = replace(typical(1, 10)[0], pictures=())
+    write(tmp_path / "a.parquet", [replace(row, texts={**row.texts, "inputs": "x" * (page - 10)})])
+    with pytest.raises(BuildError, match="in column inputs, more than Parquet takes"):
+        write(tmp_path / "a.parquet", [replace(row, texts={**row.texts, "inputs": noise})])
+
+
+def test_no_group_holds_more_than_offsets_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouping, "_ADDRESSED", 400_000)
+    rows = typical(60, 40_000)
+    path = write(tmp_path / "a.parquet", rows)
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups)]
+    assert len(sizes) > 5
+    assert max(sizes) < 400_000
+    assert pq.read_table(path).equals(arrow(rows))
+    batches: list[pa.RecordBatch] = []
+    batcher = Batcher("bytes", batches.append)
+    for row in rows:
+        batcher.add(row)
+    batcher.flush()
+    assert max(batch.nbytes for batch in batches) < 400_000
+
+
+def test_rows_of_next_to_nothing_do_not_pile_up(tmp_path: Path) -> None:
+    blank = dict.fromkeys(TEXT_COLUMNS, "")
+    path = write(tmp_path / "a.parquet", [OutRow(f"{n}", blank, ()) for n in range(100_000)])
+    assert pq.ParquetFile(path).num_row_groups > 1

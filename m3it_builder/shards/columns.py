@@ -11,7 +11,7 @@ import pybase64
 
 from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.shards.grouping import ends_group, picture_path, row_size
+from m3it_builder.shards.grouping import ends_group, fits, picture_path, row_size
 
 
 class Batcher:
@@ -26,8 +26,11 @@ class Batcher:
 
     def add(self, row: OutRow) -> None:
         """Append one row."""
+        size = row_size(row)
+        if not fits(self._bytes, size):
+            self.flush()
         self._rows.append(row)
-        self._bytes += row_size(row)
+        self._bytes += size
         if ends_group(row.key, self._bytes):
             self.flush()
 

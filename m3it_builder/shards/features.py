@@ -28,12 +28,14 @@ _ARROW = {
 
 
 def table_features(images: str) -> dict[str, Feature]:
-    """Return the columns of Parquet, Arrow and JSONL rows."""
+    """Return the columns of Parquet, Arrow and JSONL rows.
+
+    Pictures stand first, because a Parquet file is written in that order: Spark takes
+    the place of the first column for that of its row group, and loses groups silently
+    where another lies before it.
+    """
     pictures = {"images": ["image"]} if images == "bytes" else {"image_base64_str": ["string"]}
-    texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
-    place = TEXT_COLUMNS.index("outputs") + 1
-    columns = list(texts.items())
-    return dict([*columns[:place], *pictures.items(), *columns[place:]])
+    return {**pictures, **dict.fromkeys(TEXT_COLUMNS, "string")}
 
 
 def webdataset_features(images: str, most: int) -> dict[str, Feature]:

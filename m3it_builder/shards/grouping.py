@@ -15,12 +15,22 @@ from m3it_builder.shards import OutRow, Picture
 LEAST_BYTES = 4 << 20
 MOST_BYTES = 16 << 20
 _ENDS_ONE_IN = 32  # rows, once there are the least bytes
+_OF_ANY_ROW = 100  # bytes: rows without content would make endless groups
+_ADDRESSED = (1 << 31) - 1  # bytes that offsets of 32 bits reach
 
 
 def row_size(row: OutRow) -> int:
     """Return about how many bytes a row adds to its group."""
     pictures = sum([len(picture.data) for picture in row.pictures])
-    return pictures + sum(map(len, row.texts.values()))
+    return pictures + sum(map(len, row.texts.values())) + _OF_ANY_ROW
+
+
+def fits(held: int, size: int) -> bool:
+    """Say whether a row of ``size`` bytes may join a group that has ``held``.
+
+    As base64, pictures take a third more.
+    """
+    return (held + size) * 4 <= _ADDRESSED * 3
 
 
 def ends_group(key: str, size: int) -> bool:

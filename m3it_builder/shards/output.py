@@ -29,7 +29,9 @@ class Output:
         self._digest = hasher("xxh3_128")
         self._pieces: list[bytes | memoryview] = []
         self._held = 0
+        self._written = 0  # bytes
         self._room = 0  # bytes set aside on the disk
+        self._asks = True  # for room
         self.size = 0  # bytes
         self.closed = False
 
@@ -44,7 +46,7 @@ class Output:
         for start in range(0, len(view), _HELD):  # a step stays in the processor's cache
             step = view[start : start + _HELD]
             self._digest.update(step)
-            _write(self._descriptor, (step,))
+            self._write((step,))
         self.size += len(view)
         return len(view)
 
@@ -70,7 +72,7 @@ class Output:
         """Write what is held back."""
         pieces, self._pieces, self._held = self._pieces, [], 0
         for start in range(0, len(pieces), _MOST_PIECES):
-            _write(self._descriptor, pieces[start : start + _MOST_PIECES])
+            self._write(pieces[start : start + _MOST_PIECES])
 
     def close(self) -> None:
         """Write what is held back and close the file."""
@@ -79,26 +81,32 @@ class Output:
         self.closed = True
         with self._file:
             self.flush()
-            if self._room > self.size:
-                os.ftruncate(self._descriptor, self.size)
+            self._give_back()
 
     def _reserve(self, size: int) -> None:
-        if size > self._room:
+        if self._asks and size > self._room:
             more = max(_ROOM, size - self._room)
-            reserve(self._descriptor, self._room, more)
+            self._asks = reserve(self._descriptor, self._room, more)
             self._room += more
+            if not self._asks:
+                self._give_back()  # a call that fails may have kept some of it
+
+    def _give_back(self) -> None:
+        if self._room > self._written:
+            os.ftruncate(self._descriptor, self._written)
+            self._room = 0
 
     @property
     def digest(self) -> str:
         """Return the digest of what was written."""
         return named("xxh3_128", self._digest)
 
-
-def _write(descriptor: int, pieces: Sequence[bytes | memoryview]) -> None:
-    left = list(pieces)
-    while left:
-        done = os.writev(descriptor, left)
-        while left and done >= len(left[0]):
-            done -= len(left.pop(0))
-        if left:
-            left[0] = memoryview(left[0])[done:]
+    def _write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        left = list(pieces)
+        while left:
+            done = os.writev(self._descriptor, left)
+            self._written += done
+            while left and done >= len(left[0]):
+                done -= len(left.pop(0))
+            if left:
+                left[0] = memoryview(left[0])[done:]

@@ -2,8 +2,9 @@
 
 Row groups stay far below 64 MB and are cut by content, so that a changed row
 re-uploads little; the page index lets readers skip; pictures, which do not
-compress, are stored plain, and go to the file uncopied, page by page, before the
-texts of their group (see ``docs/decisions/0013-our-own-parquet-pages.md``).
+compress, are stored plain, and go to the file uncopied, page by page. Their column is
+the first of the schema, so that all columns lie in its order (see
+``docs/decisions/0013-our-own-parquet-pages.md``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pybase64
 from m3it_builder import __version__
 from m3it_builder.shards import OutRow
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.shards.grouping import ends_group, picture_path, row_size
+from m3it_builder.shards.grouping import ends_group, fits, picture_path, row_size
 from m3it_builder.shards.output import Output
 from m3it_builder.shards.parquet_footer import MAGIC, About, Chunk, Group, write_footer
 from m3it_builder.shards.parquet_pages import (
@@ -40,7 +41,7 @@ class ParquetWriter:
         self._output = output
         self._images = images
         self._leaves = leaves(images)
-        self._pictures = _Pictures(output, next(leaf for leaf in self._leaves if leaf.nested))
+        self._pictures = _Pictures(output, self._leaves[0])
         self._rows: list[Mapping[str, str]] = []
         self._paths: list[list[bytes]] = []
         self._size = 0
@@ -49,6 +50,9 @@ class ParquetWriter:
 
     def write(self, row: OutRow) -> tuple[int, int]:
         """Append one row; a Parquet row has no place of its own."""
+        size = row_size(row)
+        if self._rows and not fits(self._size, size):
+            self._end_group()
         if self._images == "base64":
             self._pictures.add([pybase64.b64encode(picture.data) for picture in row.pictures])
         else:
@@ -56,7 +60,7 @@ class ParquetWriter:
             names = [picture_path(row.key, *placed) for placed in enumerate(row.pictures)]
             self._paths.append([name.encode() for name in names])
         self._rows.append(row.texts)
-        self._size += row_size(row)
+        self._size += size
         if ends_group(row.key, self._size):
             self._end_group()
         return 0, 0
@@ -74,10 +78,7 @@ class ParquetWriter:
         write_footer(self._output, about, self._groups)
 
     def _end_group(self) -> None:
-        pictures = self._pictures.end()
-        chunks = [
-            pictures if leaf == pictures.leaf else self._text_chunk(leaf) for leaf in self._leaves
-        ]
+        chunks = [self._pictures.end(), *map(self._text_chunk, self._leaves[1:])]
         self._groups.append(Group(len(self._rows), tuple(chunks)))
         self._rows.clear()
         self._paths.clear()
@@ -119,7 +120,7 @@ class _Pictures:
 
     def _end_page(self) -> None:
         levels = nested_levels(tuple(self._counts), self._leaf.depth)
-        values = plain(self._held, bounded=False)
+        values = plain(self._leaf, self._held)
         self._pages.append(write_page(self._output, self._leaf, levels, values))
         self._counts.clear()
         self._held.clear()
@@ -135,7 +136,7 @@ def _column_chunk(output: Output, leaf: Leaf, texts: Sequence[str]) -> Chunk:
         return Chunk(leaf, (page,), place)
     values = list(map(str.encode, texts))
     pages = [
-        write_page(output, leaf, flat_levels(last - first), plain(values[first:last], bounded=True))
+        write_page(output, leaf, flat_levels(last - first), plain(leaf, values[first:last]))
         for first, last in _cuts(list(map(len, values)))
     ]
     return Chunk(leaf, tuple(pages))
@@ -146,7 +147,7 @@ def _path_chunk(output: Output, leaf: Leaf, rows: Sequence[Sequence[bytes]]) -> 
     pages = []
     for first, last in _cuts([sum(map(len, names)) for names in rows]):
         levels = nested_levels(tuple(map(len, rows[first:last])), leaf.depth)
-        values = plain([name for names in rows[first:last] for name in names], bounded=True)
+        values = plain(leaf, [name for names in rows[first:last] for name in names])
         pages.append(write_page(output, leaf, levels, values))
     return Chunk(leaf, tuple(pages))
 

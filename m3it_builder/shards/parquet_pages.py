@@ -22,8 +22,9 @@ from m3it_builder.shards.thrift import I32, STRUCT, boolean, i32, integer, templ
 
 PAGE_BYTES = 1 << 20  # a page ends with the row that reaches it
 PLAIN, RLE, RLE_DICTIONARY = 0, 3, 8
-MOST_BYTES = (1 << 31) - 1  # of a page
+MOST_BYTES = (1 << 31) - 1  # of a page and its header
 
+_HEAD_BYTES = 64  # at most
 _SMALL = 4096  # bytes; pieces smaller than this are cheaper joined than written one by one
 _LENGTH = Struct("<I")
 _RUN = re.compile(rb"(.)\1*", re.DOTALL)
@@ -99,12 +100,18 @@ def nested_levels(counts: tuple[int, ...], depth: int) -> Levels:
     return Levels(len(counts), len(there), sum(counts), coded)
 
 
-def plain(values: Sequence[bytes], bounded: bool) -> Values:
-    """Return values as they are; with their bounds, if they are ``bounded`` and have any."""
+def plain(leaf: Leaf, values: Sequence[bytes]) -> Values:
+    """Return values as they are; with their bounds, if the leaf has such.
+
+    Raises:
+        BuildError: they are larger than a page can be.
+    """
+    sizes = list(map(len, values))
+    _require_fits(leaf, sum(sizes))
     pieces = [b""] * (2 * len(values))
-    pieces[::2] = map(_LENGTH.pack, map(len, values))
+    pieces[::2] = map(_LENGTH.pack, sizes)
     pieces[1::2] = values
-    return Values(pieces, bounds_of(values) if bounded else None)
+    return Values(pieces, bounds_of(values) if leaf.bounded else None)
 
 
 def numbered(values: Sequence[str]) -> tuple[list[bytes], Values]:
@@ -134,7 +141,7 @@ def write_page(output: Output, leaf: Leaf, levels: Levels, values: Values) -> Pa
 
 def write_words(output: Output, leaf: Leaf, words: Sequence[bytes]) -> Place:
     """Append the page of a dictionary to the file."""
-    pieces = plain(words, bounded=False).pieces
+    pieces = plain(leaf, words).pieces
     return _append(output, leaf, (_words_head, _words_values(integer(len(words)))), pieces)
 
 
@@ -142,21 +149,26 @@ def _append(
     output: Output, leaf: Leaf, kind: tuple[Callable[..., bytes], bytes], pieces: Sequence[bytes]
 ) -> Place:
     size = sum(map(len, pieces))
-    if size > MOST_BYTES:
-        raise BuildError(
-            f"a row has {size:,} bytes in column {leaf.path[0]}, more than Parquet takes "
-            f"({MOST_BYTES:,}); give it fewer or smaller pictures, or build another format"
-        )
+    _require_fits(leaf, size)
     if leaf.compressed:
         pieces = (_SNAPPY.compress(b"".join(pieces), asbytes=True),)
     elif size < len(pieces) * _SMALL:
         pieces = (b"".join(pieces),)
     packed = sum(map(len, pieces))
+    _require_fits(leaf, packed)  # what does not compress grows
     head_of, told = kind
     head = head_of(integer(size), integer(packed), told)
     offset = output.tell()
     output.write_all((head, *pieces))
     return Place(offset, len(head) + packed, len(head) + size)
+
+
+def _require_fits(leaf: Leaf, size: int) -> None:
+    if size > MOST_BYTES - _HEAD_BYTES:
+        raise BuildError(
+            f"a row has {size:,} bytes in column {leaf.path[0]}, more than Parquet takes "
+            f"({MOST_BYTES:,}); give it fewer or smaller pictures, or build another format"
+        )
 
 
 def _runs(levels: bytes) -> bytes:
