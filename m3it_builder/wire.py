@@ -78,15 +78,15 @@ def decode(text: bytes, places: bytes) -> Row:
 
 def byte_count(record: Record) -> int:
     """Return the expected size of the row's pictures in bytes."""
-    return sum(map(_expected, record.images))
+    return sum([_expected(image) for image in record.images])
 
 
 def _expected(image: Image) -> int:
+    if image.part is None:
+        return image.place.length if image.place else 0
     if isinstance(image.part, Frames):
         return image.part.count * _FRAME_BYTES
-    if isinstance(image.part, Pixels):
-        return _CELL_BYTES
-    return image.place.length if image.place else 0
+    return _CELL_BYTES
 
 
 def _part(part: Frames | Pixels | None) -> list[Any] | None:
