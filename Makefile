@@ -48,7 +48,7 @@ format: $(VENV)/dev  ## Format the code
 
 fixtures: $(VENV)/dev  ## Draw the tiny sources of the tests anew, and their expectations
 	for make in tests/fixtures/*/make.py; do $(BIN)/python $$make || exit 1; done
-	$(BIN)/python -m pytest tests/test_tasks.py --update
+	$(BIN)/python -m pytest tests/tasks/test_contract.py --update
 
 docs: $(VENV)/dev  ## Write docs/reference.md and docs/drawing/ anew
 	$(BIN)/python docs/reference.py

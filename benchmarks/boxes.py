@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.pictures import write_pictures
-from m3it_builder.images import COLOURS, draw, line_width
+from m3it_builder.media.images import COLOURS, draw, line_width
 from m3it_builder.records import Region
 
 NAME = Path(__file__).stem

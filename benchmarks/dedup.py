@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
-from m3it_builder.dedup.hashing import (
+from m3it_builder.dedup.hamming_search import near_pairs
+from m3it_builder.dedup.phash import (
     DEFAULT_DISTANCE,
     UnreadablePicture,
     fine_distance,
     look,
     same_colours,
 )
-from m3it_builder.dedup.search import near_pairs
-from m3it_builder.images import displayed
+from m3it_builder.media.images import displayed
 from m3it_builder.samples.world import World, paint
 
 NAME = Path(__file__).stem

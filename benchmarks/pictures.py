@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image, ImageFilter
 
 from m3it_builder import Record, Source, Turn
-from m3it_builder.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
+from m3it_builder.cards.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
 from m3it_builder.records import Region
-from m3it_builder.tasks import Task
+from m3it_builder.tasks.registry import Task
 
 BYTES = 124_000
 _MOTIFS = 24

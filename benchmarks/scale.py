@@ -17,8 +17,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.pictures import task, write_pictures
-from m3it_builder.build import Build
-from m3it_builder.pipeline import PipelineFile, Plan
+from m3it_builder.build.builder import Build
+from m3it_builder.build.plan import PipelineFile, Plan
 
 NAME = Path(__file__).stem
 PICTURES = int(os.environ.get("M3IT_BENCH_DRAWN", "5000"))

@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from m3it_builder.assemble import Packing
-from m3it_builder.pack import PackJob, pack
-from m3it_builder.spool import ReadSpool
-from m3it_builder.video.extract import VideoPlan
+from m3it_builder.build.assemble import Packing
+from m3it_builder.build.pack import PackJob, pack
+from m3it_builder.build.spool import ReadSpool
+from m3it_builder.media.video.extract import VideoPlan
 
 _SHARD_BYTES = 256_000_000
 _WARM_ROWS = 400  # imports, and memory that is asked for once
@@ -54,7 +54,7 @@ def ours(folder: Path, out: Path, formats: tuple[str, ...]) -> Write:
 
 
 def _style(value: dict[str, Any]) -> Any:
-    from m3it_builder.render import Style
+    from m3it_builder.stages.render import Style
 
     return Style(**value)
 

@@ -1,7 +1,7 @@
 """Draw docs/drawing/: one picture for each hard case of drawing regions.
 
 The pictures are made by the same ``draw`` that builds use, on drawn scenes
-whose boxes are known. ``tests/test_gallery.py`` sees that they stay so.
+whose boxes are known. ``tests/media/test_gallery.py`` sees that they stay so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from m3it_builder.formats.regions import COLOURS, coloured
-from m3it_builder.images import draw
+from m3it_builder.media.images import draw
 from m3it_builder.records import Box, Region
 from m3it_builder.samples.world import Scene, Thing, paint
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from m3it_builder.errors import M3ITError
     from m3it_builder.records import Image, Instance, Record, Region, Reject, Split, Turn
-    from m3it_builder.source import Source
-    from m3it_builder.tasks import Task, load_task, task_from_folder, task_names
+    from m3it_builder.sources.source import Source
+    from m3it_builder.tasks.registry import Task, load_task, task_from_folder, task_names
 
 __version__ = "0.1.0"
 
@@ -31,8 +31,8 @@ __all__ = [
 _HOMES = {
     "errors": ("M3ITError",),
     "records": ("Image", "Instance", "Record", "Region", "Reject", "Split", "Turn"),
-    "source": ("Source",),
-    "tasks": ("Task", "load_task", "task_from_folder", "task_names"),
+    "sources.source": ("Source",),
+    "tasks.registry": ("Task", "load_task", "task_from_folder", "task_names"),
 }
 
 

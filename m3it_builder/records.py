@@ -42,7 +42,7 @@ Place = File | Slice
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What is taken of a video: so many frames, spread by a rule of ``m3it_builder.video``."""
+    """What is taken of a video: so many frames, spread by a rule of ``media.video``."""
 
     count: int
     rule: Literal["ends", "inner", "middles", "times"] = "ends"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run_m3it
+from tests.support.command import run_m3it
+from tests.support.paths import ROOT
 
 
 def pip(*words: str | Path) -> None:

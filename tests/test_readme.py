@@ -8,8 +8,9 @@ from pathlib import Path
 
 from m3it_builder import load_task
 from m3it_builder.samples import write_sample
-from tests import published
-from tests.conftest import ROOT, run_m3it
+from tests.support import published
+from tests.support.command import run_m3it
+from tests.support.paths import ROOT
 
 # The drawn download has broken lines, and pictures that stand in several splits.
 _STATUS = {"adopt /data/M3IT": 3, "audit /data/adopted": 1}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from m3it_builder.adopt.spans import Span, plain, text
+from m3it_builder.adopt.json_spans import Span, plain, text
 
 PICTURES = ("image_base64_str", "image_base64", "image_str", "img_str", "images", "image", "img")
 INSTRUCTION = ("instruction", "instructions")

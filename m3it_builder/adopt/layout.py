@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from m3it_builder.adopt.names import FileName, read_name
+from m3it_builder.adopt.file_names import FileName, read_name
 from m3it_builder.adopt.published import task_of
 from m3it_builder.errors import SourceError
 from m3it_builder.records import SPLITS, Split

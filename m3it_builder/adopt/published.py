@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from m3it_builder.cards import Group, Text
+from m3it_builder.cards.cards import Group, Text
+from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.records import Split
-from m3it_builder.strict_yaml import Strict, read_card
 
 Rows = dict[Split, int]
 

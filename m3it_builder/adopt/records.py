@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from m3it_builder.adopt.scan import LightRow, OddLine, light_rows
 from m3it_builder.records import Image, Record, Reject, Slice, Turn
-from m3it_builder.source import Source
+from m3it_builder.sources.source import Source
 
 _ID_BYTES = 16
 _NOTE = "adopted"  # key of the meta that says where a row stood

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.adopt.task import Scanned, published_rows
-from m3it_builder.build import Report
+from m3it_builder.build.builder import Report
+from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.errors import BuildError
 from m3it_builder.records import SPLITS
-from m3it_builder.shards.manifest import read_manifest
 
 NAMES = ("adopt-report.json", "adopt-report.md")
 _SHOWN = 50  # instructions

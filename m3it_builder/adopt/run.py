@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
+from m3it_builder.adopt.decompress import plain_name, root_of
 from m3it_builder.adopt.layout import Layout, Part
 from m3it_builder.adopt.report import UnitReport, unit_report
 from m3it_builder.adopt.scan import Scan, ScanJob
-from m3it_builder.adopt.survey import scan_job, survey
+from m3it_builder.adopt.scan_all import scan_job, survey
 from m3it_builder.adopt.task import Scanned, adopted_task
-from m3it_builder.adopt.unpack import plain_name, root_of
-from m3it_builder.build import Build
+from m3it_builder.build.builder import Build
+from m3it_builder.build.unit import STATE_FOLDER
 from m3it_builder.errors import M3ITError, SourceError, foreseen
-from m3it_builder.unit import STATE_FOLDER
 
 _FOLDER = "adopt"  # below the state folder of the output; may be deleted at any time
 

@@ -20,9 +20,9 @@ import orjson
 from blake3 import blake3
 
 from m3it_builder.adopt.fields import OddRow, unify
-from m3it_builder.adopt.spans import Span, parse
-from m3it_builder.embedded import picture_bytes
+from m3it_builder.adopt.json_spans import Span, parse
 from m3it_builder.errors import SourceError
+from m3it_builder.sources.base64_span import picture_bytes
 
 Tick = Callable[[int], None]  # bytes read since the last one
 Roles = dict[str, str]  # what became of each key of a row

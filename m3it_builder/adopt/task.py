@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m3it_builder.adopt.decompress import plain_name
 from m3it_builder.adopt.layout import Layout, Part
 from m3it_builder.adopt.pools import read_labels, read_pool
 from m3it_builder.adopt.published import Known, base_name, published
 from m3it_builder.adopt.records import Reading, Rows, records
 from m3it_builder.adopt.scan import Scan, ScanJob
-from m3it_builder.adopt.unpack import plain_name
-from m3it_builder.cards import (
+from m3it_builder.cards.cards import (
     ImageCount,
     SourceCard,
     SourceFile,
@@ -23,7 +23,7 @@ from m3it_builder.cards import (
     load_task_card,
 )
 from m3it_builder.errors import BuildError
-from m3it_builder.tasks import Task, bundled
+from m3it_builder.tasks.registry import Task, bundled
 
 if TYPE_CHECKING:
     from m3it_builder.samples.world import World

@@ -73,9 +73,9 @@ def adopt(
     from m3it_builder.adopt.report import write_reports
     from m3it_builder.adopt.run import Failure
     from m3it_builder.adopt.run import adopt as run
-    from m3it_builder.build import Build
+    from m3it_builder.build.builder import Build
+    from m3it_builder.build.plan import load_pipeline, make_plan
     from m3it_builder.cli.bars import watcher
-    from m3it_builder.pipeline import load_pipeline, make_plan
 
     changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
                "max_reject_share": max_reject_share}  # fmt: skip

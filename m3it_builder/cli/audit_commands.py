@@ -10,7 +10,7 @@ import typer
 from m3it_builder.cli.options import AsJson, BuildFolder
 
 if TYPE_CHECKING:
-    from m3it_builder.audits import Finding
+    from m3it_builder.audits.runner import Finding
 
 
 def audit(
@@ -31,8 +31,8 @@ def audit(
 
     m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
     """
-    from m3it_builder.audits import Finding, query
-    from m3it_builder.audits import audit as run_audits
+    from m3it_builder.audits.runner import Finding, query
+    from m3it_builder.audits.runner import audit as run_audits
     from m3it_builder.cli.output import print_json
 
     if sql is not None:
@@ -77,7 +77,7 @@ def sql(
 
     m3it sql build "COPY (SELECT id, outputs FROM instances) TO 'answers.csv'"
     """
-    from m3it_builder import audits
+    from m3it_builder.audits import runner as audits
     from m3it_builder.cli.output import print_json, print_table
 
     if query is None:

@@ -21,11 +21,11 @@ from m3it_builder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from m3it_builder.build import Build, Report
+    from m3it_builder.build.builder import Build, Report
+    from m3it_builder.build.plan import PipelineFile, Plan
     from m3it_builder.errors import M3ITError
-    from m3it_builder.pipeline import PipelineFile, Plan
     from m3it_builder.records import Split
-    from m3it_builder.tasks import Task
+    from m3it_builder.tasks.registry import Task
 
 Formats = Annotated[
     list[str] | None,
@@ -97,10 +97,10 @@ def build(
 
     m3it build --pipeline default --task coco --task nlvr --plan
     """
-    from m3it_builder.build import Build
+    from m3it_builder.build.builder import Build
+    from m3it_builder.build.plan import load_pipeline
     from m3it_builder.cli.bars import watcher
-    from m3it_builder.pipeline import load_pipeline
-    from m3it_builder.tasks import load_task, parse_settings
+    from m3it_builder.tasks.registry import load_task, parse_settings
 
     file = load_pipeline(pipeline or "default")
     changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
@@ -132,7 +132,7 @@ def build(
 
 
 def _plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
-    from m3it_builder.pipeline import make_plan
+    from m3it_builder.build.plan import make_plan
 
     given = {key: value for key, value in changes.items() if value is not None}
     return make_plan(file, given)

@@ -63,7 +63,7 @@ def dedup(
     from m3it_builder.dedup import Search, find, require_numpy
 
     require_numpy()
-    from m3it_builder.dedup.drops import KEEP
+    from m3it_builder.dedup.drop_policy import KEEP
 
     if keep not in KEEP:
         raise typer.BadParameter(f"--keep takes {', '.join(KEEP)}, not {keep!r}")
@@ -86,7 +86,7 @@ def dedup(
 
 def _show(report: dict[str, Any], out: Path) -> None:
     from m3it_builder.cli.output import print_table
-    from m3it_builder.dedup.page import crosses
+    from m3it_builder.dedup.html_report import crosses
 
     keys = ("left", "right", "kind", "pairs", "left_rows", "right_rows")
     names = ("", "", "alike by", "pairs", "rows left", "rows right")

@@ -28,7 +28,7 @@ def sample(
     m3it sample --task okvqa --n 1000 --out sources && m3it build --task okvqa
     """
     from m3it_builder.samples import write_sample
-    from m3it_builder.tasks import load_task
+    from m3it_builder.tasks.registry import load_task
 
     if not task:
         raise typer.BadParameter("name a task with --task")
@@ -65,7 +65,7 @@ def fetch(
     """
     from m3it_builder.cli.bars import watcher
     from m3it_builder.cli.output import print_table, size
-    from m3it_builder.fetch import Fetched, cards_of, fetch_source, repack_source
+    from m3it_builder.fetch.download import Fetched, cards_of, fetch_source, repack_source
 
     if not sources and not task:
         raise typer.BadParameter("name a source, or a task with --task")

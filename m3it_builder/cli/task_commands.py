@@ -10,7 +10,7 @@ import typer
 from m3it_builder.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from m3it_builder.tasks import Task
+    from m3it_builder.tasks.registry import Task
 
 
 def ls(
@@ -26,7 +26,7 @@ def ls(
     bring tasks are listed too.
     """
     from m3it_builder.cli.output import print_json, print_table
-    from m3it_builder.tasks import load_task, task_names
+    from m3it_builder.tasks.registry import load_task, task_names
 
     tasks = [load_task(name) for name in task_names()]
     if group:
@@ -91,7 +91,7 @@ def new(
     run as they are, on a small source of their own; follow the six steps in
     CONTRIBUTING.md to make them yours. `m3it lint` lists what is left.
     """
-    from m3it_builder.scaffold import write_scaffold
+    from m3it_builder.authoring.scaffold import write_scaffold
 
     for path in write_scaffold(name, into):
         typer.echo(path)
@@ -108,8 +108,8 @@ def lint(
 
     Needs no raw data. Status 1 if a file is wrong, or still says TODO.
     """
+    from m3it_builder.authoring.lint import lint_folder
     from m3it_builder.cli.output import print_json, print_table
-    from m3it_builder.lint import lint_folder
 
     files, faults = lint_folder(folder)
     if as_json:
@@ -144,8 +144,8 @@ def _is_build(name: str) -> bool:
 
 def _show_task(name: str, count: int, as_json: bool) -> None:
     from m3it_builder.cli.output import print_json
-    from m3it_builder.preview import sample_rows
-    from m3it_builder.tasks import load_task
+    from m3it_builder.report.preview import sample_rows
+    from m3it_builder.tasks.registry import load_task
 
     task = load_task(name)
     rows = sample_rows(task, count)
@@ -193,7 +193,7 @@ def _show_build(
     folder: Path, split: str | None, count: int, sheet: Path | None, as_json: bool
 ) -> None:
     from m3it_builder.cli.output import print_json
-    from m3it_builder.preview import built_rows
+    from m3it_builder.report.preview import built_rows
 
     rows = built_rows(folder, split, count)
     if as_json:
@@ -202,7 +202,7 @@ def _show_build(
         for row in rows:
             _print_row({**row.texts, "images": row.captions})
     if sheet:
-        from m3it_builder.contact_sheet import write_sheet
+        from m3it_builder.report.contact_sheet import write_sheet
 
         write_sheet(sheet, rows)
         typer.echo(f"wrote {sheet}", err=True)

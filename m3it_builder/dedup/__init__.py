@@ -22,8 +22,8 @@ from m3it_builder.progress import Progress, Silent
 if TYPE_CHECKING:
     import duckdb
 
-    from m3it_builder.dedup.catalog import BuiltUnit
-    from m3it_builder.dedup.drops import Keep
+    from m3it_builder.dedup.drop_policy import Keep
+    from m3it_builder.dedup.tables import BuiltUnit
 
 LISTED_TROUBLES = 1_000
 
@@ -63,7 +63,7 @@ def find(search: Search) -> dict[str, Any]:
         BuildError: a folder holds no finished build, an index is damaged, or NumPy is missing.
     """
     require_numpy()
-    from m3it_builder.dedup.catalog import find_units
+    from m3it_builder.dedup.tables import find_units
 
     units = find_units(search.builds, search.report)
     search.report.mkdir(parents=True, exist_ok=True)
@@ -76,14 +76,14 @@ def find(search: Search) -> dict[str, Any]:
 
 
 def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, Any]:
-    from m3it_builder.dedup.catalog import open_catalog
-    from m3it_builder.dedup.drops import choose_drops, ranks, write_drops
-    from m3it_builder.dedup.near import find_near
-    from m3it_builder.dedup.overlap import find_overlap
-    from m3it_builder.dedup.page import write_page
+    from m3it_builder.dedup.drop_policy import choose_drops, ranks, write_drops
+    from m3it_builder.dedup.hash_images import hash_pictures
+    from m3it_builder.dedup.html_report import write_page
+    from m3it_builder.dedup.near_images import find_near
     from m3it_builder.dedup.pairs import pair_up, write_pairs
-    from m3it_builder.dedup.pictures import hash_pictures
     from m3it_builder.dedup.samples import choose_samples
+    from m3it_builder.dedup.tables import open_catalog
+    from m3it_builder.dedup.text_overlap import find_overlap
 
     with open_catalog(work / "catalog.duckdb", units, ranks(search.keep)) as base:
         hashed = hash_pictures(base, units, search.workers, search.progress)
@@ -109,7 +109,7 @@ def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, A
 
 
 def _settings(search: Search) -> dict[str, Any]:
-    from m3it_builder.dedup.hashing import fine_distance
+    from m3it_builder.dedup.phash import fine_distance
 
     return {
         "distance": search.distance,

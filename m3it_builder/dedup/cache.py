@@ -19,8 +19,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.dedup.hashing import VERSION
-from m3it_builder.unit import STATE_FOLDER
+from m3it_builder.build.unit import STATE_FOLDER
+from m3it_builder.dedup.phash import VERSION
 
 SCHEMA = pa.schema(
     [

@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 from PIL import Image as PILImage
 
-from m3it_builder.dedup.catalog import BuiltUnit
-from m3it_builder.images import displayed
-from m3it_builder.probe import BadPicture
-from m3it_builder.shards.reader import BuiltRow, read_rows
+from m3it_builder.dataset.reader import BuiltRow, read_rows
+from m3it_builder.dedup.tables import BuiltUnit
+from m3it_builder.media.images import displayed
+from m3it_builder.media.probe import BadPicture
 
 _MOST = 60  # pairs
 _EACH = 2  # of one kind, of one pair of units

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from m3it_builder.pool import Done, Job, Tick, run
+from m3it_builder.executors.local import Done, Job, Tick, run
 
 _WORTH = 2_000  # items: so many take as long as a process takes to start
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from m3it_builder.records import Image
-from m3it_builder.source import Source
+from m3it_builder.sources.source import Source
 
 _SOURCES = {
     "train2014": "coco-2014-train-images",

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
-from m3it_builder.lookup import Lookup
+from m3it_builder.sources.lookup import Lookup
 
 Text = tuple[str, str, str]  # id of the text, id of what it belongs to, the text
 _WORD = re.compile(r"\w+")

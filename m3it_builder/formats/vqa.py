@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from m3it_builder.records import Reject
-from m3it_builder.source import Source
+from m3it_builder.sources.source import Source
 
 Row = Mapping[str, Any]
 

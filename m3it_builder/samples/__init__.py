@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from m3it_builder.samples.world import World
 
 if TYPE_CHECKING:
-    from m3it_builder.tasks import Task
+    from m3it_builder.tasks.registry import Task
 
 
 def write_sample(task: Task, sources: Path, count: int, seed: int = 0) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Literal, Protocol, cast
 
-from m3it_builder.shards.output import Output
+from m3it_builder.storage.output import Output
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -80,7 +80,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "webdataset": Format("tar", "webdataset", "WebDatasetWriter"),
-    "parquet": Format("parquet", "parquet", "ParquetWriter"),
+    "parquet": Format("parquet", "parquet.writer", "ParquetWriter"),
     "arrow": Format("arrow", "arrow", "ArrowWriter", folder_a_split=True),
     "jsonl": Format("jsonl", "jsonl", "JsonlWriter"),
 }

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from m3it_builder.shards import OutRow
-from m3it_builder.shards.columns import Batcher
+from m3it_builder.shards.batches import Batcher
 from m3it_builder.shards.features import table_features, to_json
-from m3it_builder.shards.output import Output
+from m3it_builder.storage.output import Output
 
 
 class ArrowWriter:

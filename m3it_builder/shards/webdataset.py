@@ -14,7 +14,7 @@ import orjson
 import pybase64
 
 from m3it_builder.shards import OutRow
-from m3it_builder.shards.output import Output
+from m3it_builder.storage.output import Output
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)

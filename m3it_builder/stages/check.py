@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from m3it_builder.cards import TaskCard
+from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import CardError
 from m3it_builder.records import Instance, Reject
 from m3it_builder.stages import RejectSink

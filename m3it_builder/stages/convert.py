@@ -9,9 +9,9 @@ import orjson
 
 from m3it_builder.errors import ConvertError
 from m3it_builder.records import Record, Reject
-from m3it_builder.source import Source
+from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
-from m3it_builder.tasks import Task
+from m3it_builder.tasks.registry import Task
 
 _DAMAGED = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates: no format stores them
 

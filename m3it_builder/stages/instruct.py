@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 from m3it_builder.records import Instance, Record, Split
-from m3it_builder.render import render
-from m3it_builder.tasks import Task
+from m3it_builder.stages.render import render
+from m3it_builder.tasks.registry import Task
 
 
 def instruct(

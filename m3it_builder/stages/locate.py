@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from m3it_builder.records import Frames, Image, Pixels, Record, Reject
-from m3it_builder.source import Source
+from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
 
 _PICTURE_ENDINGS = ("jpg", "png", "jpeg", "gif", "webp", "bmp", "JPG", "JPEG", "PNG")

@@ -7,8 +7,8 @@ from typing import Any
 
 from m3it_builder.shards import TEXT_COLUMNS
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.found import UNREADABLE, Broken, Found, Note, said
-from m3it_builder.verify.pictures import Pictures
+from m3it_builder.verify.images import Pictures
+from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Note, said
 
 Row = Mapping[str, Any]
 Reader = Callable[[Note], Iterator[Found]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from m3it_builder.dataset.manifest import NAME
 from m3it_builder.records import SPLITS
 from m3it_builder.shards import FORMATS
-from m3it_builder.shards.manifest import NAME
-from m3it_builder.verify.claims import UnitClaim
 from m3it_builder.verify.faults import Tally
+from m3it_builder.verify.manifest_schema import UnitClaim
 
 _STATE = ".m3it"  # unfinished work and local state: no part of a build
 

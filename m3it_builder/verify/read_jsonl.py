@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from m3it_builder.verify.found import Broken, Found, Note, decoded, json_object
+from m3it_builder.verify.stored_row import Broken, Found, Note, decoded, json_object
 
 _LONGEST = 1 << 30  # bytes; no line is longer, and a file without line ends is not read whole
 

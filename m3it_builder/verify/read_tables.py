@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.verify.found import Broken, Found, Images, Note, decoded
+from m3it_builder.verify.stored_row import Broken, Found, Images, Note, decoded
 
 _ROWS = 64  # at once: with pictures of a few hundred kB still no memory to speak of
 _END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from m3it_builder.verify.found import Broken, Found, Images, Note, decoded, json_object
+from m3it_builder.verify.stored_row import Broken, Found, Images, Note, decoded, json_object
 
 _BLOCK = 512
 _ZERO = bytes(_BLOCK)

@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
-from m3it_builder.archives import is_safe
 from m3it_builder.shards import FORMATS
 from m3it_builder.shards.features import table_features, to_json, to_yaml, webdataset_features
-from m3it_builder.verify.claims import UnitClaim
+from m3it_builder.sources.archives import is_safe
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.found import said
-from m3it_builder.verify.private import Watch
+from m3it_builder.verify.manifest_schema import UnitClaim
+from m3it_builder.verify.privacy import Watch
+from m3it_builder.verify.stored_row import said
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, in C where it is there
 _ODD = (LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of another shape

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from m3it_builder.archives import is_safe
-from m3it_builder.images import COLOURS
+from m3it_builder.media.images import COLOURS
 from m3it_builder.records import Record, Region, Turn
-from m3it_builder.render import Style, render
 from m3it_builder.shards import row_key
-from m3it_builder.verify.claims import CardClaim
-from m3it_builder.verify.found import json_object
-from m3it_builder.verify.private import Watch
+from m3it_builder.sources.archives import is_safe
+from m3it_builder.stages.render import Style, render
+from m3it_builder.verify.manifest_schema import CardClaim
+from m3it_builder.verify.privacy import Watch
+from m3it_builder.verify.stored_row import json_object
 
 Row = Mapping[str, Any]
 Findings = Iterator[tuple[str, str]]  # check, detail

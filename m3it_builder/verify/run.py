@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m3it_builder.dataset.manifest import NAME, task_folders
 from m3it_builder.errors import BuildError
-from m3it_builder.pool import run
+from m3it_builder.executors.local import run
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import SPLITS
-from m3it_builder.shards.manifest import NAME, task_folders
-from m3it_builder.verify.claims import UnitClaim, read_claim
 from m3it_builder.verify.faults import Finding, Tally
-from m3it_builder.verify.found import UNREADABLE
 from m3it_builder.verify.inventory import check_inventory
-from m3it_builder.verify.private import watch
-from m3it_builder.verify.raw import Raw
+from m3it_builder.verify.manifest_schema import UnitClaim, read_claim
+from m3it_builder.verify.privacy import watch
 from m3it_builder.verify.readmes import check_readmes
 from m3it_builder.verify.rows import Expected
 from m3it_builder.verify.shard import ShardJob, ShardSeen, check_shard
+from m3it_builder.verify.source_lookup import Raw
 from m3it_builder.verify.sources import SourceJob, check_sources
+from m3it_builder.verify.stored_row import UNREADABLE
 from m3it_builder.verify.units import Groups, Place, check_unit
 
 _GROUPS = 5  # of an index, in one job over sources: about a window of pictures

@@ -15,16 +15,16 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from m3it_builder.shards import FORMATS
-from m3it_builder.shards.digest import algorithm_of, file_digest
-from m3it_builder.verify.claims import FileClaim, ShardClaim
+from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.verify.compare import Stream
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.found import UNREADABLE, Broken, Found, Images, Note, said
-from m3it_builder.verify.pictures import Pictures
+from m3it_builder.verify.images import Pictures
+from m3it_builder.verify.manifest_schema import FileClaim, ShardClaim
 from m3it_builder.verify.read_jsonl import read_jsonl
 from m3it_builder.verify.read_tables import batch_rows, read_arrow, read_parquet, table_batches
 from m3it_builder.verify.read_tar import read_tar
 from m3it_builder.verify.rows import Expected, changed_with_region, check_row
+from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Images, Note, said
 
 _ROWS = 256  # of the index, at once
 _TOLD_BYTES = 4 << 20

@@ -18,16 +18,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from m3it_builder.errors import M3ITError
-from m3it_builder.probe import BadPicture, probe
-from m3it_builder.reading import PictureReader, key_of
+from m3it_builder.media.probe import BadPicture, probe
+from m3it_builder.media.reader import PictureReader, key_of
 from m3it_builder.records import File, Frames, Image, Pixels
-from m3it_builder.verify.claims import UnitClaim
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.found import UNREADABLE, Broken, said
-from m3it_builder.verify.raw import Raw
+from m3it_builder.verify.manifest_schema import UnitClaim
 from m3it_builder.verify.read_tables import batch_rows, table_batches
 from m3it_builder.verify.shard import Tick
-from m3it_builder.verify.wanted import Wanted, wanted_of
+from m3it_builder.verify.source_lookup import Raw
+from m3it_builder.verify.source_refs import Wanted, wanted_of
+from m3it_builder.verify.stored_row import UNREADABLE, Broken, said
 
 WINDOW = 20_000  # pictures looked up and sorted together, about a kilobyte each
 _ROWS = 256

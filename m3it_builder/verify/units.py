@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from m3it_builder.dataset.index import REJECTS, SCHEMA
 from m3it_builder.shards import FORMATS
-from m3it_builder.shards.index import REJECTS, SCHEMA
-from m3it_builder.verify.claims import FileClaim, UnitClaim
+from m3it_builder.verify.duplicates import check_repeated
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.found import UNREADABLE, Broken, said
-from m3it_builder.verify.private import Watch
+from m3it_builder.verify.manifest_schema import FileClaim, UnitClaim
+from m3it_builder.verify.privacy import Watch
 from m3it_builder.verify.read_tables import batch_rows, table_batches
-from m3it_builder.verify.repeated import check_repeated
 from m3it_builder.verify.shard import check_digest
+from m3it_builder.verify.stored_row import UNREADABLE, Broken, said
 
 _BATCH = 10_000  # rejects at once
 

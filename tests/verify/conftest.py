@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from m3it_builder.tasks import all_names
-from tests.verify import PLAN, build
+from m3it_builder.tasks.registry import all_names
+from tests.support.verifying import PLAN, build
 
 NEEDS_VIDEO = {"msrvtt-qa"}
 

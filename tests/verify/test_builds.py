@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from m3it_builder import load_task
-from m3it_builder.pipeline import PipelineFile
-from tests.verify import PLAN, build, kinds, verdict
+from m3it_builder.build.plan import PipelineFile
+from tests.support.verifying import PLAN, build, kinds, verdict
 
 
 def test_no_fault_in_a_build_of_every_task(every_task: tuple[Path, list[str]]) -> None:

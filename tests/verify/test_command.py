@@ -11,15 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 from m3it_builder import load_task
-from m3it_builder.build import Build
+from m3it_builder.build.builder import Build
+from m3it_builder.build.plan import PipelineFile
 from m3it_builder.cli import app
 from m3it_builder.errors import BuildError
-from m3it_builder.pipeline import PipelineFile
 from m3it_builder.samples import write_sample
-from tests import faults
-from tests.conftest import ALL, assert_one_line, run_m3it
-from tests.test_endurance import peak_kilobytes
-from tests.verify import PLAN, planted, verdict, verified
+from tests.build.test_endurance import peak_kilobytes
+from tests.support import faults, planted
+from tests.support.command import assert_one_line, run_m3it
+from tests.support.paths import ALL
+from tests.support.verifying import PLAN, verdict, verified
 
 
 def test_quick_opens_no_shard(base: Path, tmp_path: Path) -> None:

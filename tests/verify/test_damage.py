@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from m3it_builder.shards.digest import algorithm_of, file_digest
-from m3it_builder.shards.manifest import NAME
-from tests import faults
-from tests.conftest import ALL
-from tests.verify import verdict, verified
+from m3it_builder.dataset.manifest import NAME
+from m3it_builder.storage.digest import algorithm_of, file_digest
+from tests.support import faults
+from tests.support.paths import ALL
+from tests.support.verifying import verdict, verified
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda data: data[: len(data) // 2],

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from m3it_builder.verify.faults import CHECKS
-from m3it_builder.verify.private import watch
-from tests import faults
-from tests.verify import verified
-from tests.verify.planted import PLANTED, Planted
+from m3it_builder.verify.privacy import watch
+from tests.support import faults
+from tests.support.planted import PLANTED, Planted
+from tests.support.verifying import verified
 
 
 @pytest.mark.parametrize(

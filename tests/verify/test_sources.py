@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from m3it_builder.shards.manifest import NAME
-from tests import faults
-from tests.verify import kinds, verdict, verified
+from m3it_builder.dataset.manifest import NAME
+from tests.support import faults
+from tests.support.verifying import kinds, verdict, verified
 
 
 @pytest.fixture

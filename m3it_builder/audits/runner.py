@@ -1,0 +1,156 @@
+"""Audits: SQL over a finished build, for whatever takes two instances to see.
+
+Each ``*.sql`` file is one audit. Its first line, a comment, says what is wrong
+if rows come back; a second comment line ``-- level: note`` marks findings that
+deserve a look but fail nothing. Queries see the views ``instances``,
+``rejects`` and ``cards``, which hold text only; pictures are never opened.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from m3it_builder.dataset.manifest import manifests, task_folders
+from m3it_builder.errors import AuditError, BuildError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one audit returned."""
+
+    audit: str
+    about: str  # what is wrong if there are rows
+    level: Literal["fault", "note"]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]  # at most SHOWN_ROWS of them
+    count: int  # of all rows
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with their column names."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def audit(build: Path, folders: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Run the audits that ship with the project, and those of further folders.
+
+    Args:
+        build: an output folder, or the folder of one task in it.
+        folders: with ``*.sql`` files of your own.
+
+    Raises:
+        BuildError: there is no finished build.
+        AuditError: a query is wrong, or a folder holds none.
+    """
+    base = connect(build)
+    for folder in (Path(__file__).parent, *folders):
+        files = sorted(folder.glob("*.sql"))
+        if not files:
+            raise AuditError(f"{folder} holds no *.sql file")
+        for path in files:
+            yield _run(base, path)
+
+
+def query(build: Path, sql: str) -> Table:
+    """Run one query of the user's over a build.
+
+    Raises:
+        AuditError: the database refuses the query; its own words are in the message.
+    """
+    return _execute(connect(build), sql, "the query")
+
+
+def views(build: Path) -> list[tuple[str, Table]]:
+    """Return the columns and types of each view."""
+    base = connect(build)
+    names = ("instances", "rejects", "cards")
+    return [(name, _execute(base, f"DESCRIBE {name}", name)) for name in names]
+
+
+def connect(build: Path) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory with the three views over a build.
+
+    Raises:
+        BuildError: there is no finished build.
+    """
+    import duckdb
+
+    base = duckdb.connect(":memory:")
+    folders = task_folders(build)
+    for view, name in (("instances", "index"), ("rejects", "rejects")):
+        files = [
+            glob.escape(str(folder / "meta" / manifest.split / f"{name}.parquet"))
+            for folder in folders
+            for manifest in manifests(folder)
+        ]
+        try:
+            base.read_parquet(files, union_by_name=True).create_view(view)
+        except duckdb.Error as error:
+            raise BuildError(
+                f"{build}: {str(error).splitlines()[0]}; build again with --replace"
+            ) from error
+    _create_cards(base, folders)
+    return base
+
+
+def _create_cards(base: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> None:
+    base.execute(
+        'CREATE TABLE cards (task TEXT, base TEXT, split TEXT, title TEXT, "group" TEXT,'
+        " lang TEXT, license TEXT, image_license TEXT, held_out BOOLEAN, homepage TEXT,"
+        " citation TEXT, published_rows BIGINT, rows BIGINT, examples BIGINT, pictures BIGINT,"
+        " picture_bytes BIGINT, seed BIGINT, row_limit BIGINT, is_sample BOOLEAN)"
+    )
+    for folder in folders:
+        for unit in manifests(folder):
+            card = unit.card
+            facts = [card[key] for key in ("title", "group", "lang", "license", "image_license")]
+            more = [card[key] for key in ("held_out", "homepage", "citation", "rows")]
+            counts = [unit.instances, unit.examples, unit.pictures, unit.picture_bytes]
+            plan = [unit.plan[key] for key in ("seed", "limit", "sample")]
+            values = [unit.task, card["base"], unit.split, *facts, *more, *counts, *plan]
+            base.execute(f"INSERT INTO cards VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
+
+
+def _run(base: duckdb.DuckDBPyConnection, path: Path) -> Finding:
+    try:
+        sql = path.read_text(encoding="utf-8").rstrip().rstrip(";")
+    except UnicodeDecodeError as error:
+        raise AuditError(f"{path}: not UTF-8 text") from error
+    comments = [line[2:].strip() for line in sql.splitlines() if line.startswith("--")]
+    if not comments:
+        raise AuditError(f"{path}: the first line must be a comment that says what is wrong")
+    counted = f"SELECT *, count(*) OVER () AS found FROM (\n{sql}\n) LIMIT {SHOWN_ROWS}"  # noqa: S608
+    table = _execute(base, counted, path.name)
+    return Finding(
+        audit=path.stem,
+        about=comments[0],
+        level="note" if "level: note" in comments else "fault",
+        columns=table.columns[:-1],
+        rows=tuple(row[:-1] for row in table.rows),
+        count=table.rows[0][-1] if table.rows else 0,
+    )
+
+
+def _execute(base: duckdb.DuckDBPyConnection, sql: str, name: str) -> Table:
+    import duckdb
+
+    try:
+        done = base.execute(sql)
+        if done is None or done.description is None:
+            raise AuditError(f"{name}: there is nothing to run")
+        columns = tuple(column[0] for column in done.description or ())
+        return Table(columns, tuple(done.fetchall()))
+    except duckdb.Error as error:
+        raise AuditError(f"{name}: {str(error).strip().splitlines()[0]}") from error

@@ -1,0 +1,1 @@
+"""For people who add a task: scaffold and lint."""

@@ -1,0 +1,146 @@
+"""One row on its way from the spool to the writers: pictures checked, drawn on, described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from blake3 import blake3
+
+from m3it_builder.build.row_codec import Row
+from m3it_builder.dataset.index import structure, texts
+from m3it_builder.media.images import as_displayed, decodes, draw
+from m3it_builder.media.loaded import ReadPicture, Taken
+from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.reader import Key, key_of
+from m3it_builder.media.video.extract import VideoPlan
+from m3it_builder.records import Frames, Image, Region
+from m3it_builder.shards import OutRow, Picture, row_key
+from m3it_builder.stages.render import Style, render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """All that decides the bytes of a shard, given its rows."""
+
+    task: str
+    split: str
+    formats: tuple[str, ...]
+    images: Literal["bytes", "base64"]
+    decode: Literal["probe", "full"]
+    max_pixels: int
+    max_bytes: int  # of one picture
+    frame: Literal["stored", "displayed"] | None
+    style: Style
+    video: VideoPlan
+    code: str  # digest of our code and of the libraries that write
+
+    @property
+    def basis(self) -> str:
+        """Return a digest: shards of equal basis and equal key are equal, format by format."""
+        return blake3(repr(replace(self, formats=())).encode()).hexdigest(16)
+
+
+def assemble(
+    row: Row, how: Packing, data: dict[Key, Taken | BadPicture]
+) -> tuple[OutRow, dict[str, Any]]:
+    """Return a row as writers take it, and its index columns.
+
+    Args:
+        row: of the spool.
+        how: it is packed.
+        data: what was read, for each of its pictures.
+
+    Raises:
+        BadPicture: one of its pictures cannot be used; the row becomes a reject.
+    """
+    pictures: list[Picture] = []
+    described: list[dict[str, Any]] = []
+    taken = [_taken(image, data) for image in row.record.images]
+    annotated = row.record.regions if how.style.regions == "drawn" else ()
+    row = _with_notes(_with_shown_regions(row, how, taken), taken)
+    for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
+        drawn = tuple([region for region in annotated if region.image == place])
+        for name, read in zip(_names(image, parts), parts.pictures, strict=True):
+            try:
+                picture, description = _picture(read, image, drawn, how)
+            except BadPicture as bad:
+                raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
+            description["name"] = name
+            pictures.append(picture)
+            described.append(description)
+    columns: dict[str, Any] = texts(row, how.task, how.split)
+    out = OutRow(row_key(row.record.id), columns, tuple(pictures))
+    return out, {**columns, **structure(row), "images": described, "key": out.key}
+
+
+def _taken(image: Image, data: dict[Key, Taken | BadPicture]) -> Taken:
+    taken = data[key_of(image)]
+    if isinstance(taken, BadPicture):
+        raise BadPicture(taken.reason, f"{image.name} {taken.detail}".strip())
+    return taken
+
+
+def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
+    """Put regions into pixels of the pictures as published: turned, scaled, told anew in texts."""
+    record = row.record
+    if not record.regions:
+        return row
+    shown: dict[int, Iterator[Region]] = {}
+    for place in {region.image for region in record.regions}:
+        data, size = taken[place].pictures[0].data, record.images[place].size
+        own = [region for region in record.regions if region.image == place]
+        shown[place] = iter(as_displayed(data, own, size, how.frame))
+    regions = tuple([next(shown[region.image]) for region in record.regions])
+    if regions == record.regions:
+        return row
+    record = replace(record, regions=regions)
+    inputs, outputs = render(record, row.lang, how.style)
+    return replace(row, record=record, inputs=inputs, outputs=outputs)
+
+
+def _with_notes(row: Row, taken: Sequence[Taken]) -> Row:
+    """Add to the meta of a row which frames were taken of its videos."""
+    record = row.record
+    if not any([isinstance(image.part, Frames) for image in record.images]):
+        return row
+    notes = [
+        {"video": image.name, **parts.note}
+        for image, parts in zip(record.images, taken, strict=True)
+        if isinstance(image.part, Frames)
+    ]
+    return replace(row, record=replace(record, meta={**record.meta, "frames": notes}))
+
+
+def _names(image: Image, taken: Taken) -> list[str]:
+    """Return a name in the source for each picture: frames and cells add their index."""
+    if image.part is None:
+        return [image.name]
+    return [f"{image.name}#{index}" for index in taken.note["indices"]]
+
+
+def _picture(
+    read: ReadPicture, image: Image, regions: tuple[Region, ...], how: Packing
+) -> tuple[Picture, dict[str, Any]]:
+    header = read.header
+    if isinstance(header, BadPicture):
+        raise header
+    if header.width * header.height > how.max_pixels:
+        raise BadPicture("image_oversized", f"{header.width}x{header.height}")
+    raw, digest = read.data, read.digest
+    mime, width, height = header.mime, header.width, header.height
+    if regions:
+        drawn = draw(raw, regions, image.size, how.frame)
+        raw, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
+        digest = blake3(raw).hexdigest()
+    elif how.decode == "full":
+        decodes(raw)
+    return Picture(raw, mime), {
+        "digest": digest,
+        "source_digest": read.digest,
+        "mime": mime,
+        "width": width,
+        "height": height,
+        "bytes": len(raw),
+    }

@@ -1,0 +1,1 @@
+"""A finished build on disk: manifest, index, row reader, README files."""

@@ -1,0 +1,1 @@
+"""The same job over many processes."""

@@ -1,0 +1,1 @@
+"""Images and videos: header checks, decoding, drawing, reading in disk order."""

@@ -1,0 +1,176 @@
+"""Frames for the packer: asked of a worker process, with a time limit a video."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from m3it_builder.errors import BuildError
+from m3it_builder.media.loaded import Taken, take
+from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.video import Backend, Policy
+from m3it_builder.records import File, Frames, Place
+
+_CACHE_BYTES = 32 << 20
+_MODULES = {"pyav": ("av", "video"), "decord": ("decord", "video-decord")}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """How videos are read."""
+
+    backend: Backend = "pyav"
+    policy: Policy = "strict"
+    timeout: float = 120.0  # seconds a video
+    quality: int = 90  # of the JPEG frames
+
+
+def require_backend(backend: Backend) -> None:
+    """See that a decoder is installed.
+
+    Raises:
+        BuildError: it is not; the message names the command that installs it.
+    """
+    module, extra = _MODULES[backend]
+    if importlib.util.find_spec(module) is None:
+        raise BuildError(
+            f"the task has videos, and the decoder {backend} is not installed; "
+            f"run `pip install 'm3it-builder[{extra}]'`"
+        )
+
+
+def decoder_version(backend: Backend) -> str:
+    """Return the name and version of a decoder that is installed; frames depend on them."""
+    return f"{backend} {version(_MODULES[backend][0])}"
+
+
+class FrameReader:
+    """Takes frames from videos, one after the other; a video asked for again is remembered."""
+
+    def __init__(self, plan: VideoPlan, max_pixels: int) -> None:
+        self._plan = plan
+        self._max_pixels = max_pixels
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cache: OrderedDict[tuple[Place, Frames], Taken | BadPicture] = OrderedDict()
+        self._cached = 0
+
+    def read(self, place: Place, frames: Frames) -> Taken | BadPicture:
+        """Return frames of one video, or why there are none."""
+        key = (place, frames)
+        if key not in self._cache:
+            self._remember(key, self._ask(place, frames))
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _ask(self, place: Place, frames: Frames) -> Taken | BadPicture:
+        request = {
+            "path": place.path,
+            "slice": None if isinstance(place, File) else _fields(place),
+            "count": frames.count,
+            "rule": frames.rule,
+            "policy": self._plan.policy,
+            "backend": self._plan.backend,
+            "quality": self._plan.quality,
+            "max_pixels": self._max_pixels,
+        }
+        if isinstance(place, File) and not Path(place.path).is_file():
+            return BadPicture("image_missing", "it was there when the build began")
+        try:
+            header, pictures = self._exchange(json.dumps(request).encode() + b"\n")
+        except TimeoutError:
+            self.close()
+            return BadPicture("video_timeout", f"more than {self._plan.timeout:g} s")
+        except (EOFError, BrokenPipeError):
+            self.close()
+            return BadPicture("video_crashed", "the decoder crashed on it")
+        if "reason" in header:
+            return BadPicture(header["reason"], header["detail"])
+        note = {key: header[key] for key in ("total", "indices", "times")}
+        return take(pictures, note | {"rule": frames.rule, "decoder": self._plan.backend})
+
+    def _exchange(self, request: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]:
+        process = self._running()
+        assert process.stdin is not None  # noqa: S101 - opened as a pipe
+        process.stdin.write(request)
+        process.stdin.flush()
+        answer = _Answer(process, time.monotonic() + self._plan.timeout)
+        header = json.loads(answer.line())
+        return header, tuple(answer.blob(size) for size in header.get("sizes", ()))
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "m3it_builder.media.video.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # decoders complain there at length
+            )
+        return self._process
+
+    def _remember(self, key: tuple[Place, Frames], taken: Taken | BadPicture) -> None:
+        self._cache[key] = taken
+        self._cached += _size(taken)
+        while self._cached > _CACHE_BYTES and len(self._cache) > 1:
+            self._cached -= _size(self._cache.popitem(last=False)[1])
+
+
+class _Answer:
+    """Reads from a process until a deadline."""
+
+    def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+        assert process.stdout is not None  # noqa: S101 - opened as a pipe
+        self._descriptor = process.stdout.fileno()
+        self._deadline = deadline
+        self._held = bytearray()
+
+    def line(self) -> bytes:
+        while (end := self._held.find(b"\n")) < 0:
+            self._more()
+        return self._take(end + 1)
+
+    def blob(self, size: int) -> bytes:
+        while len(self._held) < size:
+            self._more()
+        return self._take(size)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+    def _more(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._descriptor, selectors.EVENT_READ)
+            if not selector.select(max(0.0, self._deadline - time.monotonic())):
+                raise TimeoutError
+        data = os.read(self._descriptor, 1 << 20)
+        if not data:
+            raise EOFError
+        self._held += data
+
+
+def _fields(place: Any) -> list[Any]:
+    return [place.path, place.offset, place.length, place.packed, place.method, place.crc]
+
+
+def _size(taken: Taken | BadPicture) -> int:
+    if isinstance(taken, BadPicture):
+        return 100
+    return sum(len(picture.data) for picture in taken.pictures)

@@ -1,0 +1,1 @@
+"""Looking at rows: previews and contact sheets."""

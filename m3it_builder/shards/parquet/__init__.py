@@ -1,0 +1,1 @@
+"""Parquet files written page by page; terms are those of parquet.thrift."""

@@ -1,0 +1,1 @@
+"""Official files read in place: names instead of paths, archives without unpacking."""

@@ -1,0 +1,270 @@
+"""Find tasks by name. Nothing is imported before it is asked for.
+
+Built-in tasks are the stems of ``task_cards/*.yaml``; other packages announce
+theirs under the entry point ``m3it.tasks``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m3it_builder.cards.cards import (
+    OptionValue,
+    SourceCard,
+    TaskCard,
+    Variant,
+    load_source_card,
+    load_task_card,
+)
+from m3it_builder.errors import CardError, PluginError, TaskNotFound
+from m3it_builder.records import Record, Reject
+
+if TYPE_CHECKING:
+    from m3it_builder.samples.world import World
+    from m3it_builder.sources.source import Source
+
+Converter = Callable[["Source"], Iterator[Record | Reject]]
+SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples a split
+
+ENTRY_POINT = "m3it.tasks"
+PLUGINS = "M3IT_PLUGINS"  # environment variable; 0 leaves installed tasks out
+BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A card, an instruction pool, a converter and a sample writer, under one name."""
+
+    name: str  # of the task, or of one of its variants
+    card: TaskCard
+    instructions: tuple[str, ...]
+    convert: Converter
+    sample: SampleWriter
+    sources: Mapping[str, SourceCard]
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    variant_instructions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origin: str = BUILT_IN  # or the package it comes from
+
+    def with_options(self, texts: Mapping[str, str]) -> Task:
+        """Return the task with options set from command-line words.
+
+        Raises:
+            CardError: no such option, or not a value of its kind.
+        """
+        values = dict(self.options)
+        for name, text in texts.items():
+            if name not in self.card.options:
+                near = difflib.get_close_matches(name, self.card.options, n=2)
+                known = ", ".join(near or self.card.options) or "none"
+                raise CardError(f"{self.name} has no option {name!r} (it has: {known})")
+            values[name] = self.card.options[name].parse(f"{self.name}.{name}", text)
+        for variant, entry in self.card.variants.items():
+            if values != self.options and values == {**self.options, **entry.options}:
+                raise CardError(
+                    f"{self.name} with these options is the variant {variant}, whose sources and "
+                    f"instructions may differ; build that: --task {variant}"
+                )
+        return replace(self, options=values)
+
+
+def task_names() -> list[str]:
+    """Return the names of all built-in and installed tasks, sorted, without variants."""
+    return sorted({*_builtin_names(), *_installed()})
+
+
+def all_names() -> set[str]:
+    """Return the names of all tasks and of their variants."""
+    return set(task_names()).union(*(task.card.variants for task in _loadable()))
+
+
+def load_task(name: str) -> Task:
+    """Return one task, or one variant of a task.
+
+    Raises:
+        TaskNotFound: nothing has that name; the message suggests near ones.
+        PluginError: an installed task failed to load, or is not a ``Task``.
+        CardError: its card or its instruction pool is wrong.
+    """
+    if name in _builtin_names():
+        return _load_builtin(name)
+    if entry := _installed().get(name):
+        return _load_installed(entry)
+    for base in _loadable():
+        if name in base.card.variants:
+            return _variant(base, name)
+    raise _not_found(name)
+
+
+def task_from_folder(
+    folder: Path, name: str, convert: Converter, sample: SampleWriter, origin: str = "installed"
+) -> Task:
+    """Assemble a task from data files laid out as in this project.
+
+    Reads ``folder/task_cards/NAME.yaml``, ``folder/instructions/NAME.json`` (and
+    ``VARIANT.json`` where a variant has a pool of its own) and those of
+    ``folder/task_cards/sources/*.yaml`` it names; source cards that ship with
+    m3it_builder (COCO pictures, for instance) need not be repeated.
+
+    Raises:
+        CardError: one of the files is missing or wrong.
+    """
+    card = load_task_card(folder / "task_cards" / f"{name}.yaml")
+    wanted = source_names(card)
+    pools = folder / "instructions"
+    return Task(
+        name=name,
+        card=card,
+        instructions=load_instructions(pools / f"{name}.json"),
+        variant_instructions={
+            variant: load_instructions(pools / f"{variant}.json")
+            for variant in card.variants
+            if (pools / f"{variant}.json").exists()
+        },
+        convert=convert,
+        sample=sample,
+        sources={source: _source_card(folder, source, name) for source in sorted(wanted)},
+        options={key: option.default for key, option in card.options.items()},
+        origin=origin,
+    )
+
+
+def load_instructions(path: Path) -> tuple[str, ...]:
+    """Read one instruction pool: a JSON list of distinct, stripped, non-empty strings.
+
+    Raises:
+        CardError: the file is missing, or is not such a list.
+    """
+    try:
+        pool = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise CardError(f"{path.name}: not valid JSON ({error})") from error
+    if not isinstance(pool, list) or not pool or not all(isinstance(text, str) for text in pool):
+        raise CardError(f"{path.name}: needs a list of at least one instruction")
+    faulty = [text for text in pool if not text or text != text.strip()]
+    if faulty or len(set(pool)) != len(pool):
+        raise CardError(f"{path.name}: instructions must be distinct, non-empty and stripped")
+    return tuple(pool)
+
+
+def bundled(folder: str) -> Path:
+    """Return a data folder: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "bundled" / folder
+    return installed if installed.is_dir() else package.parent / folder
+
+
+def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Read ``--set TASK.OPTION=VALUE`` words into values by task and option.
+
+    Raises:
+        CardError: a word has another form.
+    """
+    settings: dict[str, dict[str, str]] = {}
+    for word in words:
+        left, equals, value = word.partition("=")
+        task, dot, option = left.rpartition(".")
+        if not (equals and dot and task and option):
+            raise CardError(f"--set takes TASK.OPTION=VALUE, not {word!r}")
+        settings.setdefault(task, {})[option] = value
+    return settings
+
+
+def source_names(card: TaskCard) -> set[str]:
+    """Return the ids of all sources that a card or one of its variants names."""
+    facts: list[TaskCard | Variant] = [card, *card.variants.values()]
+    return {
+        name for part in facts for name in (*(part.sources or ()), *(part.optional_sources or ()))
+    }
+
+
+def variants_of(task: Task) -> list[Task]:
+    """Return the variants of a task as tasks."""
+    return [_variant(task, name) for name in task.card.variants]
+
+
+def _variant(base: Task, name: str) -> Task:
+    return replace(
+        base,
+        name=name,
+        card=base.card.for_variant(name).model_copy(update={"variants": {}}),
+        instructions=base.variant_instructions.get(name, base.instructions),
+        options={**base.options, **base.card.variants[name].options},
+    )
+
+
+def _load_builtin(name: str) -> Task:
+    module = name.replace("-", "_")
+    converter = importlib.import_module(f"m3it_builder.converters.{module}")
+    sample = importlib.import_module(f"m3it_builder.samples.{module}")
+    home = bundled("task_cards").parent
+    return task_from_folder(home, name, converter.convert, sample.write, origin=BUILT_IN)
+
+
+def _source_card(folder: Path, source: str, task: str) -> SourceCard:
+    own = folder / "task_cards" / "sources" / f"{source}.yaml"
+    path = own if own.exists() else bundled("task_cards") / "sources" / f"{source}.yaml"
+    if not path.exists():
+        raise CardError(f"{task}.yaml: no source card is called {source!r} (looked for {own})")
+    return load_source_card(path)
+
+
+def _load_installed(entry: EntryPoint) -> Task:
+    package = entry.dist.name if entry.dist else entry.value
+    try:
+        task = entry.load()
+    except Exception as error:
+        raise PluginError(
+            f"task {entry.name!r} of package {package} failed to load: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(task, Task):
+        raise PluginError(f"{entry.value} of package {package} is no m3it_builder.Task")
+    if task.name != entry.name:
+        raise PluginError(f"package {package} announces {entry.name!r} but calls it {task.name!r}")
+    return replace(task, origin=package)
+
+
+@cache
+def _builtin_names() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in bundled("task_cards").glob("*.yaml")))
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    if os.environ.get(PLUGINS) == "0":
+        return {}
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=ENTRY_POINT):
+        taken = entry.name in _builtin_names() or entry.name in found
+        if taken:
+            package = entry.dist.name if entry.dist else entry.value
+            raise PluginError(
+                f"package {package} brings a task called {entry.name!r}, and that name is taken; "
+                f"uninstall one of the two, or set {PLUGINS}=0"
+            )
+        found[entry.name] = entry
+    return found
+
+
+def _loadable() -> Iterator[Task]:
+    for name in task_names():
+        with suppress(PluginError):  # a broken package fails when it is asked for, not before
+            yield load_task(name)
+
+
+def _not_found(name: str) -> TaskNotFound:
+    near = difflib.get_close_matches(name, sorted(all_names()), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists them all"
+    return TaskNotFound(f"no task is called {name!r}; {hint}")

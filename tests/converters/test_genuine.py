@@ -1,0 +1,229 @@
+"""Genuine slices of the official files, read where they lie."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from m3it_builder import load_task
+from m3it_builder.build.builder import Build
+from m3it_builder.build.plan import Plan
+from m3it_builder.dataset.manifest import Manifest
+from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
+from m3it_builder.media.images import decodes
+from tests.support import genuine
+from tests.support.slices import REAL, overlay, write_stand_ins
+
+# What must come of each slice: instances, and rejects by reason.
+EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
+    ("okvqa-train", "overlaid", ""): (9_009, {}),
+    ("okvqa-validation", "overlaid", ""): (5_046, {}),
+    ("nlvr-synthetic-validation", "genuine", ""): (10, {"image_missing": 979}),
+    ("nlvr-validation", "overlaid", ""): (60, {}),
+    ("coco-test", "overlaid", ""): (5, {}),
+    ("coco-validation", "reconstructed", ""): (75, {"image_missing": 320}),
+    ("coco-itm-test", "overlaid", ""): (0, {"too_few_captions": 1}),
+    ("coco-itm-validation", "reconstructed", ""): (15, {"image_missing": 64}),
+    ("vcr-train", "overlaid", ""): (49, {}),
+    ("vcr-rationale-train", "overlaid", ""): (49, {}),
+    ("refcoco+-train", "reconstructed", ""): (3, {}),
+    ("refcoco-test", "reconstructed", ""): (60, {}),
+    ("refcoco-locate-text-test", "reconstructed", ""): (60, {}),
+    ("refcoco+-test", "reconstructed", ""): (60, {}),
+    ("refcocog-test", "reconstructed", ""): (60, {}),
+    ("vist-test", "overlaid", ""): (0, {"incomplete_story": 1}),
+    ("vist-test", "reconstructed", ""): (50, {}),
+    ("msrvtt-qa-validation", "reconstructed", ""): (6, {"not_chosen": 114}),
+    ("msrvtt-qa-test", "reconstructed", "questions"): (120, {}),
+    ("flickr8k-cn-train", "overlaid", ""): (20, {"no_answer": 5_980, "not_chosen": 80}),
+    ("flickr8k-cn-validation", "overlaid", ""): (8, {"no_answer": 992, "not_chosen": 32}),
+    ("flickr8k-cn-test", "overlaid", "captions"): (40, {"no_answer": 992}),
+    ("imagenet-validation", "overlaid", ""): (200, {}),
+    ("imagenet-train", "reconstructed", ""): (12, {}),
+    ("shapes-validation", "genuine", ""): (1_024, {}),
+    ("shapes-train", "genuine", ""): (64, {}),
+}
+SLICES = list(genuine.slices())
+
+
+def key(one: genuine.Slice) -> tuple[str, str, str]:
+    return f"{one.task}-{one.split}", one.kind, "".join(one.options)
+
+
+def test_every_slice_has_its_expectation() -> None:
+    assert {key(one) for one in SLICES} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("one", SLICES, ids=["-".join(filter(None, key(s))) for s in SLICES])
+def test_slice(one: genuine.Slice, tmp_path: Path) -> None:
+    report = genuine.build(one, tmp_path)
+    assert (report.rows, report.rejects) == EXPECTED[key(one)]
+    for row in rows_of(one, tmp_path):
+        assert row.texts["outputs"].strip()
+        assert "{box:" not in row.texts["inputs"] + row.texts["outputs"]
+
+
+def rows_of(one: genuine.Slice, folder: Path) -> list[BuiltRow]:
+    built = folder / "out" / one.task
+    return list(read_rows(built, read_units(built, one.split)[0]))
+
+
+def built(task: str, split: str, kind: str, folder: Path) -> list[BuiltRow]:
+    wanted = (f"{task}-{split}", kind)
+    one = next(one for one in SLICES if key(one)[:2] == wanted)
+    genuine.build(one, folder)
+    return rows_of(one, folder)
+
+
+def test_nlvr_pictures_are_the_originals(tmp_path: Path) -> None:
+    rows = built("nlvr-synthetic", "validation", "genuine", tmp_path)
+    originals = {
+        path.name: path.read_bytes() for path in (REAL / "nlvr/nlvr/dev/images").rglob("*.png")
+    }
+    lines = (REAL / "nlvr/nlvr/dev/dev.json").read_text().splitlines()
+    truth = {row["identifier"]: row for row in map(json.loads, lines)}
+    for row in rows:
+        wanted = truth[row.texts["id"]]
+        assert row.texts["inputs"] == wanted["sentence"].strip()
+        assert row.texts["outputs"] == wanted["label"]
+        assert row.pictures == (originals[f"dev-{row.texts['id']}-0.png"],)
+        decodes(row.pictures[0])
+
+
+def test_questions_and_answers_belong_together(tmp_path: Path) -> None:
+    rows = built("okvqa", "validation", "overlaid", tmp_path)
+    file = REAL / "okvqa" / "OpenEnded_mscoco_val2014_questions.json"
+    asked = {
+        str(q["question_id"]): q["question"] for q in json.loads(file.read_text())["questions"]
+    }
+    assert {row.texts["id"]: row.texts["inputs"] for row in rows} == asked
+    assert all(row.texts["outputs"] == f"answer {row.texts['id']}" for row in rows)
+
+
+def test_unanswered_and_missing_are_told_apart(tmp_path: Path) -> None:
+    """A seventh of the answers and a tenth of the pictures are held back."""
+    sources = overlay(tmp_path / "src", ["okvqa-annotations"])
+    folder = sources / "okvqa-annotations"
+    questions = json.loads((folder / "OpenEnded_mscoco_val2014_questions.json").read_text())
+    listed = questions["questions"]
+    annotations = [
+        {**q, "question_type": "one", "answers": [{"raw_answer": "x"}]}
+        for n, q in enumerate(listed)
+        if n % 7
+    ]
+    value = {"annotations": annotations, "question_types": {}}
+    (folder / "mscoco_val2014_annotations.json").write_text(json.dumps(value))
+    numbers = sorted({q["image_id"] for q in listed})
+    names = [f"val2014/COCO_val2014_{n:012d}.jpg" for i, n in enumerate(numbers) if i % 10]
+    write_stand_ins(sources / "coco-2014-val-images" / "val2014.zip", names, genuine.blank())
+    held_back = set(numbers[::10])
+    missing = sum(q["image_id"] in held_back for n, q in enumerate(listed) if n % 7)
+    work = Build(sources=sources, out=tmp_path, plan=Plan(max_reject_share=1.0))
+    work.unit(load_task("okvqa"), "validation")
+    unit = read_units(tmp_path / "okvqa")[0]
+    assert reasons(unit, tmp_path) == {"no_answer": 721, "image_missing": missing}
+    assert unit.examples == 5_046
+
+
+def reasons(unit: Manifest, out: Path) -> Counter[str]:
+    table = pq.read_table(out / unit.task / unit.reject_table["path"])
+    return Counter(table["reason"].to_pylist())
+
+
+def test_shapes_agree_with_their_release_in_english(tmp_path: Path) -> None:
+    """Where a query has one relation, our English is that of the re-release, word for word."""
+    rows = built("shapes", "validation", "genuine", tmp_path)
+    file = REAL / "shapes" / "n2nmn" / "exp_shapes" / "shapes_dataset" / "val.query_str.txt"
+    theirs = file.read_text().splitlines()
+    compared = 0
+    for row in rows:
+        query = json.loads(row.texts["meta"])["query"]
+        if query.count("(") <= 2:
+            said = row.texts["inputs"].removesuffix("?").lower()
+            assert said == theirs[int(row.texts["id"])]
+            compared += 1
+    assert compared == 11 * 64
+
+
+def test_shapes_have_their_true_colours(tmp_path: Path) -> None:
+    """ "Is a red shape red" is true just where there is red; read as RGB it would be blue."""
+    rows = built("shapes", "validation", "genuine", tmp_path)
+    asked = 0
+    for row in rows:
+        query = json.loads(row.texts["meta"])["query"]
+        if query == "(is red red)":
+            picture = Image.open(io.BytesIO(row.pictures[0]))
+            assert picture.size == (240, 240)
+            shown = {colour for _, colour in picture.getcolors(1 << 16) or []}
+            is_red = any(c[0] > 150 and c[1] < 100 and c[2] < 100 for c in shown)  # type: ignore[index]
+            assert is_red == (row.texts["outputs"] == "yes")
+            asked += 1
+    assert asked == 64
+
+
+def test_vcr_texts_read_well(tmp_path: Path) -> None:
+    rows = built("vcr", "train", "overlaid", tmp_path)
+    original = {}
+    for line in (REAL / "vcr" / "vcr1annots" / "train.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        original[row["annot_id"]] = row
+    for row in rows:
+        said = row.texts["inputs"] + row.texts["outputs"]
+        for odd in (" ?", " .", " ,", " 's", "' s", " n't"):
+            assert odd not in said, said
+        regions = row.texts["regions"]
+        assert len({region["colour"] for region in regions}) == len(regions)
+        source = original[row.texts["id"]]
+        drawn = json.loads(row.texts["meta"])["objects_drawn"]
+        assert [source["objects"][n] for n in drawn] == [r["label"] for r in regions]
+        mentioned = {
+            n
+            for tokens in (source["question"], *source["answer_choices"])
+            for token in tokens
+            if isinstance(token, list)
+            for n in token
+        }
+        assert set(drawn) == mentioned
+
+
+def test_refcoco_boxes_are_those_of_the_evaluation_lists(tmp_path: Path) -> None:
+    rows = built("refcoco-locate-text", "test", "reconstructed", tmp_path)
+    listed = json.loads((REAL / "refcoco/derived_eval_lists/refcoco_testA.json").read_text())
+    for row in rows:
+        wanted = listed[int(row.texts["id"])]
+        assert row.texts["inputs"] == wanted["question"]
+        assert json.loads(row.texts["outputs"]) == [round(v) for v in wanted["gt_answers"]]
+
+
+def test_stories_come_out_whole(tmp_path: Path) -> None:
+    rows = built("vist", "test", "reconstructed", tmp_path)
+    stories = json.loads((REAL / "vist" / "derived_gt_test_stories.json").read_text())
+    assert {row.texts["id"]: row.texts["outputs"] for row in rows} == stories
+
+
+def test_genuine_class_names(tmp_path: Path) -> None:
+    """The names of the genuine files tell the class in words, beside its official id."""
+    rows = built("imagenet", "train", "reconstructed", tmp_path)
+    files = (REAL / "imagenet" / "sample_images_renamed").iterdir()
+    said = {path.read_bytes(): path.stem.partition("_")[2].replace("_", " ") for path in files}
+    for row in rows:
+        turn = row.texts["turns"][0]
+        assert len(turn["choices"]) == 10
+        assert turn["answer"] in turn["choices"]
+        assert turn["answer"].lower() == said.pop(row.pictures[0])
+    assert not said
+
+
+def test_frames_of_a_genuine_clip(tmp_path: Path) -> None:
+    rows = built("msrvtt-qa", "validation", "reconstructed", tmp_path)
+    for row in rows:
+        (note,) = json.loads(row.texts["meta"])["frames"]
+        assert note["indices"] == [0, 40, 80, 120, 159, 199, 239, 279]
+        assert (note["total"], note["rule"], len(row.pictures)) == (280, "ends", 8)
+        assert len(set(row.pictures)) == 8

@@ -1,0 +1,230 @@
+"""What people load builds with, the real libraries: every picture of every row comes back."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from PIL import Image
+
+from m3it_builder import load_task
+from m3it_builder.build.builder import Build
+from m3it_builder.build.plan import PipelineFile, Plan
+from m3it_builder.dataset.manifest import manifests
+from m3it_builder.dataset.reader import BuiltRow, read_rows
+from m3it_builder.samples import write_sample
+from m3it_builder.tasks.registry import Task
+from tests.support import mixed
+from tests.support.paths import ALL
+
+TASKS = ("mixed", "okvqa", "coco", "nlvr", "nlvr-synthetic")
+# One of each kind that is unlike photographs with English questions.
+KINDS = {
+    "refcoco-locate": "regions drawn on the pictures",
+    "flickr8k-cn": "Chinese",
+    "msrvtt-qa": "frames of videos",
+    "science-qa": "rows without a picture",
+}
+SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.03}})
+
+
+def task_named(name: str) -> Task:
+    return mixed.TASK if name == "mixed" else load_task(name)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build every task in every format, pictures as bytes, and once as base64."""
+    out = tmp_path_factory.mktemp("built")
+    for name in TASKS:
+        task = task_named(name)
+        write_sample(task, out / "src" / name, 12)
+        for images in ("bytes", "base64"):
+            plan = Plan(file=SMALL, formats=ALL, images=images)
+            work = Build(sources=out / "src" / name, out=out / images, plan=plan)
+            for split in task.card.splits:
+                work.unit(task, split)
+    return out
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a task of one kind; return its folder."""
+    name = str(request.param)
+    if name == "msrvtt-qa":
+        pytest.importorskip("av")
+    task, out = load_task(name), tmp_path_factory.mktemp("kind")
+    write_sample(task, out / "src", 8)
+    plan = Plan(file=SMALL, formats=("parquet", "webdataset"))
+    for split in task.card.splits:
+        Build(sources=out / "src", out=out / "bytes", plan=plan).unit(task, split)
+    return out / "bytes" / name
+
+
+def truth(built: Path, name: str) -> dict[str, list[BuiltRow]]:
+    folder = built / "bytes" / name
+    return {unit.split: list(read_rows(folder, unit)) for unit in manifests(folder)}
+
+
+def pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    return picture.size, picture.tobytes()
+
+
+def same(picture: Any, data: bytes) -> bool:
+    rgb = picture.convert("RGB")
+    return bool((rgb.size, rgb.tobytes()) == pixels(data))
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
+@pytest.mark.parametrize("folder", ["", "parquet", "webdataset", "jsonl"])
+@pytest.mark.parametrize("name", TASKS)
+def test_load_dataset(built: Path, name: str, folder: str, streaming: bool) -> None:
+    import datasets
+
+    loaded = datasets.load_dataset(str(built / "bytes" / name / folder), streaming=streaming)
+    wanted = truth(built, name)
+    assert set(loaded) == set(wanted)
+    for split, rows in wanted.items():
+        found = list(loaded[split])
+        assert len(found) == len(rows)
+        for got, row in zip(found, rows, strict=True):
+            texts = got["json"] if folder == "webdataset" else got
+            for column in ("id", "instruction", "inputs", "outputs", "license", "meta"):
+                assert texts[column] == row.texts[column]
+            check_pictures(got, folder, row)
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
+@pytest.mark.parametrize("folder", ["parquet", "webdataset"])
+def test_load_dataset_of_each_kind(kind: Path, folder: str, streaming: bool) -> None:
+    import datasets
+
+    loaded = datasets.load_dataset(str(kind / folder), streaming=streaming)
+    wanted = truth(kind.parent.parent, kind.name)
+    assert set(loaded) == set(wanted)
+    counts, said = set(), ""
+    for split, rows in wanted.items():
+        for got, row in zip(loaded[split], rows, strict=True):
+            texts = got["json"] if folder == "webdataset" else got
+            for column in ("id", "lang", "instruction", "inputs", "outputs", "meta"):
+                assert texts[column] == row.texts[column]
+            check_pictures(got, folder, row)
+            counts.add(len(row.pictures))
+            said += row.texts["outputs"]
+    assert counts == {"msrvtt-qa": {8}, "science-qa": {0, 1}}.get(kind.name, {1})
+    assert said.isascii() == (kind.name != "flickr8k-cn")
+
+
+def check_pictures(got: dict[str, Any], folder: str, row: BuiltRow) -> None:
+    if folder == "jsonl":
+        decoded = tuple(base64.b64decode(text) for text in got["image_base64_str"])
+        assert decoded == row.pictures, "the source's own bytes"
+        return
+    if folder == "webdataset":
+        members = [got[key] for key in sorted(got) if key.endswith(".jpg") and got[key]]
+        assert got["json"]["mimes"] == [image["mime"] for image in row.texts["images"]]
+    else:
+        members = got["images"]
+    assert len(members) == len(row.pictures)
+    assert all(map(same, members, row.pictures))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_load_from_disk_memory_mapped(built: Path, name: str) -> None:
+    import datasets
+
+    loaded = datasets.load_from_disk(str(built / "bytes" / name / "arrow"))
+    for split, rows in truth(built, name).items():
+        assert loaded[split].cache_files, "opened from the files, not copied into memory"
+        for got, row in zip(loaded[split], rows, strict=True):
+            assert got["id"] == row.texts["id"]
+            assert len(got["images"]) == len(row.pictures)
+            assert all(map(same, got["images"], row.pictures))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_webdataset_library(built: Path, name: str) -> None:
+    import webdataset
+
+    for split, rows in truth(built, name).items():
+        shards = sorted(map(str, (built / "bytes" / name / "webdataset").glob(f"{split}-*.tar")))
+        samples = list(webdataset.WebDataset(shards, shardshuffle=False))
+        assert len(samples) == len(rows)
+        assert len({sample["__key__"] for sample in samples}) == len(rows)
+        for sample, row in zip(samples, rows, strict=True):
+            assert json.loads(sample["json"])["id"] == row.texts["id"]
+            members = tuple(sample[f"{n}.jpg"] for n in range(len(row.pictures)))
+            assert members == row.pictures, "byte for byte"
+            assert f"{len(row.pictures)}.jpg" not in sample
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_duckdb_reads_parquet_and_index(built: Path, name: str) -> None:
+    folder = built / "bytes" / name
+    for split, rows in truth(built, name).items():
+        found = duckdb.execute(
+            "SELECT id, outputs, len(images), list_sum([octet_length(i.bytes) for i in images])"
+            f" FROM read_parquet('{folder}/parquet/{split}-*.parquet')"
+        ).fetchall()
+        wanted = [
+            (r.texts["id"], r.texts["outputs"], len(r.pictures), sum(map(len, r.pictures)) or None)
+            for r in rows
+        ]
+        assert sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize("images", ["bytes", "base64"])
+@pytest.mark.parametrize("name", TASKS)
+def test_jsonl_consumer_of_the_old_loader(built: Path, name: str, images: str) -> None:
+    """Read the four fields as consumers of M3IT's loader do, first picture only."""
+    for split, rows in truth(built, name).items():
+        lines = [
+            json.loads(line)
+            for path in sorted((built / images / name / "jsonl").glob(f"{split}-*.jsonl"))
+            for line in path.open(encoding="utf-8")
+        ]
+        assert len(lines) == len(rows)
+        for line, row in zip(lines, rows, strict=True):
+            for field in ("instruction", "inputs", "outputs"):
+                assert isinstance(line[field], str)
+                assert line[field] == row.texts[field]
+            assert isinstance(line["image_base64_str"], list)
+            if row.pictures:
+                picture = base64.b64decode(line["image_base64_str"][0], validate=True)
+                assert picture == row.pictures[0]
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
+@pytest.mark.parametrize("folder", ["parquet", "webdataset", "jsonl"])
+def test_base64_everywhere(built: Path, folder: str, streaming: bool) -> None:
+    import datasets
+
+    loaded = datasets.load_dataset(str(built / "base64" / "mixed" / folder), streaming=streaming)
+    for split, rows in truth(built, "mixed").items():
+        for got, row in zip(loaded[split], rows, strict=True):
+            texts = got["json"] if folder == "webdataset" else got
+            decoded = tuple(base64.b64decode(text) for text in texts["image_base64_str"])
+            assert decoded == row.pictures
+
+
+def test_parquet_is_laid_out_as_the_hub_wants(built: Path) -> None:
+    import pyarrow.parquet as pq
+
+    for path in (built / "bytes" / "mixed" / "parquet").glob("*.parquet"):
+        file = pq.ParquetFile(path)
+        assert b"huggingface" in file.schema_arrow.metadata
+        for group in range(file.num_row_groups):
+            meta = file.metadata.row_group(group)
+            columns = [meta.column(n) for n in range(meta.num_columns)]
+            by_name = {column.path_in_schema: column for column in columns}
+            pictures = by_name["images.list.element.bytes"]
+            assert pictures.compression == "UNCOMPRESSED"
+            assert "PLAIN_DICTIONARY" not in pictures.encodings
+            assert by_name["id"].has_offset_index
+            assert meta.total_byte_size < 64 << 20

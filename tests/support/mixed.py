@@ -1,0 +1,75 @@
+"""A task for tests alone: rows with 0, 1 and 3 pictures, of every codec, and awkward texts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image as PILImage
+
+from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.cards.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
+from m3it_builder.samples.files import write_bytes
+from m3it_builder.samples.world import World, paint
+from m3it_builder.tasks.registry import Task
+
+CODECS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+# The first five rows have one picture, as a loader that looks at them alone would take for all.
+COUNTS = (1, 1, 1, 1, 1, 3, 0, 3, 1, 0, 2, 3)
+TEXTS = ("plain", "日本語 и é", 'quotes " \\ and \n a line', "  blanks  ", "<img> & {braces}", "😀")
+
+
+def picture_name(row: int, place: int) -> str:
+    return f"mixed-files/{row}-{place}.jpg"  # whatever the codec: content decides
+
+
+def convert(source: Source) -> Iterator[Record | Reject]:
+    first = 0 if source.split == "train" else 1_000
+    for row, count in enumerate(COUNTS):
+        yield Record(
+            id=f"row.{row}/{source.split}",  # dots and slashes cannot stand in a tar key
+            turns=(Turn(f"{TEXTS[row % len(TEXTS)]} {source.split} {row}", f"answer {row}"),),
+            images=tuple(source.image(picture_name(first + row, place)) for place in range(count)),
+            meta={"row": row, "nested": {"list": [1, None, "x"]}},
+        )
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    for first in (0, 1_000):
+        for row, pictures in enumerate(COUNTS):
+            for place in range(pictures):
+                number = first + row * 10 + place
+                buffer = io.BytesIO()
+                picture: PILImage.Image = paint(world.scene(number))
+                picture.save(buffer, CODECS[(row + place) % len(CODECS)])
+                write_bytes(sources / picture_name(first + row, place), buffer.getvalue())
+
+
+TASK = Task(
+    name="mixed",
+    card=TaskCard(
+        name="mixed",
+        title="Mixed",
+        group="vqa",
+        lang="en",
+        homepage="https://example.org",
+        citation="None 2026",
+        license="CC0-1.0",
+        image_license="CC0-1.0",
+        sources={"mixed-files": "all"},
+        splits={"train": SplitCard(rows=len(COUNTS)), "test": SplitCard(rows=len(COUNTS))},
+        images=ImageCount(min=0, max=3),
+    ),
+    instructions=tuple(f"Instruction number {n}." for n in range(10)),
+    convert=convert,
+    sample=write,
+    sources={
+        "mixed-files": SourceCard(
+            name="mixed-files",
+            title="Mixed",
+            license="CC0-1.0",
+            files=(SourceFile(file="all.zip", manual="none"),),
+        )
+    },
+)

@@ -1,0 +1,47 @@
+"""Genuine slices of official files, laid out as sources."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+# Genuine slices of official files, where a developer has them; never copied into the project.
+REAL = Path(os.environ.get("M3IT_REAL") or ROOT.parent / "shared" / "real")
+REAL_SOURCES = {  # source id: folder of the slice that stands for it
+    "okvqa-annotations": "okvqa",
+    "karpathy-splits": "karpathy/quoted_record",
+    "nlvr-annotations": "nlvr/nlvr",
+    "nlvr-images": "nlvr",
+    "nlvr2-annotations": "nlvr2/nlvr2/data",
+}
+
+
+def overlay(sources: Path, ids: Iterable[str]) -> Path:
+    """Make a source folder of genuine slices; skip the test where they are absent.
+
+    Stand-ins for what is not genuine are written beside them by the test.
+    """
+    sources.mkdir(parents=True, exist_ok=True)
+    for name in ids:
+        slice_folder = REAL / REAL_SOURCES[name]
+        if not slice_folder.is_dir():
+            pytest.skip(f"genuine slice {slice_folder} is not here")
+        target = sources / name
+        target.mkdir(exist_ok=True)
+        for entry in slice_folder.iterdir():
+            (target / entry.name).symlink_to(entry)
+    return sources
+
+
+def write_stand_ins(archive: Path, names: Iterable[str], data: bytes) -> None:
+    """Write a zip with one stand-in picture under every name the slice refers to."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for name in names:
+            file.writestr(name, data)

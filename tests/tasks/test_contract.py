@@ -1,0 +1,47 @@
+"""Every built-in task keeps the contract, on its own tiny source. No task has test code here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import m3it_builder.converters
+import m3it_builder.samples
+from m3it_builder import load_task, task_names
+from m3it_builder.tasks.registry import bundled
+from m3it_builder.testing import check_task
+from tests.support.paths import FIXTURES
+
+# Modules beside the sample writers that several of them use.
+SHARED = {"world", "files", "words", "clips", "coco-instances", "python2-pickle"}
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_task(name: str, update: bool) -> None:
+    check_task(load_task(name), FIXTURES / name, update=update)
+
+
+def test_one_name_five_places() -> None:
+    def modules(package: object) -> set[str]:
+        folder = Path(str(package.__file__)).parent  # type: ignore[attr-defined]
+        return {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
+
+    names = set(task_names())
+    variants = {name for task in map(load_task, names) for name in task.card.variants}
+    pools = {path.stem for path in bundled("instructions").glob("*.json")}
+    assert modules(m3it_builder.converters) == names
+    assert modules(m3it_builder.samples) - SHARED == names
+    assert names <= pools <= names | variants
+    assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} - {"__pycache__"} == names
+
+
+def test_no_line_stands_in_two_converters() -> None:
+    """What two of them need goes to ``formats`` or to ``Source``."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in Path(str(m3it_builder.converters.__file__)).parent.glob("[!_]*.py"):
+        for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+            if len(line) >= 20 and not line.startswith(("from ", "import ", "def convert(", "#")):
+                found[line].add(path.stem)
+    assert {line: names for line, names in found.items() if len(names) > 1} == {}
