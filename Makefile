@@ -39,6 +39,7 @@ check: $(VENV)/dev  ## Lint, check format, types, cards and generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/m3it lint
 	$(BIN)/python docs/reference.py --check
 

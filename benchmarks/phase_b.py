@@ -17,12 +17,12 @@ from statistics import median
 
 from benchmarks.pictures import task, write_pictures
 from benchmarks.writers import OURS, PEERS
+from m3it_builder.build.assemble import texts
 from m3it_builder.build.builder import Build
 from m3it_builder.build.fingerprint import fingerprint
 from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.build.spool import ReadSpool
 from m3it_builder.build.unit import Unit
-from m3it_builder.dataset.index import texts
 
 NAME = Path(__file__).stem
 PICTURES = int(os.environ.get("M3IT_BENCH_PICTURES", "2000"))

@@ -54,7 +54,7 @@ def ours(folder: Path, out: Path, formats: tuple[str, ...]) -> Write:
 
 
 def _style(value: dict[str, Any]) -> Any:
-    from m3it_builder.stages.render import Style
+    from m3it_builder.records import Style
 
     return Style(**value)
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from m3it_builder.sources.source import Source
     from m3it_builder.tasks.registry import Task, load_task, task_from_folder, task_names
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Image",

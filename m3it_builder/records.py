@@ -128,3 +128,24 @@ class Reject:
     id: str
     reason: str  # a snake_case slug that SQL can group by
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a task's answers and regions appear in ``inputs`` and ``outputs``."""
+
+    answer: Literal["text", "letter", "both"] = "text"  # "dog", "(B)" or "(B) dog"
+    regions: Literal["drawn", "text"] = "drawn"  # "the red box", or pixel coordinates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row on its way to a shard."""
+
+    instruction: str
+    inputs: str
+    outputs: str
+    lang: str
+    license: str
+    image_license: str
+    record: Record

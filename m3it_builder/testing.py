@@ -34,16 +34,16 @@ import pyarrow.parquet as pq
 
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
-from m3it_builder.build.unit import STATE_FOLDER
+from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
 from m3it_builder.errors import ContractError
 from m3it_builder.media.images import decodes
 from m3it_builder.media.probe import BadPicture
 from m3it_builder.records import Split
-from m3it_builder.samples import write_sample
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.tasks.registry import Task, variants_of
+from m3it_builder.tasks.sampling import write_sample
 
 SAMPLE_COUNT = 4
 _PLAN = Plan(formats=("arrow", "jsonl", "parquet", "webdataset"), max_reject_share=1.0)

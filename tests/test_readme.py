@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from m3it_builder import load_task
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 from tests.support import published
 from tests.support.command import run_m3it
 from tests.support.paths import ROOT

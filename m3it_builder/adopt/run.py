@@ -14,7 +14,7 @@ from m3it_builder.adopt.scan import Scan, ScanJob
 from m3it_builder.adopt.scan_all import scan_job, survey
 from m3it_builder.adopt.task import Scanned, adopted_task
 from m3it_builder.build.builder import Build
-from m3it_builder.build.unit import STATE_FOLDER
+from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.errors import M3ITError, SourceError, foreseen
 
 _FOLDER = "adopt"  # below the state folder of the output; may be deleted at any time

@@ -14,6 +14,7 @@ from m3it_builder.adopt.pools import read_labels, read_pool
 from m3it_builder.adopt.published import Known, base_name, published
 from m3it_builder.adopt.records import Reading, Rows, records
 from m3it_builder.adopt.scan import Scan, ScanJob
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
     ImageCount,
     SourceCard,
@@ -23,7 +24,7 @@ from m3it_builder.cards.cards import (
     load_task_card,
 )
 from m3it_builder.errors import BuildError
-from m3it_builder.tasks.registry import Task, bundled
+from m3it_builder.tasks.registry import Task
 
 if TYPE_CHECKING:
     from m3it_builder.samples.world import World

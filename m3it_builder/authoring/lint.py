@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m3it_builder.build.plan import load_pipeline
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import load_source_card, load_task_card
+from m3it_builder.cards.instructions import load_instructions
 from m3it_builder.errors import CardError
-from m3it_builder.tasks.registry import bundled, load_instructions, source_names
+from m3it_builder.tasks.registry import source_names
 
 POOL_SIZE = 10
 TODO = "TODO"

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import orjson
 from blake3 import blake3
 
-from m3it_builder.build.row_codec import Row
-from m3it_builder.dataset.index import structure, texts
 from m3it_builder.media.images import as_displayed, decodes, draw
 from m3it_builder.media.loaded import ReadPicture, Taken
 from m3it_builder.media.probe import BadPicture
 from m3it_builder.media.reader import Key, key_of
 from m3it_builder.media.video.extract import VideoPlan
-from m3it_builder.records import Frames, Image, Region
-from m3it_builder.shards import OutRow, Picture, row_key
-from m3it_builder.stages.render import Style, render
+from m3it_builder.records import Frames, Image, Region, Row, Style
+from m3it_builder.shards.formats import OutRow, Picture, row_key
+from m3it_builder.stages.render import render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,4 +142,36 @@ def _picture(
         "width": width,
         "height": height,
         "bytes": len(raw),
+    }
+
+
+def texts(row: Row, task: str, split: str) -> dict[str, str]:
+    """Return the text columns that every shard format carries."""
+    return {
+        "id": row.record.id,
+        "task": task,
+        "split": split,
+        "lang": row.lang,
+        "instruction": row.instruction,
+        "inputs": row.inputs,
+        "outputs": row.outputs,
+        "license": row.license,
+        "image_license": row.image_license,
+        "meta": orjson.dumps(row.record.meta, option=orjson.OPT_SORT_KEYS).decode(),
+    }
+
+
+def structure(row: Row) -> dict[str, Any]:
+    """Return the columns that only the index carries: turns, regions, context."""
+    record = row.record
+    return {
+        "context": record.context,
+        "turns": [
+            {"question": t.question, "answer": t.answer, "choices": t.choices, "gold": t.gold}
+            for t in record.turns
+        ],
+        "regions": [
+            {"box": r.box, "colour": r.colour, "label": r.label, "image": r.image}
+            for r in record.regions
+        ],
     }

@@ -22,7 +22,7 @@ from m3it_builder.build.drop_list import listed
 from m3it_builder.build.fingerprint import digest, fingerprint, text_stamps
 from m3it_builder.build.freshness import can_resume, finished, require_alike
 from m3it_builder.build.pack import PackJob, ShardDone, pack, read_done
-from m3it_builder.build.plan import Plan, instances
+from m3it_builder.build.plan import Plan
 from m3it_builder.build.preflight import (
     expected_bytes,
     require_disk,
@@ -30,8 +30,8 @@ from m3it_builder.build.preflight import (
     unread_archives,
 )
 from m3it_builder.build.reuse import Earlier
-from m3it_builder.build.row_codec import Row
 from m3it_builder.build.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Spool
+from m3it_builder.build.text_phase import _row, instances
 from m3it_builder.build.unit import Unit, write_stamp
 from m3it_builder.dataset.index import write_rejects
 from m3it_builder.dataset.manifest import Manifest, read_manifest_or_none
@@ -39,7 +39,7 @@ from m3it_builder.errors import RejectShareError
 from m3it_builder.executors.local import run
 from m3it_builder.media.video.extract import VideoPlan, decoder_version, require_backend
 from m3it_builder.progress import Progress, Silent
-from m3it_builder.records import Instance, Reject, Split
+from m3it_builder.records import Reject, Split
 from m3it_builder.sources.source import Source
 from m3it_builder.tasks.registry import Task
 
@@ -253,19 +253,6 @@ class Build:
             f"({bad / met:.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. {hint}"
             f"They are listed in {table}; to accept this, add --max-reject-share 1"
         )
-
-
-def _row(instance: Instance, task: Task) -> Row:
-    record = instance.record
-    return Row(
-        instruction=instance.instruction,
-        inputs=instance.inputs,
-        outputs=instance.outputs,
-        lang=instance.lang,
-        license=record.license or task.card.license,
-        image_license=record.image_license or task.card.image_license,
-        record=record,
-    )
 
 
 def _report(manifest: Manifest, status: Literal["built", "up to date"], packed: int = 0) -> Report:

@@ -15,6 +15,7 @@ from m3it_builder.build.plan import Plan
 from m3it_builder.build.reuse import forget, remember
 from m3it_builder.build.unit import Unit, read_stamp, write_stamp
 from m3it_builder.cards.cards import TaskCard
+from m3it_builder.dataset.arrow_state import write_state
 from m3it_builder.dataset.index import merge, write_rejects
 from m3it_builder.dataset.manifest import (
     FORMAT_VERSION,
@@ -25,8 +26,7 @@ from m3it_builder.dataset.manifest import (
 )
 from m3it_builder.dataset.readme import expected_readmes, remove_readmes, write_readmes
 from m3it_builder.records import Reject, Split
-from m3it_builder.shards import FORMATS
-from m3it_builder.shards.arrow import write_state
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import file_digest
 
 

@@ -100,7 +100,7 @@ def changes(old: Parts, new: Parts) -> list[str]:
 
 def toolchain() -> dict[str, str]:
     """Return the versions that decide the bytes of shards."""
-    from m3it_builder import __version__
+    from m3it_builder.version import __version__
 
     versions = {name: version(name) for name in _LIBRARIES}
     return {"m3it_builder": __version__, "python": platform.python_version(), **versions}
@@ -139,36 +139,11 @@ def _converter_code(task: Task) -> str:
 
 # What makes rows, and what makes shards of them: a change of the former alone leaves
 # shards as they are wherever the rows come out the same.
-_ROW_MAKERS = (
-    "sources/source",
-    "sources/join",
-    "sources/catalog",
-    "sources/archive_index",
-    "sources/compressed",
-    "sources/restricted_pickle",
-    "build/plan",
-    "build/spool",
-    "build/shard_cuts",
-    "sources/lookup",
-    "stages/[!r]*",
-    "formats/*",
-)
-_SHARD_MAKERS = (
-    "records",
-    "stages/render",
-    "build/row_codec",
-    "sources/archives",
-    "sources/base64_span",
-    "sources/member_stream",
-    "media/*",
-    "media/video/*",
-    "build/assemble",
-    "build/pack",
-    "shards/*",
-    "shards/parquet/*",
-    "dataset/index",
-    "storage/*",
-)
+_ROW_MAKERS = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
+               "build/shard_cuts", "build/text_phase")  # fmt: skip
+_SHARD_MAKERS = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
+                 "sources/base64_span", "sources/member_stream", "stages/render",
+                 "build/row_codec", "build/assemble", "build/pack", "dataset/index")  # fmt: skip
 
 
 @cache

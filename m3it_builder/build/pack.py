@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.build.assemble import Packing, assemble
-from m3it_builder.build.row_codec import byte_count
 from m3it_builder.build.spool import ReadSpool, ShardPlan
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import PartWriter
 from m3it_builder.media.probe import BadPicture
-from m3it_builder.media.reader import PictureReader, read_ahead
+from m3it_builder.media.reader import PictureReader, byte_count, read_ahead
 from m3it_builder.records import Reject
-from m3it_builder.shards import FORMATS, OutRow, open_writer
+from m3it_builder.shards.formats import FORMATS, OutRow, open_writer
+from m3it_builder.storage.atomic import write_whole
 from m3it_builder.storage.output import Output
 
 _COLLECT_AFTER = 100_000  # new objects
@@ -201,11 +201,3 @@ def _finished_rows(
                     rejects.append(Reject(row.record.id, bad.reason, bad.detail))
             new = len(rejects) - before
             tick(len(window) - new, sum(byte_count(row.record) for row in window), new)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a small file in one step, so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    partial.replace(path)

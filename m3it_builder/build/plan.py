@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -11,17 +11,12 @@ from typing import Literal, cast, get_args
 from pydantic import Field
 
 from m3it_builder.build.drop_list import DropList, drop_list
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.errors import CardError
 from m3it_builder.media.video import Backend, Policy
-from m3it_builder.records import SPLITS, Instance, Split
-from m3it_builder.sources.source import Source
-from m3it_builder.stages import RejectSink
-from m3it_builder.stages.check import CHECKS, check
-from m3it_builder.stages.convert import convert
-from m3it_builder.stages.instruct import instruct
-from m3it_builder.stages.locate import locate
-from m3it_builder.tasks.registry import Task, bundled
+from m3it_builder.records import SPLITS, Split
+from m3it_builder.stages.check import CHECKS
 
 Format = Literal["webdataset", "parquet", "arrow", "jsonl"]
 ImageForm = Literal["bytes", "base64"]
@@ -119,17 +114,6 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
                             f"{', '.join(CHECKS)}")  # fmt: skip
     lists = tuple(str(path.absolute().parent / name) for name in file.drop)
     return file.model_copy(update={"drop": lists})
-
-
-def instances(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Iterator[Instance]:
-    """Turn the raw files of one task and split into instances, lazily.
-
-    This function is the pipeline: each stage takes an iterator and gives one.
-    """
-    records = convert(task, source, reject)
-    located = locate(records, source, reject)
-    rows = instruct(located, task, source.split, plan.seed, plan.file.instructions)
-    return check(rows, task.card, plan.file.checks, reject)
 
 
 def make_plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:

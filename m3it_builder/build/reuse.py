@@ -20,18 +20,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.build.pack import (
-    PackJob,
-    ShardDone,
-    done_path,
-    is_settled,
-    part_path,
-    write_whole,
-)
+from m3it_builder.build.pack import PackJob, ShardDone, done_path, is_settled, part_path
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import SCHEMA
 from m3it_builder.dataset.manifest import read_manifest_or_none
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
+from m3it_builder.storage.atomic import write_whole
 from m3it_builder.storage.digest import file_digest
 
 _NAME = "packed.json"

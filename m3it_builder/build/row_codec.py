@@ -8,28 +8,22 @@ rows with equal ``text`` become equal bytes in a shard.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from m3it_builder.records import File, Frames, Image, Pixels, Place, Record, Region, Slice, Turn
-
-_FRAME_BYTES = 24_000  # of one encoded frame, about
-_CELL_BYTES = 2_000  # of one small picture of an array, about
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row on its way to a shard."""
-
-    instruction: str
-    inputs: str
-    outputs: str
-    lang: str
-    license: str
-    image_license: str
-    record: Record
+from m3it_builder.records import (
+    File,
+    Frames,
+    Image,
+    Pixels,
+    Place,
+    Record,
+    Region,
+    Row,
+    Slice,
+    Turn,
+)
 
 
 def encode(row: Row) -> tuple[bytes, bytes]:
@@ -74,19 +68,6 @@ def decode(text: bytes, places: bytes) -> Row:
         image_license=value["image_license"],
         record=record,
     )
-
-
-def byte_count(record: Record) -> int:
-    """Return the expected size of the row's pictures in bytes."""
-    return sum([_expected(image) for image in record.images])
-
-
-def _expected(image: Image) -> int:
-    if image.part is None:
-        return image.place.length if image.place else 0
-    if isinstance(image.part, Frames):
-        return image.part.count * _FRAME_BYTES
-    return _CELL_BYTES
 
 
 def _part(part: Frames | Pixels | None) -> list[Any] | None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m3it_builder.build.plan import Order
-from m3it_builder.build.row_codec import Row, byte_count, decode, encode
+from m3it_builder.build.row_codec import decode, encode
 from m3it_builder.build.shard_cuts import cuts, target_rows
-from m3it_builder.records import Frames, Reject
+from m3it_builder.media.reader import byte_count
+from m3it_builder.records import Frames, Reject, Row
 
 _SCHEMA = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;

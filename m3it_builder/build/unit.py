@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.errors import BuildError
 from m3it_builder.records import Split
 from m3it_builder.tasks.registry import Task
-
-STATE_FOLDER = ".m3it"  # local state: never published, may be deleted at any time
 
 
 @dataclass(frozen=True, slots=True)

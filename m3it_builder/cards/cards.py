@@ -13,10 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from m3it_builder.cards.strict_yaml import Strict, read_card
+from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import CardError
-from m3it_builder.records import SPLITS, Split
-from m3it_builder.sources.compressed import COMPRESSED
-from m3it_builder.stages.render import Style
+from m3it_builder.records import SPLITS, Split, Style
 
 Group = Literal["caption", "classify", "vqa", "kvqa", "reason", "generate"]
 OptionValue = bool | int | float | str

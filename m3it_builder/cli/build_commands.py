@@ -161,7 +161,7 @@ def _splits(given: list[str] | None, file: PipelineFile) -> list[Split]:
 
 
 def _with_sample(work: Build, task: Task, count: int) -> Build:
-    from m3it_builder.samples import write_once
+    from m3it_builder.tasks.sampling import write_once
 
     return replace_field(work, sources=write_once(task, work.out / ".m3it-sample", count))
 

@@ -70,7 +70,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from m3it_builder import __version__
+        from m3it_builder.version import __version__
 
         typer.echo(f"m3it_builder {__version__}")
         raise typer.Exit

@@ -27,8 +27,8 @@ def sample(
 
     m3it sample --task okvqa --n 1000 --out sources && m3it build --task okvqa
     """
-    from m3it_builder.samples import write_sample
     from m3it_builder.tasks.registry import load_task
+    from m3it_builder.tasks.sampling import write_sample
 
     if not task:
         raise typer.BadParameter("name a task with --task")

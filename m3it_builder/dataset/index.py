@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.build.row_codec import Row
 from m3it_builder.records import Reject
 
 _TURN = pa.struct(
@@ -79,38 +77,6 @@ REJECTS = pa.schema(
         ("detail", pa.string()),
     ]
 )
-
-
-def texts(row: Row, task: str, split: str) -> dict[str, str]:
-    """Return the text columns that every shard format carries."""
-    return {
-        "id": row.record.id,
-        "task": task,
-        "split": split,
-        "lang": row.lang,
-        "instruction": row.instruction,
-        "inputs": row.inputs,
-        "outputs": row.outputs,
-        "license": row.license,
-        "image_license": row.image_license,
-        "meta": orjson.dumps(row.record.meta, option=orjson.OPT_SORT_KEYS).decode(),
-    }
-
-
-def structure(row: Row) -> dict[str, Any]:
-    """Return the columns that only the index carries: turns, regions, context."""
-    record = row.record
-    return {
-        "context": record.context,
-        "turns": [
-            {"question": t.question, "answer": t.answer, "choices": t.choices, "gold": t.gold}
-            for t in record.turns
-        ],
-        "regions": [
-            {"box": r.box, "colour": r.colour, "label": r.label, "image": r.image}
-            for r in record.regions
-        ],
-    }
 
 
 class PartWriter:

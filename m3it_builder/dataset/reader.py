@@ -15,7 +15,7 @@ import pybase64
 
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.errors import BuildError
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 
 _BLOCK = 512
 _READABLE = ("webdataset", "jsonl", "parquet", "arrow")  # the cheapest to reach into first

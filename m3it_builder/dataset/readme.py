@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
+from m3it_builder.dataset.arrow_state import write_splits
 from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.records import SPLITS
-from m3it_builder.shards import FORMATS
-from m3it_builder.shards.arrow import write_splits
 from m3it_builder.shards.features import table_features, to_yaml, webdataset_features
+from m3it_builder.shards.formats import FORMATS
 
 _LOADS_BEST = ("parquet", "webdataset", "jsonl", "arrow")
 

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.build.unit import STATE_FOLDER
+from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dedup.phash import VERSION
 
 SCHEMA = pa.schema(

@@ -13,13 +13,14 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
 
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import SourceCard, SourceFile, load_source_card
 from m3it_builder.errors import CardError
 from m3it_builder.fetch.repack import repack
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.sources.catalog import Catalogue
 from m3it_builder.sources.compressed import is_repacked, repacked_name
-from m3it_builder.tasks.registry import bundled, load_task
+from m3it_builder.tasks.registry import load_task
 
 _PIECE = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte

@@ -21,11 +21,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import SourceError
 from m3it_builder.progress import Progress
 from m3it_builder.sources.archives import is_safe, list_members, tidy
 from m3it_builder.sources.catalog import Catalogue
-from m3it_builder.sources.compressed import COMPRESSED, Packed
+from m3it_builder.sources.compressed import Packed
 from m3it_builder.sources.member_stream import open_slice
 
 _BLOCK = 1 << 20

@@ -15,13 +15,12 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from m3it_builder.build.row_codec import Row, byte_count
 from m3it_builder.errors import SourceError
 from m3it_builder.media.loaded import Taken, take
 from m3it_builder.media.npy import read_cell
 from m3it_builder.media.probe import BadPicture
 from m3it_builder.media.video.extract import FrameReader, VideoPlan
-from m3it_builder.records import File, Frames, Image, Pixels, Place, Slice
+from m3it_builder.records import File, Frames, Image, Pixels, Place, Record, Row, Slice
 from m3it_builder.sources.archives import read_slice
 
 STRETCH_BYTES = 32 << 20
@@ -189,3 +188,22 @@ def _is_cached(place: Place) -> bool:
 def _will_need(descriptor: int, offset: int, length: int) -> None:
     if hasattr(os, "posix_fadvise"):  # macOS has none
         os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+
+
+_FRAME_BYTES = 24_000  # of one encoded frame, about
+
+
+_CELL_BYTES = 2_000  # of one small picture of an array, about
+
+
+def byte_count(record: Record) -> int:
+    """Return the expected size of the row's pictures in bytes."""
+    return sum([_expected(image) for image in record.images])
+
+
+def _expected(image: Image) -> int:
+    if image.part is None:
+        return image.place.length if image.place else 0
+    if isinstance(image.part, Frames):
+        return image.part.count * _FRAME_BYTES
+    return _CELL_BYTES

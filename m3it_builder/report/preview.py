@@ -7,12 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from m3it_builder.build.plan import Plan, instances
+from m3it_builder.build.plan import Plan
+from m3it_builder.build.text_phase import instances
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
 from m3it_builder.records import Split
-from m3it_builder.samples import write_sample
 from m3it_builder.sources.source import Source
 from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.sampling import write_sample
 
 
 def sample_rows(task: Task, count: int) -> list[dict[str, Any]]:

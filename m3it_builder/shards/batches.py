@@ -9,8 +9,8 @@ from itertools import accumulate
 import pyarrow as pa
 import pybase64
 
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.features import arrow_schema, table_features
+from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.row_groups import ends_group, fits, picture_path, row_size
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from m3it_builder.shards import TEXT_COLUMNS
+from m3it_builder.shards.formats import TEXT_COLUMNS
 
 Feature = Any  # str | list[Feature] | dict[str, Feature]
 

@@ -11,7 +11,7 @@ from typing import Literal
 import orjson
 import pybase64
 
-from m3it_builder.shards import OutRow
+from m3it_builder.shards.formats import OutRow
 from m3it_builder.storage.output import Output
 
 

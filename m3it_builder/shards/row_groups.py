@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from m3it_builder.shards import OutRow, Picture
+from m3it_builder.shards.formats import OutRow, Picture
 
 # Small enough to page through quickly, and to keep memory flat.
 LEAST_BYTES = 4 << 20

@@ -13,9 +13,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.records import Slice
 from m3it_builder.sources.archives import list_members
-from m3it_builder.sources.compressed import COMPRESSED
 
 INDEX_FOLDER = ".m3it-index"
 _INDEX_VERSION = 2

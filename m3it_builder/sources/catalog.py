@@ -19,11 +19,12 @@ from typing import BinaryIO, cast
 from unicodedata import normalize
 
 from m3it_builder.cards.cards import SourceCard, SourceFile
+from m3it_builder.cards.suffixes import COMPRESSED, FOREIGN
 from m3it_builder.errors import SourceError
 from m3it_builder.records import File, Place, Slice
 from m3it_builder.sources.archive_index import Archive
 from m3it_builder.sources.archives import is_archive, is_safe
-from m3it_builder.sources.compressed import COMPRESSED, FOREIGN, Packed, is_repacked, repacked_name
+from m3it_builder.sources.compressed import Packed, is_repacked, repacked_name
 from m3it_builder.sources.member_stream import open_slice
 
 _CACHED_NAMES = 8_192

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-FOREIGN = (".7z", ".rar")  # no reader for these comes with Python
+from m3it_builder.cards.suffixes import COMPRESSED
+
 _REPACKED = ".repacked.tar"
 
 

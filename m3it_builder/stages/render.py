@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from m3it_builder.records import Record, Region, Turn
+from m3it_builder.records import Record, Region, Style, Turn
 
 _TOKEN = re.compile(r"\{box:(\d+)\}")
 _SENTENCE_START = re.compile(r"(?:(?:^|\n)(?:\([A-Z]+\) )?|[.?!] )\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a task's answers and regions appear in ``inputs`` and ``outputs``."""
-
-    answer: Literal["text", "letter", "both"] = "text"  # "dog", "(B)" or "(B) dog"
-    regions: Literal["drawn", "text"] = "drawn"  # "the red box", or pixel coordinates
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
     OptionValue,
     SourceCard,
@@ -26,6 +26,7 @@ from m3it_builder.cards.cards import (
     load_source_card,
     load_task_card,
 )
+from m3it_builder.cards.instructions import load_instructions
 from m3it_builder.errors import CardError, PluginError, TaskNotFound
 from m3it_builder.records import Record, Reject
 
@@ -136,33 +137,6 @@ def task_from_folder(
         options={key: option.default for key, option in card.options.items()},
         origin=origin,
     )
-
-
-def load_instructions(path: Path) -> tuple[str, ...]:
-    """Read one instruction pool: a JSON list of distinct, stripped, non-empty strings.
-
-    Raises:
-        CardError: the file is missing, or is not such a list.
-    """
-    try:
-        pool = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # of JSON, or of UTF-8
-        raise CardError(f"{path.name}: not valid JSON ({error})") from error
-    if not isinstance(pool, list) or not pool or not all(isinstance(text, str) for text in pool):
-        raise CardError(f"{path.name}: needs a list of at least one instruction")
-    faulty = [text for text in pool if not text or text != text.strip()]
-    if faulty or len(set(pool)) != len(pool):
-        raise CardError(f"{path.name}: instructions must be distinct, non-empty and stripped")
-    return tuple(pool)
-
-
-def bundled(folder: str) -> Path:
-    """Return a data folder: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "bundled" / folder
-    return installed if installed.is_dir() else package.parent / folder
 
 
 def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:

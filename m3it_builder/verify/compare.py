@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from m3it_builder.shards import TEXT_COLUMNS
+from m3it_builder.shards.formats import TEXT_COLUMNS
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.images import Pictures
 from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Note, said

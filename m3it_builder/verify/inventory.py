@@ -7,7 +7,7 @@ from pathlib import Path
 
 from m3it_builder.dataset.manifest import NAME
 from m3it_builder.records import SPLITS
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.manifest_schema import UnitClaim
 

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from m3it_builder.dataset.manifest import NAME, read_manifest
 from m3it_builder.errors import BuildError
 from m3it_builder.media.video.extract import VideoPlan
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 
 FormatName = Literal["webdataset", "parquet", "arrow", "jsonl"]
 _Known = Annotated[str, StringConstraints(pattern=f"^({'|'.join(FORMATS)})$")]

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from m3it_builder.shards import FORMATS
 from m3it_builder.shards.features import table_features, to_json, to_yaml, webdataset_features
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.archives import is_safe
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.manifest_schema import UnitClaim

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from m3it_builder.media.images import COLOURS
-from m3it_builder.records import Record, Region, Turn
-from m3it_builder.shards import row_key
+from m3it_builder.records import Record, Region, Style, Turn
+from m3it_builder.shards.formats import row_key
 from m3it_builder.sources.archives import is_safe
-from m3it_builder.stages.render import Style, render
+from m3it_builder.stages.render import render
 from m3it_builder.verify.manifest_schema import CardClaim
 from m3it_builder.verify.privacy import Watch
 from m3it_builder.verify.stored_row import json_object

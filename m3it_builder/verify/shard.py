@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.verify.compare import Stream
 from m3it_builder.verify.faults import Tally

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from m3it_builder.dataset.index import REJECTS, SCHEMA
-from m3it_builder.shards import FORMATS
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.verify.duplicates import check_repeated
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.manifest_schema import FileClaim, UnitClaim

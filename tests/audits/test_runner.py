@@ -16,7 +16,7 @@ from m3it_builder.build.plan import Plan
 from m3it_builder.dataset.index import SCHEMA
 from m3it_builder.dedup import Search, find
 from m3it_builder.errors import AuditError, BuildError
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dataset.reader import read_rows
 from m3it_builder.errors import BuildError, ConvertError, RejectShareError
-from m3it_builder.samples import write_sample
 from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.sampling import write_sample
 from tests.support.paths import ALL, FIXTURES, tree
 
 SMALL_SHARDS = PipelineFile.model_validate(

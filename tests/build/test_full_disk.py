@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder import load_task
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 
 DRIVER = """
 import json, subprocess, sys

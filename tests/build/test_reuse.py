@@ -21,8 +21,8 @@ from m3it_builder.build.builder import Build, Report
 from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.errors import BuildError, RejectShareError
-from m3it_builder.samples import write_sample
 from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.sampling import write_sample
 from tests.support.paths import ALL, tree
 
 FILE = PipelineFile.model_validate({"output": {"shard_mb": 0.04}})

@@ -14,7 +14,7 @@ import pytest
 
 from m3it_builder import load_task
 from m3it_builder.dataset.manifest import manifests
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.paths import FIXTURES, ROOT, tree
 

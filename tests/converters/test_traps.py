@@ -19,19 +19,20 @@ from PIL import Image
 
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build
-from m3it_builder.build.plan import Plan, instances
+from m3it_builder.build.plan import Plan
+from m3it_builder.build.text_phase import instances
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
 from m3it_builder.errors import ConvertError, SourceError
 from m3it_builder.media.images import COLOURS, draw
 from m3it_builder.records import Instance, Region, Reject, Split
 from m3it_builder.samples import coco as coco_sample
 from m3it_builder.samples import flickr8k_cn as flickr_sample
-from m3it_builder.samples import write_sample
 from m3it_builder.samples.files import write_bytes, write_coco
 from m3it_builder.samples.world import World
 from m3it_builder.sources.restricted_pickle import load_plain
 from m3it_builder.sources.source import Source
 from m3it_builder.tasks.registry import Task, task_names, variants_of
+from m3it_builder.tasks.sampling import write_sample
 from tests.formats.test_formats import plain
 from tests.support.paths import FIXTURES
 

@@ -17,8 +17,8 @@ from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
-from m3it_builder.samples import write_sample
 from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.sampling import write_sample
 from tests.support import mixed
 from tests.support.paths import ALL
 

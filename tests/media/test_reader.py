@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from m3it_builder.build.row_codec import Row
 from m3it_builder.media import reader as reading
 from m3it_builder.media.loaded import Taken
 from m3it_builder.media.reader import PictureReader, key_of, read_ahead
 from m3it_builder.media.video.extract import VideoPlan
-from m3it_builder.records import File, Image, Place, Record, Slice, Turn
+from m3it_builder.records import File, Image, Place, Record, Row, Slice, Turn
 from m3it_builder.sources.archives import list_members
 from tests.media.test_images import encoded
 

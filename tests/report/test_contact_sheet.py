@@ -16,7 +16,7 @@ from m3it_builder.report import fonts as lettering
 from m3it_builder.report.contact_sheet import write_sheet
 from m3it_builder.report.fonts import columns, cut, font_for, wrapped
 from m3it_builder.report.preview import built_rows
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 from tests.support.tiny_font import tiny_font
 
 

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from m3it_builder.errors import BuildError
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards import row_groups as grouping
 from m3it_builder.shards.batches import Batcher
+from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture
 from m3it_builder.shards.parquet import pages as parquet_pages
 from m3it_builder.shards.parquet import writer as parquet
 from m3it_builder.shards.parquet.writer import ParquetWriter

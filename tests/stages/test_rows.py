@@ -12,13 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3it_builder import load_task
-from m3it_builder.build.row_codec import Row, decode, encode
+from m3it_builder.build.row_codec import decode, encode
 from m3it_builder.build.spool import Arrangement, ReadSpool, Spool
-from m3it_builder.records import File, Image, Instance, Record, Region, Reject, Slice, Turn
-from m3it_builder.shards import row_key
+from m3it_builder.records import (
+    File,
+    Image,
+    Instance,
+    Record,
+    Region,
+    Reject,
+    Row,
+    Slice,
+    Style,
+    Turn,
+)
+from m3it_builder.shards.formats import row_key
 from m3it_builder.stages.check import CHECKS, check
 from m3it_builder.stages.instruct import pick
-from m3it_builder.stages.render import Style, letter, render
+from m3it_builder.stages.render import letter, render
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.integers(-(2**50), 2**50)

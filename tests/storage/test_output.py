@@ -15,8 +15,8 @@ import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from m3it_builder.shards import TEXT_COLUMNS, OutRow, Picture, open_writer
 from m3it_builder.shards import row_groups as grouping
+from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture, open_writer
 from m3it_builder.storage import preallocate as room
 from m3it_builder.storage.digest import file_digest
 from m3it_builder.storage.output import Output

@@ -18,7 +18,7 @@ from blake3 import blake3
 from m3it_builder.dataset.index import SCHEMA
 from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.dataset.reader import read_rows
-from m3it_builder.shards import FORMATS, TEXT_COLUMNS, OutRow, Picture, open_writer
+from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, OutRow, Picture, open_writer
 from m3it_builder.shards.webdataset import tar_header
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.storage.output import Output

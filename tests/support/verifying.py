@@ -12,8 +12,8 @@ from m3it_builder import load_task
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.cli import app
-from m3it_builder.samples import write_sample
 from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.sampling import write_sample
 from m3it_builder.verify.run import How, Verdict
 from m3it_builder.verify.run import verify as run_verify
 from tests.support import mixed

@@ -10,7 +10,7 @@ import pytest
 import m3it_builder.converters
 import m3it_builder.samples
 from m3it_builder import load_task, task_names
-from m3it_builder.tasks.registry import bundled
+from m3it_builder.cards.bundled import bundled
 from m3it_builder.testing import check_task
 from tests.support.paths import FIXTURES
 

@@ -15,7 +15,7 @@ from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile
 from m3it_builder.cli import app
 from m3it_builder.errors import BuildError
-from m3it_builder.samples import write_sample
+from m3it_builder.tasks.sampling import write_sample
 from tests.build.test_endurance import peak_kilobytes
 from tests.support import faults, planted
 from tests.support.command import assert_one_line, run_m3it

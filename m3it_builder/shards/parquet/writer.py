@@ -15,9 +15,8 @@ from typing import Literal
 
 import pybase64
 
-from m3it_builder import __version__
-from m3it_builder.shards import OutRow
 from m3it_builder.shards.features import arrow_schema, table_features
+from m3it_builder.shards.formats import OutRow
 from m3it_builder.shards.parquet.footer import MAGIC, About, Chunk, Group, write_footer
 from m3it_builder.shards.parquet.pages import (
     PAGE_BYTES,
@@ -32,6 +31,7 @@ from m3it_builder.shards.parquet.pages import (
 from m3it_builder.shards.parquet.schema import Leaf, elements, leaves
 from m3it_builder.shards.row_groups import ends_group, fits, picture_path, row_size
 from m3it_builder.storage.output import Output
+from m3it_builder.version import __version__
 
 
 class ParquetWriter:

@@ -1,0 +1,28 @@
+"""Instruction pools: JSON lists of texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from m3it_builder.errors import CardError
+
+
+def load_instructions(path: Path) -> tuple[str, ...]:
+    """Read one instruction pool: a JSON list of distinct, stripped, non-empty strings.
+
+    Raises:
+        CardError: the file is missing, or is not such a list.
+    """
+    try:
+        pool = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # of JSON, or of UTF-8
+        raise CardError(f"{path.name}: not valid JSON ({error})") from error
+    if not isinstance(pool, list) or not pool or not all(isinstance(text, str) for text in pool):
+        raise CardError(f"{path.name}: needs a list of at least one instruction")
+    faulty = [text for text in pool if not text or text != text.strip()]
+    if faulty or len(set(pool)) != len(pool):
+        raise CardError(f"{path.name}: instructions must be distinct, non-empty and stripped")
+    return tuple(pool)
