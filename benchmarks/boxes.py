@@ -1,8 +1,8 @@
-"""Drawing a box on a JPEG: CPU time, and what becomes of the picture off the lines.
+"""Drawing a box on a JPEG: CPU time, and what becomes of the image off the lines.
 
-The peers decode, draw and encode at quality 95 without halved colours, the
-usual choice where pictures should stay good; ours keeps the tables and the
-sampling that the picture came with.
+The peers decode, draw and encode at quality 95 without halved colors, the
+usual choice where images should stay good; ours keeps the tables and the
+sampling that the image came with.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from statistics import median
 import numpy as np
 from PIL import Image, ImageDraw
 
-from benchmarks.pictures import write_pictures
-from m3it_builder.media.images import COLOURS, draw, line_width
+from benchmarks.images import write_images
+from m3it_builder.media.images import COLORS, draw, line_width
 from m3it_builder.records import Region
 
 NAME = Path(__file__).stem
-PICTURES = 24
+IMAGES = 24
 ROUNDS = int(os.environ.get("M3IT_BENCH_ROUNDS", "5"))
 _BOX = (100, 80, 380, 300)
-_AWAY = 24  # pixels from a line at which the picture counts as untouched
+_AWAY = 24  # pixels from a line at which the image counts as untouched
 
 Drawer = Callable[[bytes], bytes]
 
 
 def run() -> dict[str, object]:
-    """Return milliseconds a picture, the ratio to Pillow, PSNR off the lines, and size."""
+    """Return milliseconds an image, the ratio to Pillow, PSNR off the lines, and size."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "pictures"
-        write_pictures(folder, PICTURES)
+        folder = Path(name) / "images"
+        write_images(folder, IMAGES)
         data = [path.read_bytes() for path in sorted(folder.iterdir())]
     ways = _ways()
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -45,7 +45,7 @@ def run() -> dict[str, object]:
     base = seconds["Pillow, quality 95, 4:4:4"]
     return {
         way: {
-            "ms a picture": round(median(taken) / PICTURES * 1e3, 2),
+            "ms an image": round(median(taken) / IMAGES * 1e3, 2),
             "speed, against Pillow": round(
                 median(b / t for b, t in zip(base, taken, strict=True)), 2
             ),
@@ -74,10 +74,10 @@ def _ways() -> dict[str, Drawer]:
 
 
 def _pillow(data: bytes, quality: int, subsampling: int) -> bytes:
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    ImageDraw.Draw(picture).rectangle(_BOX, outline=COLOURS["red"], width=line_width(640, 480))
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    ImageDraw.Draw(image).rectangle(_BOX, outline=COLORS["red"], width=line_width(640, 480))
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
+    image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()
 
 
@@ -93,7 +93,7 @@ def _simplejpeg(data: bytes) -> bytes:
         np.s_[top:bottom, left : left + line],
         np.s_[top:bottom, right - line : right],
     ):
-        pixels[area] = COLOURS["red"]
+        pixels[area] = COLORS["red"]
     encoded: bytes = simplejpeg.encode_jpeg(pixels, quality=95, colorsubsampling="444")
     return encoded
 

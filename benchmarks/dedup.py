@@ -2,9 +2,9 @@
 
 The first part plants near copies among a million random hashes, and half of
 a million crowded into few values of one band. It reports CPU seconds, peak memory,
-and the recall against comparing a sample with everything. The second changes pictures
+and the recall against comparing a sample with everything. The second changes images
 of the drawn world, and genuine ones where ``M3IT_REAL`` names a folder of some,
-in the ways pictures change between data sets, and reports for two common hashes
+in the ways images change between data sets, and reports for two common hashes
 beside ours how many of the copies are found, and how many unrelated pairs are too.
 """
 
@@ -24,19 +24,19 @@ from PIL import Image, ImageDraw, ImageEnhance
 from m3it_builder.dedup.hamming_search import near_pairs
 from m3it_builder.dedup.phash import (
     DEFAULT_DISTANCE,
-    UnreadablePicture,
+    UnreadableImage,
     fine_distance,
     look,
-    same_colours,
+    same_colors,
 )
 from m3it_builder.media.images import displayed
 from m3it_builder.samples.world import World, paint
 
 NAME = Path(__file__).stem
 HASHES = int(os.environ.get("M3IT_BENCH_HASHES", "1000000"))
-DRAWN = int(os.environ.get("M3IT_BENCH_PICTURES", "1000"))
+DRAWN = int(os.environ.get("M3IT_BENCH_IMAGES", "1000"))
 _Hash = tuple[int, int, bytes]
-_CHANGED = 100  # pictures of a set that are changed in every way
+_CHANGED = 100  # images of a set that are changed in every way
 _SAMPLE = 300  # hashes compared with all others
 
 
@@ -45,10 +45,10 @@ def run() -> dict[str, object]:
     results: dict[str, object] = {
         f"{HASHES:,} hashes": _search(_random(HASHES)),
         f"{HASHES:,} hashes, half of them crowded": _search(_crowded(HASHES)),
-        "drawn pictures": _judged([paint(World().scene(n)) for n in range(DRAWN)]),
+        "drawn images": _judged([paint(World().scene(n)) for n in range(DRAWN)]),
     }
     if genuine := list(_genuine()):
-        results["genuine pictures"] = _judged(genuine)
+        results["genuine images"] = _judged(genuine)
     return results
 
 
@@ -63,7 +63,7 @@ def _random(count: int) -> Any:
 
 
 def _crowded(count: int) -> Any:
-    """Return hashes of which half agree in sixteen bits, as those of one kind of picture do."""
+    """Return hashes of which half agree in sixteen bits, as those of one kind of image do."""
     hashes = _random(count)
     hashes[::2] = (hashes[::2] & ~np.uint64(0xFFFF)) | np.uint64(0xBEEF)
     return np.unique(hashes)
@@ -96,13 +96,13 @@ def _search(hashes: Any) -> dict[str, object]:
     }
 
 
-def _judged(pictures: list[Image.Image]) -> dict[str, object]:
+def _judged(images: list[Image.Image]) -> dict[str, object]:
     """Return, by hash, how many changed copies are found and how many unrelated pairs."""
-    looks = [_hashes(_encoded(picture, "PNG")) for picture in pictures]
+    looks = [_hashes(_encoded(image, "PNG")) for image in images]
     kinds = list(looks[0])
     found: dict[str, dict[str, list[bool]]] = {}
-    for picture, own in list(zip(pictures, looks, strict=True))[:_CHANGED]:
-        for change, data in _changes(picture):
+    for image, own in list(zip(images, looks, strict=True))[:_CHANGED]:
+        for change, data in _changes(image):
             other = _hashes(data)
             for kind in kinds:
                 cell = found.setdefault(change, {}).setdefault(kind, [])
@@ -116,8 +116,8 @@ def _judged(pictures: list[Image.Image]) -> dict[str, object]:
         for kind in kinds
     }
     return {
-        "pictures": len(pictures),
-        "unrelated pairs": len(pictures) * (len(pictures) - 1) // 2,
+        "images": len(images),
+        "unrelated pairs": len(images) * (len(images) - 1) // 2,
         "of them taken for copies": alarms,
         "copies found": {
             change: {kind: round(sum(cell) / len(cell), 3) for kind, cell in row.items()}
@@ -128,8 +128,8 @@ def _judged(pictures: list[Image.Image]) -> dict[str, object]:
 
 def _hashes(data: bytes) -> dict[str, _Hash]:
     """Return (bits, finer bits, thumbnail) by kind of hash, blank where it has none."""
-    with Image.open(io.BytesIO(data)) as picture:
-        grey = picture.convert("L")
+    with Image.open(io.BytesIO(data)) as image:
+        grey = image.convert("L")
     eight = np.asarray(grey.resize((8, 8), Image.Resampling.LANCZOS), float)
     nine = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), float)
     own = look(data)
@@ -138,7 +138,7 @@ def _hashes(data: bytes) -> dict[str, _Hash]:
         "difference": (_number(nine[:, 1:] > nine[:, :-1]), 0, b""),
         "cosine, 64 bits": (own.coarse, 0, b""),
         "and 256 bits": (own.coarse, int.from_bytes(own.fine), b""),
-        "and colours": (own.coarse, int.from_bytes(own.fine), own.thumb),
+        "and colors": (own.coarse, int.from_bytes(own.fine), own.thumb),
     }
 
 
@@ -152,42 +152,42 @@ def _alike(one: _Hash, two: _Hash) -> bool:
     if (one[1] ^ two[1]).bit_count() > fine_distance(DEFAULT_DISTANCE):
         return False
     sides = [np.frombuffer(each[2], np.uint8)[None] for each in (one, two)]
-    return not one[2] or bool(same_colours(*sides)[0])
+    return not one[2] or bool(same_colors(*sides)[0])
 
 
-def _changes(picture: Image.Image) -> Iterator[tuple[str, bytes]]:
-    width, height = picture.size
+def _changes(image: Image.Image) -> Iterator[tuple[str, bytes]]:
+    width, height = image.size
     for quality in (30, 50, 70, 90):
-        yield f"JPEG quality {quality}", _encoded(picture, "JPEG", quality=quality)
-    yield "JPEG quality 75, full chroma", _encoded(picture, "JPEG", quality=75, subsampling=0)
-    yield "WebP quality 60", _encoded(picture, "WEBP", quality=60)
+        yield f"JPEG quality {quality}", _encoded(image, "JPEG", quality=quality)
+    yield "JPEG quality 75, full chroma", _encoded(image, "JPEG", quality=75, subsampling=0)
+    yield "WebP quality 60", _encoded(image, "WEBP", quality=60)
     for factor in (0.25, 0.5, 1.5, 2.0):
         size = max(8, round(width * factor)), max(8, round(height * factor))
-        yield f"size {factor}", _encoded(picture.resize(size), "JPEG", quality=85)
+        yield f"size {factor}", _encoded(image.resize(size), "JPEG", quality=85)
     for share in (0.02, 0.05, 0.1):
         across, down = round(width * share / 2), round(height * share / 2)
-        cut = picture.crop((across, down, width - across, height - down))
+        cut = image.crop((across, down, width - across, height - down))
         yield f"cropped by {share:.0%}", _encoded(cut, "JPEG", quality=85)
     for factor in (0.85, 1.15):
-        brighter = ImageEnhance.Brightness(picture).enhance(factor)
+        brighter = ImageEnhance.Brightness(image).enhance(factor)
         yield f"brightness {factor}", _encoded(brighter, "JPEG", quality=85)
-    yield "grey", _encoded(picture.convert("L"), "JPEG", quality=85)
-    yield "red box", _encoded(_boxed(picture), "JPEG", quality=95)
+    yield "grey", _encoded(image.convert("L"), "JPEG", quality=85)
+    yield "red box", _encoded(_boxed(image), "JPEG", quality=95)
 
 
-def _boxed(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
+def _boxed(image: Image.Image) -> Image.Image:
+    width, height = image.size
     x, y = width // 5, height // 4
-    canvas = picture.copy()
+    canvas = image.copy()
     line = max(2, round(max(width, height) / 200))
     box = (x, y, x + width // 3, y + height // 3)
     ImageDraw.Draw(canvas).rectangle(box, outline=(255, 0, 0), width=line)
     return canvas
 
 
-def _encoded(picture: Image.Image, kind: str, **how: Any) -> bytes:
+def _encoded(image: Image.Image, kind: str, **how: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **how)
+    image.save(buffer, kind, **how)
     return buffer.getvalue()
 
 
@@ -202,6 +202,6 @@ def _genuine() -> Iterator[Image.Image]:
         seen.add(data)
         try:
             look(data)
-        except UnreadablePicture:
+        except UnreadableImage:
             continue
         yield displayed(data)

@@ -1,7 +1,7 @@
 """Phase A on a million questions: peak memory, rows a second, and both against bare ijson.
 
 The files are those of OK-VQA, written at full length: ten answers a question,
-every picture asked about twelve times. What is measured is ``m3it build
+every image asked about twelve times. What is measured is ``m3it build
 --plan``: convert, join, locate, instruct, check, spool and cut. Bare ijson
 reads the same two files and does nothing with them.
 """
@@ -21,7 +21,7 @@ from typing import IO
 
 NAME = Path(__file__).stem
 QUESTIONS = int(os.environ.get("M3IT_BENCH_QUESTIONS", "1000000"))
-A_PICTURE = 12  # questions
+A_IMAGE = 12  # questions
 _FEWER = 10  # a tenth of the rows, to see that memory does not grow with them
 _IJSON = (
     "import sys, ijson\n"
@@ -93,10 +93,10 @@ def write(sources: Path, count: int) -> tuple[Path, Path]:
     for path, head, kind in zip(files, heads, (_question, _annotation), strict=True):
         with path.open("wb") as file:
             _write_list(file, head, (kind(n) for n in range(count)))
-    pictures = sources / "coco-2014-train-images" / "train2014.zip"
-    pictures.parent.mkdir()
-    with zipfile.ZipFile(pictures, "w") as archive:
-        for number in range(count // A_PICTURE + 1):
+    images = sources / "coco-2014-train-images" / "train2014.zip"
+    images.parent.mkdir()
+    with zipfile.ZipFile(images, "w") as archive:
+        for number in range(count // A_IMAGE + 1):
             archive.writestr(f"train2014/COCO_train2014_{number:012d}.jpg", b"never opened here")
     return files
 
@@ -109,9 +109,9 @@ def _write_list(file: IO[bytes], head: bytes, rows: Iterator[str]) -> None:
 
 
 def _question(number: int) -> str:
-    asked = f"What would happen to the {number:x}th thing in the picture if somebody pushed it?"
+    asked = f"What would happen to the {number:x}th thing in the image if somebody pushed it?"
     return (
-        f'{{"image_id": {number // A_PICTURE}, "question": "{asked}", '
+        f'{{"image_id": {number // A_IMAGE}, "question": "{asked}", '
         f'"question_id": {number * 10 + 5}}}'
     )
 
@@ -123,7 +123,7 @@ def _annotation(number: int) -> str:
         for n in range(1, 11)
     )
     return (
-        f'{{"image_id": {number // A_PICTURE}, "question_id": {number * 10 + 5}, '
+        f'{{"image_id": {number // A_IMAGE}, "question_id": {number * 10 + 5}, '
         f'"question_type": "six", "answer_type": "other", "answers": [{answers}], '
         '"confidence": 3}'
     )

@@ -1,4 +1,4 @@
-"""Phase B against its peers: CPU seconds for the same pictures and texts, in one run.
+"""Phase B against its peers: CPU seconds for the same images and texts, in one run.
 
 Every way of writing runs in a process of its own, round after round, so that
 whatever else the machine does falls on all alike. What counts are ratios.
@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from benchmarks.pictures import task, write_pictures
+from benchmarks.images import task, write_images
 from benchmarks.writers import OURS, PEERS
 from m3it_builder.build.assemble import texts
 from m3it_builder.build.builder import Build
@@ -25,7 +25,7 @@ from m3it_builder.build.spool import ReadSpool
 from m3it_builder.build.unit import Unit
 
 NAME = Path(__file__).stem
-PICTURES = int(os.environ.get("M3IT_BENCH_PICTURES", "2000"))
+IMAGES = int(os.environ.get("M3IT_BENCH_IMAGES", "2000"))
 ROUNDS = int(os.environ.get("M3IT_BENCH_ROUNDS", "5"))
 
 
@@ -33,7 +33,7 @@ def run() -> dict[str, object]:
     """Return samples a CPU second for each way, and its ratio to plain concatenation."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepare(folder, PICTURES)
+        prepare(folder, IMAGES)
         os.sync()  # what was prepared is not to be written back while others write
         ways = [*PEERS, *OURS]
         seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -42,14 +42,14 @@ def run() -> dict[str, object]:
                 if (taken := _timed(way, folder)) is not None:
                     seconds[way].append(taken)
         size = sum(path.stat().st_size for path in (folder / "src").rglob("*.jpg"))
-    return {"pictures": PICTURES, "bytes a picture": size // PICTURES, "ways": _table(seconds)}
+    return {"images": IMAGES, "bytes an image": size // IMAGES, "ways": _table(seconds)}
 
 
 def _table(seconds: dict[str, list[float]]) -> dict[str, object]:
     base = seconds["concatenation"]
     return {
         way: {
-            "samples a CPU second": round(PICTURES / median(taken)),
+            "samples a CPU second": round(IMAGES / median(taken)),
             "of concatenation": round(median(b / t for b, t in zip(base, taken, strict=True)), 3),
         }
         if taken
@@ -59,8 +59,8 @@ def _table(seconds: dict[str, list[float]]) -> dict[str, object]:
 
 
 def prepare(folder: Path, count: int, boxes: int = 0, shard_mb: float = 256.0) -> None:
-    """Write pictures, a ready spool for us, and the same texts for the peers."""
-    write_pictures(folder / "src" / "bench-pictures", count)
+    """Write images, a ready spool for us, and the same texts for the peers."""
+    write_images(folder / "src" / "bench-images", count)
     made = task(count, boxes)
     file = PipelineFile.model_validate({"output": {"shard_mb": shard_mb}})
     plan = Plan(file=file, formats=("webdataset",))

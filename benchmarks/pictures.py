@@ -1,4 +1,4 @@
-"""Pictures and rows for the benchmarks of phase B: JPEG files of about 124 KB, as COCO has them."""
+"""Images and rows for the benchmarks of phase B: JPEG files of about 124 KB, as COCO has them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOTIFS = 24
 _SIZE = 640, 480
 
 
-def write_pictures(folder: Path, count: int, size: int = BYTES) -> None:
+def write_images(folder: Path, count: int, size: int = BYTES) -> None:
     """Write so many distinct JPEG files of about ``size`` bytes; pixels repeat, bytes do not."""
     folder.mkdir(parents=True)
     motifs = [_motif(number, size) for number in range(_MOTIFS)]
     for number in range(count):
         data = motifs[number % _MOTIFS]
-        note = b"picture %08d" % number
+        note = b"image %08d" % number
         comment = b"\xff\xfe" + (len(note) + 2).to_bytes(2) + note
         (folder / f"{number:08d}.jpg").write_bytes(data[:2] + comment + data[2:])
 
@@ -35,19 +35,19 @@ def _motif(number: int, most: int) -> bytes:
     rng = random.Random(number)  # noqa: S311 - not for secrets
     coarse = Image.frombytes("RGB", (80, 60), rng.randbytes(80 * 60 * 3))
     fine = Image.frombytes("RGB", _SIZE, rng.randbytes(_SIZE[0] * _SIZE[1] * 3))
-    picture = Image.blend(
+    image = Image.blend(
         coarse.resize(_SIZE, Image.Resampling.BICUBIC), fine.filter(ImageFilter.BoxBlur(1)), 0.35
     )
     for quality in range(95, 0, -1):
         buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality)
+        image.save(buffer, "JPEG", quality=quality)
         if buffer.tell() <= most:
             break
     return buffer.getvalue()
 
 
 def task(count: int, boxes: int = 0) -> Task:
-    """Return a task with one row a picture, and so many boxes drawn on each."""
+    """Return a task with one row an image, and so many boxes drawn on each."""
 
     def convert(source: Source) -> Iterator[Record]:
         for number in range(count):
@@ -57,8 +57,8 @@ def task(count: int, boxes: int = 0) -> Task:
             )
             yield Record(
                 id=f"{number:08d}",
-                turns=(Turn(f"What is to be seen in picture {number}?", f"thing {number}"),),
-                images=(source.image(f"bench-pictures/{number:08d}.jpg"),),
+                turns=(Turn(f"What is to be seen in image {number}?", f"thing {number}"),),
+                images=(source.image(f"bench-images/{number:08d}.jpg"),),
                 regions=regions,
                 meta={"image_id": number},
             )
@@ -74,19 +74,19 @@ def task(count: int, boxes: int = 0) -> Task:
             citation="None 2026",
             license="CC0-1.0",
             image_license="CC0-1.0",
-            sources={"bench-pictures": "all"},
+            sources={"bench-images": "all"},
             images=ImageCount(min=1, max=1),
             splits={"train": SplitCard(rows=count)},
         ),
-        instructions=("Answer the question about the picture.", "Look, and answer."),
+        instructions=("Answer the question about the image.", "Look, and answer."),
         convert=convert,
         sample=lambda *_: None,
         sources={
-            "bench-pictures": SourceCard(
-                name="bench-pictures",
-                title="Pictures",
+            "bench-images": SourceCard(
+                name="bench-images",
+                title="Images",
                 license="CC0-1.0",
-                files=(SourceFile(file="pictures.zip", manual="drawn"),),
+                files=(SourceFile(file="images.zip", manual="drawn"),),
             )
         },
     )

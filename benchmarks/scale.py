@@ -1,6 +1,6 @@
 """Phase B over processes and over rows: speed of two workers, and memory at 100,000 rows.
 
-Workers draw a box on every picture, which is work for the processor; time is
+Workers draw a box on every image, which is work for the processor; time is
 that of the clock. Memory is the peak of the whole build, both phases.
 """
 
@@ -16,16 +16,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.pictures import task, write_pictures
+from benchmarks.images import task, write_images
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile, Plan
 
 NAME = Path(__file__).stem
-PICTURES = int(os.environ.get("M3IT_BENCH_DRAWN", "5000"))
+IMAGES = int(os.environ.get("M3IT_BENCH_DRAWN", "5000"))
 ROWS = int(os.environ.get("M3IT_BENCH_ROWS", "100000"))
 ROUNDS = int(os.environ.get("M3IT_BENCH_ROUNDS", "5"))
 _FEWER = 20  # so many times fewer rows, to see that memory does not grow with them
-_SMALL = 6_000  # bytes of a picture, where rows are many
+_SMALL = 6_000  # bytes of an image, where rows are many
 
 
 def run() -> dict[str, object]:
@@ -37,10 +37,10 @@ def _workers() -> dict[str, float]:
     seconds: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pictures(folder / "src" / "bench-pictures", PICTURES)
+        write_images(folder / "src" / "bench-images", IMAGES)
         for _ in range(ROUNDS):
             for workers, taken in seconds.items():
-                job = {"count": PICTURES, "boxes": 1, "workers": workers, "shard_mb": 12}
+                job = {"count": IMAGES, "boxes": 1, "workers": workers, "shard_mb": 12}
                 taken.append(_child(folder, job)["phase_b_s"])
     ratio = median(one / two for one, two in zip(seconds[1], seconds[2], strict=True))
     return {"speed of two, against one": round(ratio, 2)}
@@ -50,7 +50,7 @@ def _memory() -> dict[str, dict[str, float]]:
     peaks: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pictures(folder / "src" / "bench-pictures", ROWS, _SMALL)
+        write_images(folder / "src" / "bench-images", ROWS, _SMALL)
         for form in ("webdataset", "parquet"):
             few, many = (
                 _child(folder, {"count": count, "formats": [form]})["peak_mb"]

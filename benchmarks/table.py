@@ -39,7 +39,7 @@ def _ways(found: Mapping[str, Any]) -> str:
         for name, way in sorted(ways.items(), key=lambda item: -item[1]["of concatenation"])
     ]
     head = (
-        f"{found['pictures']:,} pictures of {found['bytes a picture'] / 1e3:.0f} KB, one core",
+        f"{found['images']:,} images of {found['bytes an image'] / 1e3:.0f} KB, one core",
         "of plain concatenation",
         *(f"against {name}" for name in _ASIDES),
     )

@@ -1,6 +1,6 @@
-"""Ways to write rows with pictures, each run in a process of its own, CPU time taken.
+"""Ways to write rows with images, each run in a process of its own, CPU time taken.
 
-Run as ``python -m benchmarks.writers NAME FOLDER``: reads the pictures and the
+Run as ``python -m benchmarks.writers NAME FOLDER``: reads the images and the
 texts that ``benchmarks.phase_b`` left in FOLDER, writes below FOLDER/out/NAME,
 and prints CPU seconds as JSON. Imports and setting up are not counted.
 """
@@ -26,7 +26,7 @@ from m3it_builder.media.video.extract import VideoPlan
 _SHARD_BYTES = 256_000_000
 _WARM_ROWS = 400  # imports, and memory that is asked for once
 
-Rows = list[tuple[str, dict[str, str], Path]]  # key, texts, picture
+Rows = list[tuple[str, dict[str, str], Path]]  # key, texts, image
 Write = Callable[[], None]
 
 
@@ -60,19 +60,19 @@ def _style(value: dict[str, Any]) -> Any:
 
 
 def concatenation(rows: Rows, out: Path) -> None:
-    """Write nothing but the pictures, one after the other: what the machine can do."""
+    """Write nothing but the images, one after the other: what the machine can do."""
     with (out / "all.bin").open("wb", buffering=1 << 20) as file:
-        for _, _, picture in rows:
-            file.write(picture.read_bytes())
+        for _, _, image in rows:
+            file.write(image.read_bytes())
 
 
 def plain_tarfile(rows: Rows, out: Path) -> None:
     """Write tar shards with the standard library."""
     with tarfile.open(out / "all.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
-        for key, texts, picture in rows:
+        for key, texts, image in rows:
             for ending, data in (
                 ("json", json.dumps(texts).encode()),
-                ("jpg", picture.read_bytes()),
+                ("jpg", image.read_bytes()),
             ):
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size = len(data)
@@ -85,8 +85,8 @@ def webdataset(rows: Rows, out: Path) -> None:
 
     pattern = str(out / "train-%05d.tar")
     with wds.ShardWriter(pattern, maxsize=_SHARD_BYTES, maxcount=1 << 30, verbose=0) as sink:
-        for key, texts, picture in rows:
-            sink.write({"__key__": key, "json": texts, "jpg": picture.read_bytes()})
+        for key, texts, image in rows:
+            sink.write({"__key__": key, "json": texts, "jpg": image.read_bytes()})
 
 
 def mds(rows: Rows, out: Path) -> None:
@@ -95,8 +95,8 @@ def mds(rows: Rows, out: Path) -> None:
 
     columns = {"key": "str", "json": "json", "jpg": "bytes"}
     with MDSWriter(out=str(out), columns=columns, size_limit=_SHARD_BYTES) as sink:
-        for key, texts, picture in rows:
-            sink.write({"key": key, "json": texts, "jpg": picture.read_bytes()})
+        for key, texts, image in rows:
+            sink.write({"key": key, "json": texts, "jpg": image.read_bytes()})
 
 
 def datasets_parquet(rows: Rows, out: Path) -> None:
@@ -127,8 +127,8 @@ def _features(rows: Rows) -> Any:
 
 
 def _examples(rows: Rows) -> Iterator[dict[str, Any]]:
-    for key, texts, picture in rows:
-        data = picture.read_bytes()
+    for key, texts, image in rows:
+        data = image.read_bytes()
         yield {**texts, "images": [{"bytes": data, "path": f"{key}.jpg"}]}
 
 
@@ -137,8 +137,8 @@ def base64_lines(rows: Rows, out: Path) -> None:
     import base64
 
     with (out / "train.jsonl").open("w") as file:
-        for _, texts, picture in rows:
-            encoded = base64.b64encode(picture.read_bytes()).decode()
+        for _, texts, image in rows:
+            encoded = base64.b64encode(image.read_bytes()).decode()
             file.write(json.dumps({**texts, "image_base64_str": [encoded]}) + "\n")
 
 
@@ -164,7 +164,7 @@ def main() -> None:
         write = ours(folder, out, OURS[name])
     else:
         listed = json.loads((folder / "rows.json").read_text())
-        rows: Rows = [(key, texts, Path(picture)) for key, texts, picture in listed]
+        rows: Rows = [(key, texts, Path(image)) for key, texts, image in listed]
         peer = PEERS[name]
         peer(rows[:_WARM_ROWS], out)
         shutil.rmtree(out)

@@ -1,7 +1,7 @@
 """The values that flow through the pipeline. All of them are immutable.
 
 A converter fills *structure* (turns, choices, regions); ``render`` makes the
-strings. A picture is a flat, picklable reference until the packer reads it.
+strings. An image is a flat, picklable reference until the packer reads it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Slice:
     crc: int | None  # CRC-32 of the unpacked bytes; tar keeps none
 
 
-Place = File | Slice
+Location = File | Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """What is taken of a NumPy array of pictures, (N, height, width, 3) of uint8."""
+    """What is taken of a NumPy array of images, (N, height, width, 3) of uint8."""
 
     index: int
     order: Literal["RGB", "BGR"] = "RGB"
@@ -59,28 +59,28 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture, or one video, by name; ``place`` is filled in by the locate stage."""
+    """One image, or one video, by name; ``place`` is filled in by the locate stage."""
 
     name: str  # "<source_id>/<path inside the official archive>", never absolute
     size: tuple[int, int] | None = None  # width, height the annotation was made on
-    place: Place | None = None
-    part: Frames | Pixels | None = None  # None: the whole file is the picture
+    location: Location | None = None
+    part: Frames | Pixels | None = None  # None: the whole file is the image
     others: tuple[str, ...] = ()  # further names it may have, tried in this order
 
     @property
     def count(self) -> int:
-        """Return how many pictures it becomes in a row."""
+        """Return how many images it becomes in a row."""
         return self.part.count if isinstance(self.part, Frames) else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box on one picture of the record; texts refer to it as ``{box:N}``."""
+    """A box on one image of the record; texts refer to it as ``{box:N}``."""
 
     box: Box
-    colour: str = "red"
+    color: str = "red"
     label: str = ""  # what is in the box, "person" for instance
-    image: int = 0  # index of the picture it lies on
+    image: int = 0  # index of the image it lies on
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Instance:
     split: Split
     lang: str  # BCP 47
     instruction: str
-    inputs: str  # "" where the picture is the whole input
+    inputs: str  # "" where the image is the whole input
     outputs: str
     record: Record
 

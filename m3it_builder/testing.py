@@ -12,7 +12,7 @@ row and reject is as expected; the same bytes come out of a second run over a
 copy elsewhere; every split yields rows, and one of them three or more; no row
 of a split stands in another; ids are unique; no row tells of a local path;
 options contain the answer; boxes that texts speak of exist; the number of
-pictures is what the card says; pictures decode; every format gives back the
+images is what the card says; images decode; every format gives back the
 same rows; the converter keeps to reading; and the sample writer writes the same
 files twice, which build without a reject.
 """
@@ -38,8 +38,8 @@ from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
 from m3it_builder.errors import ContractError
-from m3it_builder.media.images import decodes
-from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.images import require_decodable
+from m3it_builder.media.probe import BadImage
 from m3it_builder.records import Split
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.tasks.registry import Task, variants_of
@@ -155,11 +155,11 @@ def _check_splits(task: Task, rows: dict[Any, list[BuiltRow]]) -> None:
 
 def _check_formats(built: Path, unit: Manifest, rows: list[BuiltRow]) -> None:
     for name in FORMATS:
-        again = [row.pictures for row in read_rows(built, unit, format_name=name)]
+        again = [row.images for row in read_rows(built, unit, format_name=name)]
         _require(
-            again == [row.pictures for row in rows],
+            again == [row.images for row in rows],
             unit.task,
-            f"{name} shards of {unit.split} hold other pictures",
+            f"{name} shards of {unit.split} hold other images",
         )
 
 
@@ -177,11 +177,11 @@ def _check_row(task: Task, row: BuiltRow, places: tuple[str, ...]) -> None:
         left = _TOKEN.search(texts[field])
         _require(left is None, task, f"{where} has an unrendered region in its {field}")
     _check_structure(task, texts, where)
-    for data in row.pictures:
+    for data in row.images:
         try:
-            decodes(data)
-        except BadPicture as bad:
-            raise ContractError(f"{task.name}: {where} has a picture that does not decode") from bad
+            require_decodable(data)
+        except BadImage as bad:
+            raise ContractError(f"{task.name}: {where} has an image that does not decode") from bad
 
 
 def _check_structure(task: Task, texts: dict[str, Any], where: str) -> None:
@@ -198,7 +198,7 @@ def _check_structure(task: Task, texts: dict[str, Any], where: str) -> None:
                 )
     for region in texts["regions"]:
         exists = region["image"] < len(texts["images"])
-        _require(exists, task, f"{where}: a region lies on picture {region['image']}")
+        _require(exists, task, f"{where}: a region lies on image {region['image']}")
 
 
 def _rejects(

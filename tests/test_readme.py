@@ -12,7 +12,7 @@ from tests.support import published
 from tests.support.command import run_m3it
 from tests.support.paths import ROOT
 
-# The drawn download has broken lines, and pictures that stand in several splits.
+# The drawn download has broken lines, and images that stand in several splits.
 _STATUS = {"adopt /data/M3IT": 3, "audit /data/adopted": 1}
 
 

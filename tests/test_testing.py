@@ -33,7 +33,7 @@ def test_right_task_passes() -> None:
         ("dropped_row", "not as expected"),
         ("dropped_reject", "not as expected"),
         ("other_order_each_time", "two runs"),
-        ("two_pictures", "rejected as image_count"),
+        ("two_images", "rejected as image_count"),
         ("options_without_answer", "rejected as gold_not_in_choices"),
         ("gold_not_told", "options do not contain the answer"),
         ("box_that_is_not_there", "unrendered region|speaks of box 3"),
@@ -64,9 +64,9 @@ def test_row_in_two_splits(tmp_path: Path) -> None:
         folder = source / "okvqa-annotations"
         train = folder / f"{prefix}_train2014_{kind}.json"
         shutil.copyfile(train, folder / f"{prefix}_val2014_{kind}.json")
-    pictures = source / "coco-2014-val-images" / "val2014"
+    images = source / "coco-2014-val-images" / "val2014"
     for path in (source / "coco-2014-train-images" / "train2014").iterdir():
-        shutil.copyfile(path, pictures / path.name.replace("train2014", "val2014"))
+        shutil.copyfile(path, images / path.name.replace("train2014", "val2014"))
     with pytest.raises(ContractError, match="a row of validation stands in train too"):
         check_task(load_task("okvqa"), fixture)
 
@@ -74,8 +74,8 @@ def test_row_in_two_splits(tmp_path: Path) -> None:
 def test_split_without_rows(tmp_path: Path) -> None:
     fixture = tmp_path / "fixture"
     shutil.copytree(FIXTURE, fixture)
-    pictures = fixture / "source" / "coco-2014-val-images" / "val2014"
-    for path in pictures.iterdir():
+    images = fixture / "source" / "coco-2014-val-images" / "val2014"
+    for path in images.iterdir():
         path.unlink()
     with pytest.raises(ContractError, match="split validation yields no row"):
         check_task(load_task("okvqa"), fixture)

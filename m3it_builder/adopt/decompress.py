@@ -1,4 +1,4 @@
-"""Packed files of rows are unpacked once, since pictures are read out of their middle later."""
+"""Packed files of rows are unpacked once, since images are read out of their middle later."""
 
 from __future__ import annotations
 
@@ -87,4 +87,4 @@ def _opened(source: Path) -> BinaryIO:
             f"{source}: holds {len(members)} .jsonl files where one was looked for; "
             "unpack it where it lies"
         )
-    return open_slice(members[0].place)
+    return open_slice(members[0].location)

@@ -13,7 +13,7 @@ from typing import Any
 
 from m3it_builder.adopt.json_spans import Span, plain, text
 
-PICTURES = ("image_base64_str", "image_base64", "image_str", "img_str", "images", "image", "img")
+IMAGES = ("image_base64_str", "image_base64", "image_str", "img_str", "images", "image", "img")
 INSTRUCTION = ("instruction", "instructions")
 INPUTS = ("inputs", "input", "question", "query")
 OUTPUTS = ("outputs", "output", "answer", "answers", "target", "response", "caption")
@@ -21,7 +21,7 @@ LABEL = ("label", "labels")
 
 _META = "meta"
 _KEPT = 65_536  # bytes; a longer text of no known meaning is no meta
-_KEPT_OF_PICTURES = 1_024  # bytes, under a key for pictures: the name of one perhaps
+_KEPT_OF_IMAGES = 1_024  # bytes, under a key for images: the name of one perhaps
 
 
 class OddRow(Exception):  # noqa: N818 - it carries a reason, and never leaves the scan
@@ -41,7 +41,7 @@ class Fields:
     inputs: str | None
     outputs: str | None
     label: int | None  # number of a class, where no output tells its name
-    pictures: tuple[Span, ...]
+    images: tuple[Span, ...]
     meta: dict[str, Any]  # all the rest, source ids among it
     roles: dict[str, str]  # what became of each key
 
@@ -78,7 +78,7 @@ class _Reader:
         self._whole: dict[str, Any] = {}  # lists of which one item was taken
 
     def fields(self) -> Fields:
-        pictures = self._pictures()
+        images = self._images()
         instruction = self._text("instruction", INSTRUCTION)
         inputs = self._text("inputs", INPUTS)
         outputs = self._text("outputs", OUTPUTS)
@@ -91,7 +91,7 @@ class _Reader:
             inputs=inputs,
             outputs=outputs,
             label=label,
-            pictures=pictures,
+            images=images,
             meta=meta,
             roles=self._roles,
         )
@@ -105,8 +105,8 @@ class _Reader:
                     return prefix + name, level[name]
         return None
 
-    def _pictures(self) -> tuple[Span, ...]:
-        if (found := self._take("pictures", PICTURES)) is None:
+    def _images(self) -> tuple[Span, ...]:
+        if (found := self._take("images", IMAGES)) is None:
             return ()
         key, value = found
         spans: list[Span] = []
@@ -115,7 +115,7 @@ class _Reader:
                 continue
             if not isinstance(item, Span):
                 raise OddRow("odd_field", f"{key} holds a {_kind(item)}, not base64 text")
-            if item.start < item.end:  # "" stands for no picture
+            if item.start < item.end:  # "" stands for no image
                 spans.append(item)
         return tuple(spans)
 
@@ -154,7 +154,7 @@ class _Reader:
             for name, value in level.items():
                 if prefix + name in self._roles or value is None:
                     self._roles.setdefault(prefix + name, "null")
-                elif _longest(value) > (_KEPT_OF_PICTURES if name in PICTURES else _KEPT):
+                elif _longest(value) > (_KEPT_OF_IMAGES if name in IMAGES else _KEPT):
                     self._roles[prefix + name] = "left out, too long"
                 else:
                     self._roles[prefix + name] = "meta"

@@ -24,7 +24,7 @@ _SPLITS: dict[str, Split] = {
 }
 _VERSION = re.compile(r"v(\d+)")
 _REPHRASED = re.compile(r"\d{4}-\d\d-\d\d|rephrased")
-_COUNT = re.compile(r"\d+")  # train_500.jsonl, the pictures of a translated set
+_COUNT = re.compile(r"\d+")  # train_500.jsonl, the images of a translated set
 _NEW = 1
 _PARAPHRASED = 1_000  # above any version: the texts were made anew
 

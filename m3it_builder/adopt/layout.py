@@ -36,7 +36,7 @@ class Part:
     split: Split
     lang: str | None  # of a translated set
     rows: str
-    pictures: str | None = None  # of a translated set: the file with the pictures
+    images: str | None = None  # of a translated set: the file with the images
     pool: str | None = None
     labels: str | None = None
     superseded: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Part:
     @property
     def files(self) -> tuple[str, ...]:
         """Return every file that is read."""
-        return tuple(filter(None, (self.rows, self.pictures, self.pool, self.labels)))
+        return tuple(filter(None, (self.rows, self.images, self.pool, self.labels)))
 
     @property
     def name(self) -> str:
@@ -151,7 +151,7 @@ def _parts(where: str, files: list[FileName], beside: _Beside) -> Iterator[Part]
     has_languages = any(file.lang for file in files)
     for file in files:
         if has_languages and file.lang is None:
-            continue  # a companion, read for its pictures
+            continue  # a companion, read for its images
         groups[base + file.variant, file.split, file.lang].append(file)
     labels = sorted(
         name
@@ -166,7 +166,7 @@ def _parts(where: str, files: list[FileName], beside: _Beside) -> Iterator[Part]
             split=split,
             lang=lang,
             rows=current.path,
-            pictures=_companion(files, split) if lang else None,
+            images=_companion(files, split) if lang else None,
             pool=_pool(where, current, beside),
             labels=labels[0] if labels else None,
             superseded=tuple(file.path for file in old),

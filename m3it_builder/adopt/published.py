@@ -30,7 +30,7 @@ class Known(Strict):
     image_license: Text
     held_out: bool = False
     rows: Rows | None = None  # absent where nobody said how many
-    fewest_pictures: int = Field(default=1, ge=0)
+    fewest_images: int = Field(default=1, ge=0)
     folders: tuple[Text, ...] = ()  # names of its folder that its own name does not show
 
 

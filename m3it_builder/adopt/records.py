@@ -36,7 +36,7 @@ class Reading:
 
     task: str
     rows: Rows
-    pictures: Rows | None  # rows of the same order, where the pictures of a translated set are
+    images: Rows | None  # rows of the same order, where the images of a translated set are
     labels: tuple[str, ...]  # names of classes by number
     has_pool: bool
 
@@ -62,22 +62,22 @@ def records(source: Source, reading: Reading) -> Iterator[Record | Reject]:
 def content_id(task: str, split: str, row: LightRow, outputs: str) -> str:
     """Return the id of a row: 32 hexadecimal digits of a BLAKE3 digest.
 
-    It covers task, split, texts, the bytes of the pictures and the meta as
+    It covers task, split, texts, the bytes of the images and the meta as
     published, and neither the file, the line, nor the way base64 was written.
     Rows of one id are equal in all of these.
     """
-    digests = [picture[4] for picture in row.pictures]
+    digests = [image[4] for image in row.images]
     texts = [row.instruction or "", row.inputs or "", outputs]
     content = orjson.dumps([task, split, texts, digests, row.meta], option=orjson.OPT_SORT_KEYS)
     return blake3(content).hexdigest(_ID_BYTES)
 
 
 def _paired(reading: Reading) -> Iterator[tuple[LightRow | OddLine, LightRow | OddLine | None]]:
-    """Yield each row with the one of the same place in the file of pictures, if there is one."""
+    """Yield each row with the one of the same place in the file of images, if there is one."""
     rows = light_rows(Path(reading.rows.rows))
-    if reading.pictures is None:
+    if reading.images is None:
         return zip(rows, repeat(None))
-    shown = light_rows(Path(reading.pictures.rows))
+    shown = light_rows(Path(reading.images.rows))
     return zip(rows, chain(shown, repeat(None)), strict=False)
 
 
@@ -85,11 +85,11 @@ def _record(
     row: LightRow, shown: LightRow | OddLine | None, reading: Reading, split: str
 ) -> Record | Reject:
     shelf, line = reading.rows, row.line
-    if reading.pictures is not None and not row.pictures:
+    if reading.images is not None and not row.images:
         if not isinstance(shown, LightRow):
-            return Reject("", "no_picture_row", f"{reading.pictures.name} has no such row")
-        shelf, line = reading.pictures, shown.line
-        row = replace(row, pictures=shown.pictures, meta={**shown.meta, **row.meta})
+            return Reject("", "no_image_row", f"{reading.images.name} has no such row")
+        shelf, line = reading.images, shown.line
+        row = replace(row, images=shown.images, meta={**shown.meta, **row.meta})
     outputs = row.outputs
     if row.label is not None:
         if not 0 <= row.label < len(reading.labels):
@@ -104,8 +104,8 @@ def _record(
         instruction=row.instruction or "",
         turns=(Turn(row.inputs or "", outputs or ""),),
         images=tuple(
-            Image(f"{shelf.name}#{line}.{place}", place=_place(shelf, picture))
-            for place, picture in enumerate(row.pictures)
+            Image(f"{shelf.name}#{line}.{place}", location=_place(shelf, image))
+            for place, image in enumerate(row.images)
         ),
         meta=_with_note(row.meta, note),
     )
@@ -117,8 +117,8 @@ def _with_note(meta: Mapping[str, Any], note: Any) -> dict[str, Any]:
     return {**own, **meta, _NOTE: note}
 
 
-def _place(shelf: Rows, picture: list[Any]) -> Slice:
-    offset, packed, length, crc, _ = picture
+def _place(shelf: Rows, image: list[Any]) -> Slice:
+    offset, packed, length, crc, _ = image
     return Slice(shelf.file, offset, length, packed, "base64", crc)
 
 

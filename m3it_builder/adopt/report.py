@@ -30,14 +30,14 @@ class UnitReport:
     lang: str
     license: str
     file: str
-    picture_file: str | None
+    image_file: str | None
     lines: int  # of the file, blank ones left out
     rows: int  # adopted
     rejects: dict[str, int]  # by reason
     published: int | None  # rows; None where nobody said how many
-    pictures: int  # in rows
-    distinct_pictures: int
-    picture_bytes: int
+    images: int  # in rows
+    distinct_images: int
+    image_bytes: int
     instructed: int  # lines with an instruction of their own; of the others one is drawn
     instructions: list[dict[str, Any]]  # text, rows: the most frequent ones
     fields: dict[str, dict[str, int]]  # key: what it was taken for: lines
@@ -70,14 +70,14 @@ def unit_report(scanned: Scanned, report: Report, out: Path) -> UnitReport:
         lang=manifest.card["lang"],
         license=manifest.card["license"],
         file=part.rows,
-        picture_file=part.pictures,
+        image_file=part.images,
         lines=scan.lines,
         rows=manifest.instances,
         rejects=manifest.rejects,
         published=published_rows(part),
-        pictures=manifest.pictures,
-        distinct_pictures=distinct,
-        picture_bytes=manifest.picture_bytes,
+        images=manifest.images,
+        distinct_images=distinct,
+        image_bytes=manifest.image_bytes,
         instructed=scan.instructed,
         instructions=instructions,
         fields=scan.fields,
@@ -161,7 +161,7 @@ def _markdown(
 
 
 def _table(units: list[dict[str, Any]]) -> list[str]:
-    columns = ("task", "split", "lines", "adopted", "published", "difference", "pictures",
+    columns = ("task", "split", "lines", "adopted", "published", "difference", "images",
                "distinct", "rejects")  # fmt: skip
     return [f"| {' | '.join(columns)} |", f"|---|---|{'---:|' * 6}---|", *map(_row, units)]
 
@@ -170,7 +170,7 @@ def _row(unit: dict[str, Any]) -> str:
     published = unit["published"]
     numbers = [unit["lines"], unit["rows"], published]
     numbers += [None if published is None else unit["rows"] - published]
-    numbers += [unit["pictures"], unit["distinct_pictures"]]
+    numbers += [unit["images"], unit["distinct_images"]]
     shown = ["unknown" if number is None else f"{number:,}" for number in numbers]
     rejects = ", ".join(f"{reason} {count:,}" for reason, count in unit["rejects"].items())
     return f"| {' | '.join([unit['task'], unit['split'], *shown, rejects or 'none'])} |"
@@ -178,8 +178,8 @@ def _row(unit: dict[str, Any]) -> str:
 
 def _section(unit: dict[str, Any]) -> list[str]:
     lines = [f"## {unit['task']}/{unit['split']}", "", f"- File: `{_cell(unit['file'])}`"]
-    if unit["picture_file"]:
-        lines.append(f"- Pictures: `{_cell(unit['picture_file'])}`, joined by the order of rows")
+    if unit["image_file"]:
+        lines.append(f"- Images: `{_cell(unit['image_file'])}`, joined by the order of rows")
     lines.append(f"- Language {unit['lang']}, license of the annotations: {_cell(unit['license'])}")
     lines += [f"- {_cell(note)}" for note in unit["notes"]]
     own, drawn = unit["instructed"], unit["lines"] - unit["instructed"]

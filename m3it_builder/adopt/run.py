@@ -70,7 +70,7 @@ def _scanned(
             root = roots[part.name] = root_of(part, layout, state / "unpacked", work.progress)
             jobs[part.name] = [
                 scan_job(root / layout.data / plain_name(name), plain_name(name), state / "scans")
-                for name in (part.rows, part.pictures)
+                for name in (part.rows, part.images)
                 if name
             ]
         except (M3ITError, OSError) as error:
@@ -94,7 +94,7 @@ def _put_together(
             return Failure(part.name, scan)
         whole.append((job, scan))
     scanned = Scanned(
-        part=part, root=root, rows=whole[0], pictures=whole[1] if len(whole) > 1 else None
+        part=part, root=root, rows=whole[0], images=whole[1] if len(whole) > 1 else None
     )
     lack = _lack(scanned)
     return Failure(part.name, SourceError(f"{jobs[0].file}: {lack}")) if lack else scanned
@@ -105,9 +105,9 @@ def _lack(scanned: Scanned) -> str | None:
     scan = scanned.rows[1]
     if scan.lines == 0:
         return "holds no row; download it again"
-    if scanned.part.lang and not scanned.pictures and not scan.pictures:
+    if scanned.part.lang and not scanned.images and not scan.images:
         return (
-            "the pictures of these texts are not beside it; download the file "
+            "the images of these texts are not beside it; download the file "
             "of the same folder that has them too (train_500.jsonl, val_500.jsonl)"
         )
     return None

@@ -1,4 +1,4 @@
-"""The first reading of a published file: light rows, with places and digests of their pictures.
+"""The first reading of a published file: light rows, with places and digests of their images.
 
 A scan is one file of light rows beside a summary, which is written last: a scan
 is whole if and only if its summary is there. Files of tens of gigabytes are read
@@ -22,7 +22,7 @@ from blake3 import blake3
 from m3it_builder.adopt.fields import OddRow, unify
 from m3it_builder.adopt.json_spans import Span, parse
 from m3it_builder.errors import SourceError
-from m3it_builder.sources.base64_span import picture_bytes
+from m3it_builder.sources.base64_span import decode_span
 
 Tick = Callable[[int], None]  # bytes read since the last one
 Roles = dict[str, str]  # what became of each key of a row
@@ -57,8 +57,8 @@ class Scan:
     stamp: list[Any]
     lines: int  # blank ones left out
     usable: int  # of them
-    pictures: int
-    least: int  # pictures a row
+    images: int
+    least: int  # images a row
     most: int
     instructed: int  # rows that have an instruction of their own
     labelled: int  # rows whose answer is the number of a class
@@ -67,14 +67,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class LightRow:
-    """One line of a published file, its pictures left where they are."""
+    """One line of a published file, its images left where they are."""
 
     line: int  # from 1, blank ones counted
     instruction: str | None
     inputs: str | None
     outputs: str | None
     label: int | None
-    pictures: list[list[Any]]  # offset, bytes in the file, bytes, CRC-32, BLAKE3
+    images: list[list[Any]]  # offset, bytes in the file, bytes, CRC-32, BLAKE3
     meta: dict[str, Any]
 
 
@@ -181,7 +181,7 @@ def _light(number: int, offset: int, line: bytes | None) -> tuple[LightRow | Odd
         line, offset = line[len(_BOM) :], offset + len(_BOM)
     try:
         fields = unify(line, parse(line))
-        pictures = [_picture(line, offset, span) for span in fields.pictures]
+        images = [_image(line, offset, span) for span in fields.images]
     except OddRow as odd:
         return OddLine(number, odd.reason, odd.detail[:200]), {}
     except ValueError as error:
@@ -192,19 +192,19 @@ def _light(number: int, offset: int, line: bytes | None) -> tuple[LightRow | Odd
         inputs=fields.inputs,
         outputs=fields.outputs,
         label=fields.label,
-        pictures=pictures,
+        images=images,
         meta=fields.meta,
     )
     return row, fields.roles
 
 
-def _picture(line: bytes, offset: int, span: Span) -> list[Any]:
+def _image(line: bytes, offset: int, span: Span) -> list[Any]:
     start = span.start
     head = line[start : min(start + _PREFIX, span.end)]
     if head.startswith(b"data:") and (comma := head.find(b",")) >= 0:
         start += comma + 1
     try:
-        data = picture_bytes(line[start : span.end])
+        data = decode_span(line[start : span.end])
     except ValueError as error:
         shown = head[:20].decode(errors="replace")
         raise OddRow("bad_base64", f"{span.end - start:,} bytes, {shown}… ({error})") from error
@@ -239,11 +239,11 @@ class _Tally:
         return written
 
     def _count(self, row: LightRow, roles: Roles) -> None:
-        count = len(row.pictures)
+        count = len(row.images)
         self._least = count if self._least is None else min(self._least, count)
         self._most = max(self._most, count)
         self._counts["usable"] += 1
-        self._counts["pictures"] += count
+        self._counts["images"] += count
         self._counts["instructed"] += bool(row.instruction)
         self._counts["labelled"] += row.label is not None
         for key, role in roles.items():
@@ -252,7 +252,7 @@ class _Tally:
 
     def scan(self, stamp: list[Any]) -> Scan:
         """Return the summary."""
-        names = ("lines", "usable", "pictures", "instructed", "labelled")
+        names = ("lines", "usable", "images", "instructed", "labelled")
         return Scan(
             stamp=stamp,
             **{name: self._counts[name] for name in names},

@@ -42,7 +42,7 @@ class Scanned:
     part: Part
     root: Path  # folder the data folder lies in, files unpacked
     rows: tuple[ScanJob, Scan]
-    pictures: tuple[ScanJob, Scan] | None = None
+    images: tuple[ScanJob, Scan] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -54,9 +54,9 @@ class Scanned:
             notes.append("no task of the published collection has this name")
         if part.pool is None and self.rows[1].instructed < self.rows[1].usable:
             notes.append("no instructions.json beside it")
-        if self.pictures and (count := self.pictures[1].lines) != self.rows[1].lines:
+        if self.images and (count := self.images[1].lines) != self.rows[1].lines:
             notes.append(
-                f"{self.rows[1].lines:,} texts and {count:,} rows of pictures, "
+                f"{self.rows[1].lines:,} texts and {count:,} rows of images, "
                 "joined in the order they stand"
             )
         if self.rows[1].labelled:
@@ -89,7 +89,7 @@ def adopted_task(scanned: Scanned, layout: Layout) -> Task:
     reading = Reading(
         task=part.task,
         rows=_rows(scanned.rows[0], part.rows),
-        pictures=_rows(scanned.pictures[0], str(part.pictures)) if scanned.pictures else None,
+        images=_rows(scanned.images[0], str(part.images)) if scanned.images else None,
         labels=labels,
         has_pool=bool(pool),
     )
@@ -117,7 +117,7 @@ def _card(scanned: Scanned, source: str) -> TaskCard:
     elif part.task != part.base:
         how = part.task.removeprefix(f"{part.base}-")
         facts = {**facts, "title": f"{facts['title']}, {how}"}
-    counted = scan if scan.most or not scanned.pictures else scanned.pictures[1]
+    counted = scan if scan.most or not scanned.images else scanned.images[1]
     rows = published_rows(part)
     return TaskCard(
         name=part.base,
@@ -129,10 +129,10 @@ def _card(scanned: Scanned, source: str) -> TaskCard:
 
 
 def _facts(base: str) -> tuple[dict[str, Any], int]:
-    """Return what a card says of a task, and the fewest pictures a row of it has."""
+    """Return what a card says of a task, and the fewest images a row of it has."""
     path = bundled("task_cards") / f"{base}.yaml"
     known = published().tasks.get(base)
-    least = known.fewest_pictures if known else 0
+    least = known.fewest_images if known else 0
     if path.exists():
         card = load_task_card(path)
         return _chosen(card.model_dump()), least

@@ -3,7 +3,7 @@
 Each ``*.sql`` file is one audit. Its first line, a comment, says what is wrong
 if rows come back; a second comment line ``-- level: note`` marks findings that
 deserve a look but fail nothing. Queries see the views ``instances``,
-``rejects`` and ``cards``, which hold text only; pictures are never opened.
+``rejects`` and ``cards``, which hold text only; images are never opened.
 """
 
 from __future__ import annotations
@@ -109,15 +109,15 @@ def _create_cards(base: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> N
     base.execute(
         'CREATE TABLE cards (task TEXT, base TEXT, split TEXT, title TEXT, "group" TEXT,'
         " lang TEXT, license TEXT, image_license TEXT, held_out BOOLEAN, homepage TEXT,"
-        " citation TEXT, published_rows BIGINT, rows BIGINT, examples BIGINT, pictures BIGINT,"
-        " picture_bytes BIGINT, seed BIGINT, row_limit BIGINT, is_sample BOOLEAN)"
+        " citation TEXT, published_rows BIGINT, rows BIGINT, examples BIGINT, images BIGINT,"
+        " image_bytes BIGINT, seed BIGINT, row_limit BIGINT, is_sample BOOLEAN)"
     )
     for folder in folders:
         for unit in manifests(folder):
             card = unit.card
             facts = [card[key] for key in ("title", "group", "lang", "license", "image_license")]
             more = [card[key] for key in ("held_out", "homepage", "citation", "rows")]
-            counts = [unit.instances, unit.examples, unit.pictures, unit.picture_bytes]
+            counts = [unit.instances, unit.examples, unit.images, unit.image_bytes]
             plan = [unit.plan[key] for key in ("seed", "limit", "sample")]
             values = [unit.task, card["base"], unit.split, *facts, *more, *counts, *plan]
             base.execute(f"INSERT INTO cards VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608

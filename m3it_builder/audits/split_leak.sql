@@ -1,7 +1,7 @@
--- The same pictures with the same input stand in train and in another split.
+-- The same images with the same input stand in train and in another split.
 WITH keyed AS (
     SELECT task, split, lang, id, inputs, outputs,
-           list_transform(images, lambda image: image.source_digest) AS pictures
+           list_transform(images, lambda image: image.source_digest) AS images
     FROM instances
 )
 SELECT train.task, train.lang, train.id AS train_id, other.split, other.id AS other_id,
@@ -9,6 +9,6 @@ SELECT train.task, train.lang, train.id AS train_id, other.split, other.id AS ot
 FROM keyed AS train
 JOIN keyed AS other
   ON train.task = other.task AND train.lang = other.lang
- AND train.pictures = other.pictures AND train.inputs = other.inputs
+ AND train.images = other.images AND train.inputs = other.inputs
 WHERE train.split = 'train' AND other.split <> 'train'
 ORDER BY ALL

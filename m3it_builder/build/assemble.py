@@ -1,4 +1,4 @@
-"""One row on its way from the spool to the writers: pictures checked, drawn on, described."""
+"""One row on its way from the spool to the writers: images checked, drawn on, described."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Literal
 import orjson
 from blake3 import blake3
 
-from m3it_builder.media.images import as_displayed, decodes, draw
-from m3it_builder.media.loaded import ReadPicture, Taken
-from m3it_builder.media.probe import BadPicture
-from m3it_builder.media.reader import Key, key_of
+from m3it_builder.media.images import draw, exif_transposed_regions, require_decodable
+from m3it_builder.media.loaded import Loaded, LoadedImage
+from m3it_builder.media.probe import BadImage
+from m3it_builder.media.reader import ImageKey, key_of
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import Frames, Image, Region, Row, Style
-from m3it_builder.shards.formats import OutRow, Picture, row_key
+from m3it_builder.shards.formats import EncodedImage, ShardRow, row_key
 from m3it_builder.stages.render import render
 
 
@@ -29,7 +29,7 @@ class Packing:
     images: Literal["bytes", "base64"]
     decode: Literal["probe", "full"]
     max_pixels: int
-    max_bytes: int  # of one picture
+    max_bytes: int  # of one image
     frame: Literal["stored", "displayed"] | None
     style: Style
     video: VideoPlan
@@ -42,55 +42,55 @@ class Packing:
 
 
 def assemble(
-    row: Row, how: Packing, data: dict[Key, Taken | BadPicture]
-) -> tuple[OutRow, dict[str, Any]]:
+    row: Row, how: Packing, data: dict[ImageKey, Loaded | BadImage]
+) -> tuple[ShardRow, dict[str, Any]]:
     """Return a row as writers take it, and its index columns.
 
     Args:
         row: of the spool.
         how: it is packed.
-        data: what was read, for each of its pictures.
+        data: what was read, for each of its images.
 
     Raises:
-        BadPicture: one of its pictures cannot be used; the row becomes a reject.
+        BadImage: one of its images cannot be used; the row becomes a reject.
     """
-    pictures: list[Picture] = []
+    encoded: list[EncodedImage] = []
     described: list[dict[str, Any]] = []
     taken = [_taken(image, data) for image in row.record.images]
     annotated = row.record.regions if how.style.regions == "drawn" else ()
     row = _with_notes(_with_shown_regions(row, how, taken), taken)
     for place, (image, parts) in enumerate(zip(row.record.images, taken, strict=True)):
         drawn = tuple([region for region in annotated if region.image == place])
-        for name, read in zip(_names(image, parts), parts.pictures, strict=True):
+        for name, read in zip(_names(image, parts), parts.images, strict=True):
             try:
-                picture, description = _picture(read, image, drawn, how)
-            except BadPicture as bad:
-                raise BadPicture(bad.reason, f"{name} {bad.detail}".strip()) from bad
+                one, description = _image(read, image, drawn, how)
+            except BadImage as bad:
+                raise BadImage(bad.reason, f"{name} {bad.detail}".strip()) from bad
             description["name"] = name
-            pictures.append(picture)
+            encoded.append(one)
             described.append(description)
     columns: dict[str, Any] = texts(row, how.task, how.split)
-    out = OutRow(row_key(row.record.id), columns, tuple(pictures))
+    out = ShardRow(row_key(row.record.id), columns, tuple(encoded))
     return out, {**columns, **structure(row), "images": described, "key": out.key}
 
 
-def _taken(image: Image, data: dict[Key, Taken | BadPicture]) -> Taken:
+def _taken(image: Image, data: dict[ImageKey, Loaded | BadImage]) -> Loaded:
     taken = data[key_of(image)]
-    if isinstance(taken, BadPicture):
-        raise BadPicture(taken.reason, f"{image.name} {taken.detail}".strip())
+    if isinstance(taken, BadImage):
+        raise BadImage(taken.reason, f"{image.name} {taken.detail}".strip())
     return taken
 
 
-def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
-    """Put regions into pixels of the pictures as published: turned, scaled, told anew in texts."""
+def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Loaded]) -> Row:
+    """Put regions into pixels of the images as published: turned, scaled, told anew in texts."""
     record = row.record
     if not record.regions:
         return row
     shown: dict[int, Iterator[Region]] = {}
     for place in {region.image for region in record.regions}:
-        data, size = taken[place].pictures[0].data, record.images[place].size
+        data, size = taken[place].images[0].data, record.images[place].size
         own = [region for region in record.regions if region.image == place]
-        shown[place] = iter(as_displayed(data, own, size, how.frame))
+        shown[place] = iter(exif_transposed_regions(data, own, size, how.frame))
     regions = tuple([next(shown[region.image]) for region in record.regions])
     if regions == record.regions:
         return row
@@ -99,7 +99,7 @@ def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Taken]) -> Row:
     return replace(row, record=record, inputs=inputs, outputs=outputs)
 
 
-def _with_notes(row: Row, taken: Sequence[Taken]) -> Row:
+def _with_notes(row: Row, taken: Sequence[Loaded]) -> Row:
     """Add to the meta of a row which frames were taken of its videos."""
     record = row.record
     if not any([isinstance(image.part, Frames) for image in record.images]):
@@ -112,21 +112,21 @@ def _with_notes(row: Row, taken: Sequence[Taken]) -> Row:
     return replace(row, record=replace(record, meta={**record.meta, "frames": notes}))
 
 
-def _names(image: Image, taken: Taken) -> list[str]:
-    """Return a name in the source for each picture: frames and cells add their index."""
+def _names(image: Image, taken: Loaded) -> list[str]:
+    """Return a name in the source for each image: frames and cells add their index."""
     if image.part is None:
         return [image.name]
     return [f"{image.name}#{index}" for index in taken.note["indices"]]
 
 
-def _picture(
-    read: ReadPicture, image: Image, regions: tuple[Region, ...], how: Packing
-) -> tuple[Picture, dict[str, Any]]:
+def _image(
+    read: LoadedImage, image: Image, regions: tuple[Region, ...], how: Packing
+) -> tuple[EncodedImage, dict[str, Any]]:
     header = read.header
-    if isinstance(header, BadPicture):
+    if isinstance(header, BadImage):
         raise header
     if header.width * header.height > how.max_pixels:
-        raise BadPicture("image_oversized", f"{header.width}x{header.height}")
+        raise BadImage("image_oversized", f"{header.width}x{header.height}")
     raw, digest = read.data, read.digest
     mime, width, height = header.mime, header.width, header.height
     if regions:
@@ -134,8 +134,8 @@ def _picture(
         raw, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
         digest = blake3(raw).hexdigest()
     elif how.decode == "full":
-        decodes(raw)
-    return Picture(raw, mime), {
+        require_decodable(raw)
+    return EncodedImage(raw, mime), {
         "digest": digest,
         "source_digest": read.digest,
         "mime": mime,
@@ -171,7 +171,7 @@ def structure(row: Row) -> dict[str, Any]:
             for t in record.turns
         ],
         "regions": [
-            {"box": r.box, "colour": r.colour, "label": r.label, "image": r.image}
+            {"box": r.box, "color": r.color, "label": r.label, "image": r.image}
             for r in record.regions
         ],
     }

@@ -29,7 +29,7 @@ from m3it_builder.build.preflight import (
     require_sources,
     unread_archives,
 )
-from m3it_builder.build.reuse import Earlier
+from m3it_builder.build.reuse import PreviousShards
 from m3it_builder.build.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Spool
 from m3it_builder.build.text_phase import _row, instances
 from m3it_builder.build.unit import Unit, write_stamp
@@ -59,7 +59,7 @@ class Report:
     bytes: int  # of shards; where planned, expected
     packed: int = 0  # of these, in this very run; the others were there already
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
-    unmet: int = 0  # ids that were to be dropped, and that no row had
+    unmatched: int = 0  # ids that were to be dropped, and that no row had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +171,14 @@ class Build:
             shards, reasons = spool.shards(), spool.reasons()
             self._check_share(unit, spool, sum(shard.rows for shard in shards), reasons)
             done, packed = self._pack(unit, parts, shards, spool.has_video())
-            picture_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
-            reasons.update(item.reason for _, item in picture_rejects)
+            image_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
+            reasons.update(item.reason for _, item in image_rejects)
             rows = sum(one.rows for one in done)
-            self._check_share(unit, spool, rows, reasons, picture_rejects)
-            outcome = Outcome(done, chain(spool.rejects(), picture_rejects), reasons)
+            self._check_share(unit, spool, rows, reasons, image_rejects)
+            outcome = Outcome(done, chain(spool.rejects(), image_rejects), reasons)
             manifest = finish(unit, parts, self.plan, outcome)
             report = _report(manifest, "built", packed * len(self.plan.formats))
-            return replace(report, unmet=spool.unmet())
+            return replace(report, unmatched=spool.unmatched())
         finally:
             spool.close()
 
@@ -195,17 +195,15 @@ class Build:
             )
             for shard in shards
         }
-        earlier = Earlier(unit)
-        found = {
-            number: read_done(unit, job) or earlier.take_over(job) for number, job in jobs.items()
-        }
+        earlier = PreviousShards(unit)
+        found = {number: read_done(unit, job) or earlier.reuse(job) for number, job in jobs.items()}
         todo = [job for number, job in jobs.items() if found[number] is None]
         require_disk(unit, expected_bytes((job.shard for job in todo), self.plan))
-        self.progress.start(f"{unit.name} pictures", sum(shard.rows for shard in shards))
+        self.progress.start(f"{unit.name} images", sum(shard.rows for shard in shards))
         try:
             for record in found.values():
                 if record is not None:
-                    self.progress.advance(record.rows, record.picture_bytes, len(record.rejects))
+                    self.progress.advance(record.rows, record.image_bytes, len(record.rejects))
             for record in run(pack, todo, self.workers, self.progress.advance):
                 found[record.shard] = record
         finally:
@@ -223,7 +221,7 @@ class Build:
             images=self.plan.images,
             decode=file.decode,
             max_pixels=file.max_pixels,
-            max_bytes=int(file.max_picture_mb * 1e6),
+            max_bytes=int(file.max_image_mb * 1e6),
             frame=card.frame,
             style=card.render.style(),
             video=VideoPlan(**file.video.model_dump()),

@@ -12,7 +12,7 @@ from typing import Any
 from m3it_builder.build.fingerprint import toolchain
 from m3it_builder.build.pack import ShardDone, part_path
 from m3it_builder.build.plan import Plan
-from m3it_builder.build.reuse import forget, remember
+from m3it_builder.build.reuse import invalidate, save_state
 from m3it_builder.build.unit import Unit, read_stamp, write_stamp
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.dataset.arrow_state import write_state
@@ -53,7 +53,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
     unit.ready.touch()
     with unit.task_locked():
         _withdraw(unit)
-    forget(unit)
+    invalidate(unit)
     _move(unit, done)
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, table):
@@ -63,7 +63,7 @@ def finish(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -> M
         shards = [(Path(f["path"]).name, f["digest"]) for f in (o.files["arrow"] for o in done)]
         write_state(unit.folder / "arrow" / unit.split, unit.split, shards, plan.images)
     write_stamp(unit.state, read_stamp(unit.work))
-    remember(unit, done)
+    save_state(unit, done)
     write_manifest(manifest, unit.meta)
     refresh_readmes(unit)
     shutil.rmtree(unit.work)
@@ -131,8 +131,8 @@ def _manifest(unit: Unit, parts: dict[str, Any], plan: Plan, outcome: Outcome) -
         examples=rows + reasons.total(),
         instances=rows,
         rejects=dict(reasons.most_common()),
-        pictures=sum(one.pictures for one in done),
-        picture_bytes=sum(one.picture_bytes for one in done),
+        images=sum(one.images for one in done),
+        image_bytes=sum(one.image_bytes for one in done),
         sources={name: stamp[0] for name, stamp in parts["files"].items()},
         shards=[{"shard": one.shard, "rows": one.rows, "files": one.files} for one in done],
         index=_described(unit.work / "index.parquet", unit.split),

@@ -22,7 +22,7 @@ import orjson
 from m3it_builder.build.drop_list import dropped_digest
 from m3it_builder.build.plan import Plan
 from m3it_builder.records import File, Split
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.registry import BUILT_IN, Task
 
 Parts = Mapping[str, Any]  # JSON values, by what they speak of
@@ -45,9 +45,9 @@ _NAMES = {
 
 def fingerprint(task: Task, split: Split, plan: Plan, sources: Path) -> dict[str, Any]:
     """Return all that the rows and shards of a unit depend on, before anything is read."""
-    catalogues = [Catalogue(task.sources[name], sources) for name in task.card.sources_of(split)]
+    catalogs = [Catalog(task.sources[name], sources) for name in task.card.sources_of(split)]
     cards = [task.card.model_dump(mode="json")]
-    cards += [catalogue.card.model_dump(mode="json") for catalogue in catalogues]
+    cards += [catalog.card.model_dump(mode="json") for catalog in catalogs]
     return {
         "card": digest(orjson.dumps(cards)),
         "instructions": digest("\0".join(task.instructions).encode()),
@@ -60,22 +60,20 @@ def fingerprint(task: Task, split: Split, plan: Plan, sources: Path) -> dict[str
         "drop": dropped_digest(plan.drop, (task.name, split)),
         "files": {
             name: list(stamp)
-            for catalogue in catalogues
-            for name, stamp in sorted(catalogue.stamps().items())
+            for catalog in catalogs
+            for name, stamp in sorted(catalog.stamps().items())
         },
     }
 
 
 def text_stamps(task: Task, split: Split, sources: Path, names: list[str]) -> dict[str, Any]:
     """Return the state of annotation files that the source card does not declare by name."""
-    catalogues = {
-        name: Catalogue(task.sources[name], sources) for name in task.card.sources_of(split)
-    }
+    catalogs = {name: Catalog(task.sources[name], sources) for name in task.card.sources_of(split)}
     stamps: dict[str, Any] = {}
     for name in sorted(names):
         source, _, rest = name.partition("/")
-        catalogue = catalogues.get(source)
-        place = catalogue and (catalogue.find(rest) or catalogue.find(rest + ".gz"))
+        catalog = catalogs.get(source)
+        place = catalog and (catalog.find(rest) or catalog.find(rest + ".gz"))
         if isinstance(place, File):
             stamps[name] = [place.length, place.mtime_ns]
         else:

@@ -12,7 +12,7 @@ from m3it_builder.build.unit import Unit, read_stamp
 from m3it_builder.dataset.manifest import NAME, Manifest, read_manifest, readable_manifests
 from m3it_builder.errors import BuildError
 from m3it_builder.records import File
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 
 _MAY_CHANGE = [
     "image_missing",
@@ -22,7 +22,7 @@ _MAY_CHANGE = [
     "image_unknown",
     "image_undecodable",
 ]
-_LOOKED_FOR = 200  # pictures that were missing, when a finished unit is judged
+_LOOKED_FOR = 200  # images that were missing, when a finished unit is judged
 
 
 def finished(unit: Unit, parts: dict[str, Any], sources: Path) -> Manifest | None:
@@ -64,7 +64,7 @@ def can_resume(unit: Unit, parts: dict[str, Any], sources: Path) -> bool:
 
 
 def require_alike(unit: Unit, images: str) -> None:
-    """See that the other splits of the task hold pictures in the same form.
+    """See that the other splits of the task hold images in the same form.
 
     Raises:
         BuildError: they do not; no loader reads two forms as one dataset.
@@ -101,7 +101,7 @@ def _changes(unit: Unit, parts: dict[str, Any], sources: Path) -> list[str]:
 
 
 def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
-    """Say whether pictures that were missing are there by now, or unusable ones are others."""
+    """Say whether images that were missing are there by now, or unusable ones are others."""
     if not any(manifest.rejects.get(reason) for reason in _MAY_CHANGE):
         return []
     table = pq.read_table(
@@ -110,18 +110,18 @@ def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
         filters=[("reason", "in", _MAY_CHANGE)],
     )
     built = (unit.meta / NAME).stat().st_mtime_ns
-    catalogues: dict[str, Catalogue] = {}
+    catalogs: dict[str, Catalog] = {}
     for row in table.slice(0, _LOOKED_FOR).to_pylist():
         is_missing = row["reason"] == "image_missing"
         name = row["detail"] if is_missing else row["detail"].partition(" ")[0]
         source, _, rest = name.partition("/")
         if source not in unit.task.sources:
             continue
-        if source not in catalogues:
-            catalogues[source] = Catalogue(unit.task.sources[source], sources)
-        place = catalogues[source].find(rest)
+        if source not in catalogs:
+            catalogs[source] = Catalog(unit.task.sources[source], sources)
+        place = catalogs[source].find(rest)
         if is_missing and place is not None:
-            return [f"pictures that were missing are there by now ({name})"]
+            return [f"images that were missing are there by now ({name})"]
         if isinstance(place, File) and Path(place.path).stat().st_ctime_ns > built:
-            return [f"pictures that could not be used are others by now ({name})"]
+            return [f"images that could not be used are others by now ({name})"]
     return []

@@ -20,11 +20,11 @@ from m3it_builder.build.assemble import Packing, assemble
 from m3it_builder.build.spool import ReadSpool, ShardPlan
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import PartWriter
-from m3it_builder.media.probe import BadPicture
-from m3it_builder.media.reader import PictureReader, byte_count, read_ahead
+from m3it_builder.media.probe import BadImage
+from m3it_builder.media.reader import ImageReader, byte_count, read_ahead
 from m3it_builder.records import Reject
-from m3it_builder.shards.formats import FORMATS, OutRow, open_writer
-from m3it_builder.storage.atomic import write_whole
+from m3it_builder.shards.formats import FORMATS, ShardRow, open_writer
+from m3it_builder.storage.atomic import write_atomic
 from m3it_builder.storage.output import Output
 
 _COLLECT_AFTER = 100_000  # new objects
@@ -52,8 +52,8 @@ class ShardDone:
     basis: str
     sources: str
     rows: int
-    pictures: int
-    picture_bytes: int
+    images: int
+    image_bytes: int
     files: dict[str, dict[str, Any]]  # by format: path, bytes, digest
     rejects: list[list[str]]  # id, reason, detail
 
@@ -76,17 +76,17 @@ def read_done(unit: Unit, job: PackJob) -> ShardDone | None:
     except (FileNotFoundError, ValueError, TypeError):
         return None
     same = (record.key, record.basis) == (shard.key, job.how.basis)
-    if not same or not is_settled(record, job) or set(record.files) != set(job.how.formats):
+    if not same or not is_deterministic(record, job) or set(record.files) != set(job.how.formats):
         return None
     folders = (unit.work, unit.folder) if unit.ready.exists() else (unit.work,)
     whole = all(_is_whole(file, folders) for file in record.files.values())
     return record if whole and part_path(unit.work, shard.shard).is_file() else None
 
 
-def is_settled(record: ShardDone, job: PackJob) -> bool:
-    """Tell whether packing a shard again would meet the same pictures.
+def is_deterministic(record: ShardDone, job: PackJob) -> bool:
+    """Tell whether packing a shard again would meet the same images.
 
-    A picture that was rejected may have been mended since, without its name or
+    An image that was rejected may have been mended since, without its name or
     length, or the checksum that an archive states, having changed.
     """
     return not record.rejects or record.sources == job.sources
@@ -105,7 +105,7 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
         tick: told of rows, bytes and rejects now and then.
 
     Raises:
-        SourceError: an archive is damaged in a way that is not one picture's.
+        SourceError: an archive is damaged in a way that is not one image's.
     """
     work = Path(job.work)
     (work / "index").mkdir(parents=True, exist_ok=True)
@@ -124,8 +124,8 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
                 columns |= sink.write(name, out)
             index.write({**columns, "shard": job.shard.shard, "row": counts["rows"]})
             counts["rows"] += 1
-            counts["pictures"] += len(out.pictures)
-            counts["bytes"] += sum(len(picture.data) for picture in out.pictures)
+            counts["images"] += len(out.images)
+            counts["bytes"] += sum(len(image.data) for image in out.images)
         files = {name: sink.finish() for name, sink in sinks.items()}
     record = ShardDone(
         shard=job.shard.shard,
@@ -133,12 +133,12 @@ def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
         basis=job.how.basis,
         sources=job.sources,
         rows=counts["rows"],
-        pictures=counts["pictures"],
-        picture_bytes=counts["bytes"],
+        images=counts["images"],
+        image_bytes=counts["bytes"],
         files=files,
         rejects=[[r.id, r.reason, r.detail] for r in rejects],
     )
-    write_whole(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
+    write_atomic(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
     return record
 
 
@@ -164,7 +164,7 @@ class _Sink:
         self._output = Output(self._partial)
         self._writer = open_writer(name, self._output, job.how.images)
 
-    def write(self, name: str, row: OutRow) -> dict[str, int]:
+    def write(self, name: str, row: ShardRow) -> dict[str, int]:
         """Append a row; return the index columns that say where it lies."""
         offset, length = self._writer.write(row)
         if not length:
@@ -189,15 +189,15 @@ class _Sink:
 
 def _finished_rows(
     job: PackJob, spool: ReadSpool, rejects: list[Reject], tick: Tick
-) -> Iterator[tuple[OutRow, dict[str, Any]]]:
-    """Yield each row with its pictures read, checked and drawn; the rest become rejects."""
-    with PictureReader(job.how.max_bytes, job.how.max_pixels, job.how.video) as reader:
+) -> Iterator[tuple[ShardRow, dict[str, Any]]]:
+    """Yield each row with its images read, checked and drawn; the rest become rejects."""
+    with ImageReader(job.how.max_bytes, job.how.max_pixels, job.how.video) as reader:
         for window, data in read_ahead(spool.rows(job.shard), reader):
             before = len(rejects)
             for row in window:
                 try:
                     yield assemble(row, job.how, data)
-                except BadPicture as bad:
+                except BadImage as bad:
                     rejects.append(Reject(row.record.id, bad.reason, bad.detail))
             new = len(rejects) - before
             tick(len(window) - new, sum(byte_count(row.record) for row in window), new)

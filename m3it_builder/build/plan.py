@@ -57,8 +57,8 @@ class PipelineFile(Strict):
     instructions: int | None = Field(default=None, gt=0)  # use the first so many of each pool
     checks: tuple[str, ...] = tuple(CHECKS)
     decode: Decode = "probe"
-    max_pixels: int = Field(default=178_956_970, gt=0)  # a picture of more is a reject
-    max_picture_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
+    max_pixels: int = Field(default=178_956_970, gt=0)  # an image of more is a reject
+    max_image_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
     drop: tuple[str, ...] = ()  # lists of rows to leave out; paths are as seen from this file
     video: VideoOptions = VideoOptions()
@@ -120,7 +120,7 @@ def make_plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
     """Return the plan of a pipeline file with the command line's changes.
 
     Raises:
-        CardError: a format or a form of pictures is unknown.
+        CardError: a format or a form of images is unknown.
         BuildError: a list of rows to drop cannot be read.
     """
     lists = [*file.drop, *cast(Sequence[str], changes.get("drop", ()))]

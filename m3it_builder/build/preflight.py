@@ -11,7 +11,7 @@ from m3it_builder.build.spool import ShardPlan
 from m3it_builder.build.unit import Unit
 from m3it_builder.errors import BuildError, SourceError
 from m3it_builder.records import Split
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.registry import Task
 
 _BASE64 = 4 / 3
@@ -26,13 +26,13 @@ def require_sources(task: Task, split: Split, sources: Path) -> None:
     """
     missing = []
     for name in task.card.sources_of(split, optional=False):
-        catalogue = Catalogue(task.sources[name], sources)
-        if catalogue.is_absent():
+        catalog = Catalog(task.sources[name], sources)
+        if catalog.is_absent():
             files = [file.file for file in task.sources[name].files]
             more = f" and {len(files) - 3} more" if len(files) > 3 else ""
             missing.append(f"{sources / name}/ ({', '.join(files[:3])}{more})")
-        elif catalogue.is_unread():
-            raise SourceError(f"{sources / name}: {catalogue.unread()}")
+        elif catalog.is_unread():
+            raise SourceError(f"{sources / name}: {catalog.unread()}")
     if missing:
         raise SourceError(
             f"{task.name}/{split}: source files are missing: {'; '.join(missing)}. Get them with "
@@ -44,7 +44,7 @@ def require_sources(task: Task, split: Split, sources: Path) -> None:
 def unread_archives(task: Task, split: Split, sources: Path) -> str:
     """Return hints on archives that cannot be read yet, each a sentence; empty where none is."""
     cards = (task.sources[name] for name in task.card.sources_of(split))
-    hints = {card.name: Catalogue(card, sources).unread() for card in cards}
+    hints = {card.name: Catalog(card, sources).unread() for card in cards}
     return "".join(f"{name}: {hint}. " for name, hint in hints.items() if hint)
 
 

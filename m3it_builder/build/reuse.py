@@ -20,12 +20,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m3it_builder.build.pack import PackJob, ShardDone, done_path, is_settled, part_path
+from m3it_builder.build.pack import PackJob, ShardDone, done_path, is_deterministic, part_path
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import SCHEMA
 from m3it_builder.dataset.manifest import read_manifest_or_none
 from m3it_builder.shards.formats import FORMATS
-from m3it_builder.storage.atomic import write_whole
+from m3it_builder.storage.atomic import write_atomic
 from m3it_builder.storage.digest import file_digest
 
 _NAME = "packed.json"
@@ -35,7 +35,7 @@ _PLACES = ("offset", "length")  # columns of the index, after the name of a form
 State = list[int]  # bytes and time of a file
 
 
-def remember(unit: Unit, done: Iterable[ShardDone]) -> None:
+def save_state(unit: Unit, done: Iterable[ShardDone]) -> None:
     """Note what the shards of a finished unit were made of, and the state of their files."""
     shards = [
         {
@@ -47,15 +47,15 @@ def remember(unit: Unit, done: Iterable[ShardDone]) -> None:
         for one in done
     ]
     value = {"index": _state(unit.meta / "index.parquet"), "shards": shards}
-    write_whole(unit.state / _NAME, json.dumps(value).encode())
+    write_atomic(unit.state / _NAME, json.dumps(value).encode())
 
 
-def forget(unit: Unit) -> None:
+def invalidate(unit: Unit) -> None:
     """Drop the note, before files it speaks of are moved over."""
     (unit.state / _NAME).unlink(missing_ok=True)
 
 
-class Earlier:
+class PreviousShards:
     """The shards of an older build of a unit that are still as they were written."""
 
     def __init__(self, unit: Unit) -> None:
@@ -78,14 +78,18 @@ class Earlier:
             if self._is_untouched(record, shard["states"]):
                 self._shards[record.basis, record.key] = record
 
-    def take_over(self, job: PackJob) -> ShardDone | None:
+    def reuse(self, job: PackJob) -> ShardDone | None:
         """Bring an equal shard into unfinished work, under its new number.
 
         Returns:
             Its record, or None where there is no equal shard in all formats asked for.
         """
         old = self._shards.get((job.how.basis, job.shard.key))
-        if old is None or not set(job.how.formats) <= set(old.files) or not is_settled(old, job):
+        if (
+            old is None
+            or not set(job.how.formats) <= set(old.files)
+            or not is_deterministic(old, job)
+        ):
             return None
         if any(reason in _CHANCE for _, reason, _ in old.rejects):
             return None
@@ -98,7 +102,7 @@ class Earlier:
             files[name] = {**old.files[name], "path": path}
         self._lift(old.shard, number, part_path(work, number), set(old.files) - set(files))
         record = replace(old, shard=number, files=files)
-        write_whole(done_path(work, number), json.dumps(asdict(record)).encode())
+        write_atomic(done_path(work, number), json.dumps(asdict(record)).encode())
         return record
 
     def _is_untouched(self, record: ShardDone, states: dict[str, State]) -> bool:

@@ -1,6 +1,6 @@
 """Rows between the two phases, as two JSON texts.
 
-``text`` holds all that makes up the published row, the pictures' sizes and
+``text`` holds all that makes up the published row, the images' sizes and
 checksums included; ``places`` says where on this machine their bytes lie. Two
 rows with equal ``text`` become equal bytes in a shard.
 """
@@ -16,8 +16,8 @@ from m3it_builder.records import (
     File,
     Frames,
     Image,
+    Location,
     Pixels,
-    Place,
     Record,
     Region,
     Row,
@@ -40,17 +40,17 @@ def encode(row: Row) -> tuple[bytes, bytes]:
         "context": record.context,
         "meta": record.meta,
         "turns": [[t.question, t.answer, t.choices, t.gold] for t in record.turns],
-        "regions": [[r.box, r.colour, r.label, r.image] for r in record.regions],
-        "images": [[i.name, i.size, _part(i.part), *_identity(i.place)] for i in record.images],
+        "regions": [[r.box, r.color, r.label, r.image] for r in record.regions],
+        "images": [[i.name, i.size, _part(i.part), *_identity(i.location)] for i in record.images],
     }
-    places = [_where(image.place) for image in record.images]
-    return orjson.dumps(text), orjson.dumps(places)
+    locations = [_where(image.location) for image in record.images]
+    return orjson.dumps(text), orjson.dumps(locations)
 
 
-def decode(text: bytes, places: bytes) -> Row:
+def decode(text: bytes, locations: bytes) -> Row:
     """Return the row that was encoded."""
     value = orjson.loads(text)
-    where = orjson.loads(places)
+    where = orjson.loads(locations)
     record = Record(
         id=value["id"],
         turns=tuple([Turn(q, a, tuple(choices), gold) for q, a, choices, gold in value["turns"]]),
@@ -76,15 +76,15 @@ def _part(part: Frames | Pixels | None) -> list[Any] | None:
     return [part.index, part.order, part.scale] if part else None
 
 
-def _identity(place: Place | None) -> tuple[int, ...]:
-    """Return what tells one version of a picture from the next: length, and CRC or time."""
-    if isinstance(place, File):
-        return place.length, place.mtime_ns
-    if isinstance(place, Slice) and place.crc is not None:
-        return place.length, place.crc
-    if isinstance(place, Slice):
-        return place.length, place.offset, *_state(place.path)
-    raise ValueError("a picture reached the spool without a place")
+def _identity(location: Location | None) -> tuple[int, ...]:
+    """Return what tells one version of an image from the next: length, and CRC or time."""
+    if isinstance(location, File):
+        return location.length, location.mtime_ns
+    if isinstance(location, Slice) and location.crc is not None:
+        return location.length, location.crc
+    if isinstance(location, Slice):
+        return location.length, location.offset, *_state(location.path)
+    raise ValueError("an image reached the spool without a place")
 
 
 def _state(archive: str) -> tuple[int, ...]:
@@ -96,18 +96,25 @@ def _state(archive: str) -> tuple[int, ...]:
     return state.st_size, state.st_mtime_ns
 
 
-def _where(place: Place | None) -> list[Any]:
-    if isinstance(place, Slice):
-        return [place.path, place.offset, place.length, place.packed, place.method, place.crc]
-    if isinstance(place, File):
-        return [place.path, place.length, place.mtime_ns]
-    raise ValueError("a picture reached the spool without a place")
+def _where(location: Location | None) -> list[Any]:
+    if isinstance(location, Slice):
+        return [
+            location.path,
+            location.offset,
+            location.length,
+            location.packed,
+            location.method,
+            location.crc,
+        ]
+    if isinstance(location, File):
+        return [location.path, location.length, location.mtime_ns]
+    raise ValueError("an image reached the spool without a place")
 
 
 def _image(image: list[Any], where: list[Any]) -> Image:
     name, size, part, *_ = image
-    place: Place = File(*where) if len(where) == 3 else Slice(*where)
+    location: Location = File(*where) if len(where) == 3 else Slice(*where)
     taken = None
     if part:
         taken = Frames(*part) if len(part) == 2 else Pixels(*part)
-    return Image(name, tuple(size) if size else None, place, taken)
+    return Image(name, tuple(size) if size else None, location, taken)

@@ -43,7 +43,7 @@ class ShardPlan:
     shard: int
     first: int
     rows: int
-    bytes: int  # expected, of the pictures and texts
+    bytes: int  # expected, of the images and texts
     key: str  # digest of the rows' texts: equal key, equal shard
 
 
@@ -179,7 +179,7 @@ class ReadSpool:
         """Tell whether a row takes frames from a video."""
         return bool(self._base.execute("SELECT has_video FROM facts").fetchone()[0])
 
-    def unmet(self) -> int:
+    def unmatched(self) -> int:
         """Return how many ids to be dropped no row had."""
         return int(self._base.execute("SELECT unmet FROM facts").fetchone()[0])
 

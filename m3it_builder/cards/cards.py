@@ -33,7 +33,7 @@ class SplitCard(Strict):
 
 
 class ImageCount(Strict):
-    """The least and the most pictures one row has."""
+    """The least and the most images one row has."""
 
     min: int = Field(default=1, ge=0)
     max: int = Field(default=1, ge=0)

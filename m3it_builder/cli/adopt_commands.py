@@ -59,7 +59,7 @@ def adopt(
 ) -> None:
     """Take over a download of the published M3IT or M3IT-80, without a rebuild.
 
-    Rows keep their texts and the bytes of their pictures; they gain ids, digests, an
+    Rows keep their texts and the bytes of their images; they gain ids, digests, an
     index and a list of rejects, so that audit, sql and show work on them. What was
     found, and how it differs from what was published, stands in adopt-report.md.
 
@@ -131,14 +131,14 @@ def _show(units: Sequence[UnitReport], as_json: bool) -> None:
             unit.lines,
             unit.rows,
             unit.published,
-            unit.pictures,
+            unit.images,
             size(unit.bytes),
             tally(unit.rejects),
         )
         for unit in units
     ]
     if rows:
-        head = ("task", "split", "", "lines", "rows", "published", "pictures", "size", "rejects")
+        head = ("task", "split", "", "lines", "rows", "published", "images", "size", "rejects")
         print_table(head, rows)
 
 

@@ -27,7 +27,7 @@ def audit(
 ) -> None:
     """Run every audit over a build.
 
-    Reads text only, no picture. Status 1 if an audit finds a fault. A query of your own:
+    Reads text only, no image. Status 1 if an audit finds a fault. A query of your own:
 
     m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
     """

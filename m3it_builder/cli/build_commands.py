@@ -76,7 +76,7 @@ def build(
         int, typer.Option("--sample-rows", min=1, help="Examples a split for --sample.")
     ] = SAMPLE_ROWS,
     plan_only: Annotated[
-        bool, typer.Option("--plan", help="Stop before the pictures: rows, bytes, disk needed.")
+        bool, typer.Option("--plan", help="Stop before the images: rows, bytes, disk needed.")
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Build anew where something has changed.")
@@ -214,8 +214,10 @@ def _show(reports: list[Report], as_json: bool) -> None:
         for report in reports
     ]
     for report in reports:
-        if report.unmet:
+        if report.unmatched:
             name = f"{report.task}/{report.split}"
-            typer.echo(f"note: {name}: {report.unmet:,} listed ids were met by no row", err=True)
+            typer.echo(
+                f"note: {name}: {report.unmatched:,} ids in the drop list matched no row", err=True
+            )
     if rows:
         print_table(("task", "split", "", "rows", "shards", "size", "rejects"), rows)

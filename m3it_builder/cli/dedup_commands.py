@@ -22,7 +22,7 @@ def dedup(
     distance: Annotated[
         int,
         typer.Option(
-            "--distance", min=0, max=16, help="Bits of 64 in which near pictures may differ."
+            "--distance", min=0, max=16, help="Bits of 64 in which near images may differ."
         ),
     ] = 8,
     gram: Annotated[
@@ -43,12 +43,12 @@ def dedup(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find pictures and questions that stand twice, and list rows to drop.
+    """Find images and questions that stand twice, and list rows to drop.
 
-    Pictures are compared by digest and by look, whatever their size, format
+    Images are compared by digest and by look, whatever their size, format
     and quality, within and across tasks and splits; texts of validation and
     test with those of train. Hashes are kept beside the build: a second run
-    decodes no picture.
+    decodes no image.
 
     The folder gets report.html, report.json, pairs.parquet and drop.parquet. Train rows that
     meet an evaluation row are listed to be dropped; --keep training lists the evaluation rows
@@ -98,9 +98,9 @@ def _show(report: dict[str, Any], out: Path) -> None:
     dropped = [(one["unit"], one["reason"], one["rows"]) for one in report["dropped"]]
     if dropped:
         print_table(("", "reason", "rows to drop"), dropped)
-    pictures = report["pictures"]
+    images = report["images"]
     typer.echo(
-        f"{pictures['distinct']:,} distinct pictures: {pictures['decoded']:,} decoded, "
-        f"{pictures['kept']:,} known, {pictures['flat']:,} too flat to compare by look, "
-        f"{pictures['unreadable']:,} unreadable. The report is {out / 'report.html'}"
+        f"{images['distinct']:,} distinct images: {images['decoded']:,} decoded, "
+        f"{images['kept']:,} known, {images['flat']:,} too flat to compare by look, "
+        f"{images['unreadable']:,} unreadable. The report is {out / 'report.html'}"
     )

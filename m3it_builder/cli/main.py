@@ -25,7 +25,7 @@ COMMANDS = {
     "sql": ("audit_commands", "Run DuckDB SQL over a build."),
     "dedup": (
         "dedup_commands",
-        "Find pictures and questions that stand twice, and list rows to drop.",
+        "Find images and questions that stand twice, and list rows to drop.",
     ),
     "verify": ("verify_commands", "Hold a finished build to everything it claims."),
 }

@@ -21,7 +21,7 @@ def sample(
 ) -> None:
     """Write drawn sample data in a task's official layout.
 
-    Pictures of coloured shapes, with annotations that are true of them. Good
+    Images of colored shapes, with annotations that are true of them. Good
     for a first look, for load tests of any size, and as a set a small model
     can learn. For example:
 

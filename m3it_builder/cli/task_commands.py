@@ -56,7 +56,7 @@ def show(
     split: Annotated[str | None, typer.Option("--split", help="Of a build.")] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", help="Write a PNG of built pictures with their texts here."),
+        typer.Option("--sheet", help="Write a PNG of built images with their texts here."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -177,7 +177,7 @@ def _print_card(task: Task) -> None:
         ("homepage", card.homepage),
         ("citation", card.citation),
         ("license", card.license),
-        ("pictures", card.image_license),
+        ("images", card.image_license),
         ("rows", ", ".join(f"{split} {entry.rows:,}" for split, entry in card.splits.items())),
         ("sources", ", ".join(card.sources)),
         ("variants", ", ".join(card.variants)),
@@ -213,5 +213,5 @@ def _print_row(row: dict[str, Any]) -> None:
     for field in ("instruction", "inputs", "outputs"):
         text = row[field].replace("\n", "\n" + " " * 14)
         typer.echo(f"  {field:12}{text}")
-    for picture in row["images"]:
-        typer.echo(f"  {'image':12}{picture}")
+    for image in row["images"]:
+        typer.echo(f"  {'image':12}{image}")

@@ -25,7 +25,7 @@ def verify(
     sources: Annotated[
         Path | None,
         typer.Option(
-            "--sources", help="Hold every picture against the official files in this folder, too."
+            "--sources", help="Hold every image against the official files in this folder, too."
         ),
     ] = None,
     task: TaskNames = None,
@@ -40,7 +40,7 @@ def verify(
     """Hold a finished build to everything it claims.
 
     Every file against its digest, every row of every format against the index,
-    every picture to its last pixel, READMEs against what lies beside them.
+    every image to its last pixel, READMEs against what lies beside them.
     Status 1 if there is any fault. For example:
 
     m3it verify build
@@ -89,12 +89,10 @@ def _show(verdict: Verdict) -> None:
         rows = [(fault.where, fault.detail) for fault in found.faults[:_SHOWN]]
         print_table(("where", "what"), rows, title=title)
     read = "no shard was opened (--quick)" if verdict.quick else f"{size(verdict.bytes)} of shards"
-    typer.echo(
-        f"{verdict.units:,} units, {verdict.rows:,} rows, {verdict.pictures:,} pictures; {read}"
-    )
+    typer.echo(f"{verdict.units:,} units, {verdict.rows:,} rows, {verdict.images:,} images; {read}")
     if verdict.from_sources is not None:
-        typer.echo(f"{verdict.from_sources:,} pictures held against their sources")
+        typer.echo(f"{verdict.from_sources:,} images held against their sources")
     for reason, count in verdict.unchecked.items():
-        typer.echo(f"{count:,} pictures not held against their sources ({reason})")
+        typer.echo(f"{count:,} images not held against their sources ({reason})")
     if not findings:
         typer.echo("no fault found")

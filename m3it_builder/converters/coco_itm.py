@@ -1,14 +1,14 @@
 """COCO image-text matching: which of five captions belongs to the photograph?
 
-Built on Karpathy's split, one record a picture. The four wrong captions belong
-to other pictures of the same split and share a rare word with the right one, so
-that counting words is not enough; none reads like another caption of the picture.
+Built on Karpathy's split, one record an image. The four wrong captions belong
+to other images of the same split and share a rare word with the right one, so
+that counting words is not enough; none reads like another caption of the image.
 """
 
 from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source
-from m3it_builder.formats.coco import karpathy_captions, karpathy_pictures
+from m3it_builder.formats.coco import karpathy_captions, karpathy_images
 from m3it_builder.formats.options import choice, seeded
 from m3it_builder.formats.similar import Similar, Text
 
@@ -16,11 +16,11 @@ WRONG = 4
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a picture, its options lettered, its right caption drawn by id."""
+    """Yield one record an image, its options lettered, its right caption drawn by id."""
     similar = Similar(lambda: _texts(source))
-    for picture in karpathy_pictures(source):
-        number = str(picture.number)
-        own = {text: key for key, text in picture.captions if text}
+    for image in karpathy_images(source):
+        number = str(image.number)
+        own = {text: key for key, text in image.captions if text}
         if not own:
             yield Reject(number, "no_answer")
             continue
@@ -35,12 +35,12 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         yield Record(
             id=number,
             turns=(choice(dice, gold, others),),
-            images=(picture.image,),
+            images=(image.image,),
             meta={
                 "caption_id": own[gold],
                 "wrong_caption_ids": [int(wrong[text]) for text in others],
             }
-            | picture.meta,
+            | image.meta,
         )
 
 

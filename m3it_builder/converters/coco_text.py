@@ -1,14 +1,14 @@
 """COCO-Text v1: is the text in the red box legible?
 
 The file is made of dictionaries keyed by numbers written as strings, and the
-pictures of all its splits are those of COCO train2014.
+images of all its splits are those of COCO train2014.
 """
 
 from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.coco import named_image
-from m3it_builder.formats.regions import coloured, from_xywh
+from m3it_builder.formats.regions import colored, from_xywh
 
 WORDS = ("legible", "illegible")
 FILE = "coco-text-v1/COCO_Text.json"
@@ -16,23 +16,23 @@ FILE = "coco-text-v1/COCO_Text.json"
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a text instance, its box drawn in red."""
-    pictures = source.lookup(
+    images = source.lookup(
         (entry["id"], (entry["file_name"], entry["width"], entry["height"]))
         for _, entry in source.entries(FILE, "imgs")
         if entry["set"] == source.part
     )
     for number, entry in source.entries(FILE, "anns"):
-        if (picture := pictures.get(entry["image_id"])) is None:
+        if (image := images.get(entry["image_id"])) is None:
             continue  # of another split
         if entry["legibility"] not in WORDS:
             yield Reject(number, "no_answer", f"legibility {entry['legibility']!r}")
             continue
-        name, *size = picture
+        name, *size = image
         yield Record(
             id=number,
             turns=(Turn("", entry["legibility"], WORDS, WORDS.index(entry["legibility"])),),
             images=(named_image(source, "train2014", name, (size[0], size[1])),),
-            regions=coloured([from_xywh(entry["bbox"])]),
+            regions=colored([from_xywh(entry["bbox"])]),
             meta={
                 "image_id": entry["image_id"],
                 "text": entry.get("utf8_string"),

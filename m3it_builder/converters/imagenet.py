@@ -2,7 +2,7 @@
 
 Classes are known by their WordNet id; their names are not unique ("crane" is a
 bird and a machine), so no class that reads like the right one is ever offered
-beside it. Lists come from Kaggle's archive, pictures from it or from the tars
+beside it. Lists come from Kaggle's archive, images from it or from the tars
 of image-net.org.
 """
 
@@ -15,14 +15,14 @@ LISTS = "imagenet-1k-kaggle"
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a picture; the right class is always among the options."""
+    """Yield one record an image; the right class is always among the options."""
     names = {}
     for line in source.text(f"{LISTS}/LOC_synset_mapping.txt"):
         wnid, _, words = line.partition(" ")
         names[wnid] = words.split(",")[0].strip()
     pool, count = sorted(set(names.values())), int(source.option("candidates"))
-    pictures = _train(source) if source.split == "train" else _validation(source)
-    for stem, wnid, paths in pictures:
+    images = _train(source) if source.split == "train" else _validation(source)
+    for stem, wnid, paths in images:
         if wnid not in names:
             yield Reject(stem, "no_answer", f"class {wnid} is in no list")
             continue
@@ -37,7 +37,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
 
 
 def _train(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield (name, class, where the picture may lie): lines are ``n01440764/n01440764_10026 1``."""
+    """Yield (name, class, where the image may lie): lines are ``n01440764/n01440764_10026 1``."""
     for line in source.text(f"{LISTS}/ILSVRC/ImageSets/CLS-LOC/train_cls.txt"):
         path = line.partition(" ")[0]
         wnid, _, stem = path.partition("/")

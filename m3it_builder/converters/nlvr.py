@@ -36,7 +36,7 @@ def _record(source: Source, row: dict[str, Any], names: list[str]) -> Record | R
 
 
 def _photograph(row: dict[str, Any], part: str, side: int) -> str:
-    pair = row["identifier"].rpartition("-")[0]  # the last number counts statements, not pictures
+    pair = row["identifier"].rpartition("-")[0]  # the last number counts statements, not images
     folder = f"train/{row['directory']}" if part == "train" else part
     return f"nlvr2-images/images/{folder}/{pair}-img{side}.png"
 

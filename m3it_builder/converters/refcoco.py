@@ -1,6 +1,6 @@
 """RefCOCO, RefCOCO+ and RefCOCOg: expressions for objects in COCO photographs.
 
-References come as a Python 2 pickle whose ``file_name`` is no file; the picture
+References come as a Python 2 pickle whose ``file_name`` is no file; the image
 is found through ``instances.json``, where COCO's boxes are corner and size. All
 splits are of train2014.
 """
@@ -11,11 +11,11 @@ from typing import Any
 from m3it_builder import Image, Record, Reject, Source, Turn
 from m3it_builder.formats.coco import image_2014
 from m3it_builder.formats.options import seeded
-from m3it_builder.formats.regions import coloured, from_xywh
+from m3it_builder.formats.regions import colored, from_xywh
 
 PARTS = {"train": ("train",), "validation": ("val",), "test": ("test", "testA", "testB")}
 CANDIDATES = 5  # boxes to choose from, at the most
-Objects = Mapping[int, tuple[int, Sequence[float]]]  # category and box of each object of a picture
+Objects = Mapping[int, tuple[int, Sequence[float]]]  # category and box of each object of an image
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
@@ -55,14 +55,14 @@ def _record(source: Source, ref: Any, said: Any, near: Objects, image: Image) ->
         id=key,
         turns=(Turn(names[0], words) if source.option("direction") == "describe" else turn,),
         images=(image,),
-        regions=coloured([from_xywh(near[number][1]) for number in shown]),
+        regions=colored([from_xywh(near[number][1]) for number in shown]),
         meta={key: ref[key] for key in ("ref_id", "ann_id", "image_id", "split")}
         | {"raw": said["raw"]},
     )
 
 
 def _candidates(key: str, near: Objects, gold: int) -> list[int]:
-    """Return the object among others of its picture, those of its own kind first: harder."""
+    """Return the object among others of its image, those of its own kind first: harder."""
     dice = seeded(key)
     others = [number for number in near if number != gold]
     dice.shuffle(others)

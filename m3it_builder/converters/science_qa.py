@@ -1,4 +1,4 @@
-"""ScienceQA: school questions with choices, about half of them without a picture.
+"""ScienceQA: school questions with choices, about half of them without an image.
 
 ``problems.json`` is one object keyed by problem id; each problem names its split.
 """
@@ -20,12 +20,12 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         if not 0 <= gold < len(choices):
             yield Reject(number, "no_answer", f"answer {gold} of {len(choices)} choices")
             continue
-        picture = problem["image"]
-        path = f"scienceqa-images/{source.part}/{number}/{picture}"
+        image = problem["image"]
+        path = f"scienceqa-images/{source.part}/{number}/{image}"
         yield Record(
             id=number,
             turns=(Turn(problem["question"].strip(), choices[gold], choices, gold),),
-            images=(source.image(path),) if picture else (),
+            images=(source.image(path),) if image else (),
             context=problem["hint"].strip(),
             meta={key: problem[key].strip() for key in KEPT},
         )

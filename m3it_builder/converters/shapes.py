@@ -1,4 +1,4 @@
-"""SHAPES: yes-or-no questions about drawings of a few coloured shapes.
+"""SHAPES: yes-or-no questions about drawings of a few colored shapes.
 
 Drawings are cells of a NumPy array, 30 by 30 pixels, channels in the order BGR;
 line n of the query and of the output file belong to drawing n. There are no ids.

@@ -1,7 +1,7 @@
-"""VCR: questions about film stills whose people and things are named by coloured boxes.
+"""VCR: questions about film stills whose people and things are named by colored boxes.
 
 Token lists mix words with lists of 0-based object numbers; each object that is
-spoken of gets a box of its own colour. (The ``*_orig`` strings count from 1 and
+spoken of gets a box of its own color. (The ``*_orig`` strings count from 1 and
 are not used.) Sizes and boxes lie in a metadata file beside each still.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
-from m3it_builder.formats.regions import COLOURS, coloured
+from m3it_builder.formats.regions import COLORS, colored
 from m3it_builder.formats.tokens import sentence
 
 Tokens = Sequence[str | list[int]]
@@ -30,14 +30,14 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         if target == "rationale" and gold is not None:
             question += " " + _text(row["answer_choices"][row["answer_label"]], places)
         choices = tuple(_text(tokens, places) for tokens in row[f"{target}_choices"])
-        if len(places) > len(COLOURS):
+        if len(places) > len(COLORS):
             yield Reject(row["annot_id"], "too_many_regions", f"{len(places)} objects")
             continue
         yield Record(
             id=row["annot_id"],
             turns=(Turn(question, "" if gold is None else choices[gold], choices, gold),),
             images=(source.image(stills + row["img_fn"], size=(still["width"], still["height"])),),
-            regions=coloured(
+            regions=colored(
                 [tuple(still["boxes"][n][:4]) for n in places], [row["objects"][n] for n in places]
             ),
             meta=_meta(row, places),

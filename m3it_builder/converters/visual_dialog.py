@@ -1,6 +1,6 @@
-"""VisDial v1.0: ten questions about a captioned picture, answered one after the other.
+"""VisDial v1.0: ten questions about a captioned image, answered one after the other.
 
-Questions and answers are numbers into two pools of texts. A training picture may
+Questions and answers are numbers into two pools of texts. A training image may
 lie in COCO's train2014 or val2014; nothing tells which.
 """
 

@@ -11,14 +11,14 @@ from typing import Any
 from m3it_builder.shards.features import table_features, to_json
 
 
-def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], images: str) -> None:
+def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], encoding: str) -> None:
     """Write the two files that make a folder of Arrow shards a dataset.
 
     Args:
         folder: of the split.
         split: its name.
         shards: (file name, digest) of each shard.
-        images: ``bytes`` or ``base64``.
+        encoding: of the images, ``bytes`` or ``base64``.
     """
     shards = list(shards)
     state: dict[str, Any] = {
@@ -33,7 +33,7 @@ def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], ima
     info = {
         "citation": "",
         "description": "",
-        "features": to_json(table_features(images)),
+        "features": to_json(table_features(encoding)),
         "homepage": "",
         "license": "",
     }

@@ -26,7 +26,7 @@ _TURN = pa.struct(
 _REGION = pa.struct(
     [
         ("box", pa.list_(pa.float64())),
-        ("colour", pa.string()),
+        ("color", pa.string()),
         ("label", pa.string()),
         ("image", pa.int32()),
     ]

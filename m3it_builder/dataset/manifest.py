@@ -29,8 +29,8 @@ class Manifest:
     examples: int  # source examples met; instances + rejects
     instances: int
     rejects: dict[str, int]  # by reason
-    pictures: int
-    picture_bytes: int
+    images: int
+    image_bytes: int
     sources: dict[str, int]  # bytes of the source files, by name
     shards: list[dict[str, Any]]  # rows, and by format: path, bytes, digest
     index: dict[str, Any]  # path, bytes, digest

@@ -1,4 +1,4 @@
-"""Random access to a finished build: any row and its pictures, whatever the format."""
+"""Random access to a finished build: any row and its images, whatever the format."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class BuiltRow:
     """One row of a finished build."""
 
     texts: dict[str, Any]  # every column of the index
-    pictures: tuple[bytes, ...]
+    images: tuple[bytes, ...]
 
     @property
     def captions(self) -> list[str]:
-        """Return a line for each picture: size, type, name in the source."""
+        """Return a line for each image: size, type, name in the source."""
         return [
             f"{image['width']}x{image['height']} {image['mime']} {image['bytes']:,} bytes, "
             f"{image['name']}"
@@ -57,20 +57,20 @@ def read_rows(
     places: Sequence[int] | None = None,
     format_name: str | None = None,
 ) -> Iterator[BuiltRow]:
-    """Yield rows of a unit with their pictures.
+    """Yield rows of a unit with their images.
 
     Args:
         task_folder: the folder of the task.
         unit: one of its finished units.
         places: numbers of rows in the unit, ascending; all of them if absent.
-        format_name: read the pictures from this format; the cheapest one if absent.
+        format_name: read the images from this format; the cheapest one if absent.
     """
     name = format_name or next(name for name in _READABLE if name in unit.formats)
     shards = {shard["shard"]: shard["files"][name]["path"] for shard in unit.shards}
     for texts in _index_rows(task_folder / unit.index["path"], places):
         path = task_folder / shards[texts[0]["shard"]]
-        for row, pictures in zip(texts, _PICTURES[name](path, texts), strict=True):
-            yield BuiltRow(row, pictures)
+        for row, images in zip(texts, _IMAGES[name](path, texts), strict=True):
+            yield BuiltRow(row, images)
 
 
 def _index_rows(path: Path, places: Sequence[int] | None) -> Iterator[list[dict[str, Any]]]:
@@ -135,14 +135,14 @@ def _from_tables(
     place, first = next(wanted, None), 0
     for table in tables:
         while place is not None and place < first + table.num_rows:
-            yield _pictures_of(table, place - first)
+            yield _images_of(table, place - first)
             place = next(wanted, None)
         first += table.num_rows
 
 
-def _pictures_of(table: pa.Table, row: int) -> tuple[bytes, ...]:
+def _images_of(table: pa.Table, row: int) -> tuple[bytes, ...]:
     if "images" in table.column_names:
-        return tuple(picture["bytes"] for picture in table["images"][row].as_py())
+        return tuple(image["bytes"] for image in table["images"][row].as_py())
     return _decoded(table["image_base64_str"][row].as_py())
 
 
@@ -150,10 +150,10 @@ def _decoded(texts: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(pybase64.b64decode(text, validate=True) for text in texts)
 
 
-_PICTURES = {
+_IMAGES = {
     "webdataset": _from_tar,
     "jsonl": _from_jsonl,
     "parquet": _from_parquet,
     "arrow": _from_arrow,
 }
-assert set(_PICTURES) == set(FORMATS)  # noqa: S101 - a format without reader is a fault of ours
+assert set(_IMAGES) == set(FORMATS)  # noqa: S101 - a format without reader is a fault of ours

@@ -3,7 +3,7 @@
 ``datasets`` picks one reader for a folder from its first config, so every
 format has a README of its own, and the one above them names the format that
 loads best. Declared features are not decoration: without them rows with more
-pictures than the first few would lose them (see ``shards.features``).
+images than the first few would lose them (see ``shards.features``).
 """
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         "",
         f"- Source: {card['homepage']} ({card['citation']})",
         f"- License of the annotations: {card['license']}",
-        f"- License of the pictures: {card['image_license']}",
+        f"- License of the images: {card['image_license']}",
         "",
-        "| split | rows | pictures | examples in the source | left out |",
+        "| split | rows | images | examples in the source | left out |",
         "|---|---:|---:|---:|---|",
         *map(_table_row, sorted(units, key=lambda unit: SPLITS.index(unit.split))),
         "",
@@ -155,8 +155,7 @@ def _made(unit: Manifest) -> str:
 def _table_row(unit: Manifest) -> str:
     left_out = ", ".join(f"{reason} {count:,}" for reason, count in unit.rejects.items()) or "none"
     return (
-        f"| {unit.split} | {unit.instances:,} | {unit.pictures:,} | {unit.examples:,} "
-        f"| {left_out} |"
+        f"| {unit.split} | {unit.instances:,} | {unit.images:,} | {unit.examples:,} | {left_out} |"
     )
 
 

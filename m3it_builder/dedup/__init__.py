@@ -1,4 +1,4 @@
-"""Find pictures and questions that stand twice, above all in training and in evaluation.
+"""Find images and questions that stand twice, above all in training and in evaluation.
 
 ``find`` reads finished builds, of one or several folders, and writes a report
 for people (``report.html``), one for programs (``report.json``), every pair found
@@ -77,7 +77,7 @@ def find(search: Search) -> dict[str, Any]:
 
 def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, Any]:
     from m3it_builder.dedup.drop_policy import choose_drops, ranks, write_drops
-    from m3it_builder.dedup.hash_images import hash_pictures
+    from m3it_builder.dedup.hash_images import hash_images
     from m3it_builder.dedup.html_report import write_page
     from m3it_builder.dedup.near_images import find_near
     from m3it_builder.dedup.pairs import pair_up, write_pairs
@@ -86,7 +86,7 @@ def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, A
     from m3it_builder.dedup.text_overlap import find_overlap
 
     with open_catalog(work / "catalog.duckdb", units, ranks(search.keep)) as base:
-        hashed = hash_pictures(base, units, search.workers, search.progress)
+        hashed = hash_images(base, units, search.workers, search.progress)
         find_near(base, search.distance, work)
         measure = (search.gram, search.share, work)
         find_overlap(base, units, measure, (search.workers, search.progress))
@@ -97,7 +97,7 @@ def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, A
         report: dict[str, Any] = {
             "settings": _settings(search),
             "units": _units(base, units),
-            "pictures": _pictures(base, hashed, units),
+            "images": _images(base, hashed, units),
             "shared": [asdict(one) for one in shared],
             "dropped": [asdict(one) for one in dropped],
         }
@@ -126,23 +126,23 @@ def _units(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[
         {
             "unit": unit.name,
             "rows": unit.manifest.instances,
-            "distinct_pictures": counts.get(unit.number, 0),
+            "distinct_images": counts.get(unit.number, 0),
         }
         for unit in units
     ]
 
 
-def _pictures(
+def _images(
     base: duckdb.DuckDBPyConnection, hashed: Any, units: Sequence[BuiltUnit]
 ) -> dict[str, Any]:
     distinct, stands = base.execute(
-        "SELECT (SELECT count(*) FROM pictures), (SELECT count(*) FROM appearances)"
+        "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM appearances)"
     ).fetchall()[0]
     listed = []
     for one in hashed.troubles[:LISTED_TROUBLES]:
         query = "SELECT id FROM rows WHERE unit = ? AND row = ?"
         found = base.execute(query, [one.unit, one.row]).fetchall()
-        place = {"unit": units[one.unit].name, "id": found[0][0], "picture": one.nth}
+        place = {"unit": units[one.unit].name, "id": found[0][0], "image": one.nth}
         listed.append({**place, "reason": one.reason})
     return {
         "distinct": distinct,

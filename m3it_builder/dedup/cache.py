@@ -1,4 +1,4 @@
-"""Hashes kept beside a build, by digest of the picture, so that none is decoded twice.
+"""Hashes kept beside a build, by digest of the image, so that none is decoded twice.
 
 They are local state of a unit: ``<task>/.m3it/<split>/hashes-v1.parquet``, and while
 a run is under way a part for each shard beside it, which an interrupted run

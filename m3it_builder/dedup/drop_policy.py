@@ -1,16 +1,16 @@
 """What to leave out, so that nothing trained on is measured on.
 
-By default rows of ``train`` whose picture (or text) also stands in
+By default rows of ``train`` whose image (or text) also stands in
 ``validation`` or ``test``, of whatever task, are listed, and evaluation rows
 are kept: they are what results are compared on. The rules, by name:
 
 - ``evaluation``: the default.
 - ``training``: the other way round; rows of validation and test are listed.
-- ``first``: as ``evaluation``, and of training rows with the very same pictures
+- ``first``: as ``evaluation``, and of training rows with the very same images
   and texts, whatever their task, all but the first.
 - ``all``: keep everything; the list is empty.
 
-Two evaluation splits that share pictures are reported, and neither is listed.
+Two evaluation splits that share images are reported, and neither is listed.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ CREATE TABLE found (unit INTEGER, row INTEGER, reason TEXT, worth INTEGER, other
 """
 _EXACT = """
 INSERT INTO found
-SELECT a.unit, a.row, 'exact_picture', 1, kept.place[1], kept.place[2], 0, NULL
+SELECT a.unit, a.row, 'exact_image', 1, kept.place[1], kept.place[2], 0, NULL
 FROM appearances a JOIN units ON units.unit = a.unit AND rank = 0
-JOIN (SELECT picture, min((unit, first[1])) AS place
-      FROM uses JOIN units USING (unit) WHERE rank = 1 GROUP BY picture) kept USING (picture)
+JOIN (SELECT image, min((unit, first[1])) AS place
+      FROM uses JOIN units USING (unit) WHERE rank = 1 GROUP BY image) kept USING (image)
 """
 _NEAR = """
 INSERT INTO found
@@ -50,9 +50,9 @@ WITH kept AS (
     JOIN look_uses ON look_uses.look = pair.two
     JOIN units ON units.unit = look_uses.unit AND rank = 1
     GROUP BY pair.one)
-SELECT a.unit, a.row, 'near_picture', 2, kept.place[2], kept.place[3], kept.place[1], NULL
+SELECT a.unit, a.row, 'near_image', 2, kept.place[2], kept.place[3], kept.place[1], NULL
 FROM appearances a JOIN units ON units.unit = a.unit AND rank = 0
-JOIN alike USING (picture) JOIN kept USING (look)
+JOIN alike USING (image) JOIN kept USING (look)
 """
 _TEXT = """
 INSERT INTO found
@@ -62,7 +62,7 @@ SELECT p.unit, p.row, 'text', 3, p.other_unit, p.other_row, NULL, share FROM (
     SELECT training_unit, training_row, unit, row, share FROM copied
     UNION ALL
     SELECT a.unit, a.row, b.unit, b.row, 1.0 FROM same a JOIN same_uses b USING (whole)
-    WHERE a.side <> b.side AND NOT (a.pictured AND b.pictured)) p
+    WHERE a.side <> b.side AND NOT (a.imaged AND b.imaged)) p
 JOIN units l ON l.unit = p.unit AND l.rank = 0
 JOIN units r ON r.unit = p.other_unit AND r.rank = 1
 """

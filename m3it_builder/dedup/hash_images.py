@@ -1,4 +1,4 @@
-"""Hash every distinct picture once: read a shard at a time, decode small, over processes."""
+"""Hash every distinct image once: read a shard at a time, decode small, over processes."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from blake3 import blake3
 from m3it_builder.dataset.manifest import NAME, Manifest
 from m3it_builder.dataset.reader import read_rows, read_units
 from m3it_builder.dedup.cache import kept, settle, write_part
-from m3it_builder.dedup.phash import UnreadablePicture, look
+from m3it_builder.dedup.phash import UnreadableImage, look
 from m3it_builder.dedup.spread import processes, spread
 from m3it_builder.dedup.tables import BuiltUnit
 from m3it_builder.progress import Progress
 
-_JOB_PICTURES = 5_000  # of a shard; also what a crash costs
+_JOB_IMAGES = 5_000  # of a shard; also what a crash costs
 _SHARD_TROUBLE = (OSError, ValueError, LookupError)  # what reading a torn shard raises
 _WANTED = """
 SELECT best[3], best[6], best[4], best[5], best[2]
-FROM pictures LEFT JOIN hashes ON hashes.digest = best[2]
+FROM images LEFT JOIN hashes ON hashes.digest = best[2]
 WHERE hashes.digest IS NULL
 ORDER BY ALL
 """
-# What the hashes say of each picture. A look is one value of all of them: pictures of one look
+# What the hashes say of each image. A look is one value of all of them: images of one look
 # are alike, and what comes after treats them as one.
 _LOOKS = """
 CREATE TABLE looked AS
-SELECT picture, coarse, fine, thumb, flat FROM pictures JOIN hashes ON hashes.digest = best[2];
+SELECT image, coarse, fine, thumb, flat FROM images JOIN hashes ON hashes.digest = best[2];
 CREATE TABLE looks AS
 SELECT row_number() OVER (ORDER BY coarse, fine, thumb)::INTEGER - 1 AS look, *
 FROM (SELECT DISTINCT coarse, fine, thumb FROM looked WHERE NOT flat);
 CREATE TABLE alike AS
-SELECT picture, look FROM looked JOIN looks USING (coarse, fine, thumb) WHERE NOT flat;
+SELECT image, look FROM looked JOIN looks USING (coarse, fine, thumb) WHERE NOT flat;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     row: int  # of the unit
-    nth: int  # picture of the row
+    nth: int  # image of the row
     digest: str  # of the bytes as stored
 
 
@@ -61,7 +61,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A picture that could not be looked at."""
+    """An image that could not be looked at."""
 
     unit: int
     row: int
@@ -71,7 +71,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """What was done to know how all pictures look."""
+    """What was done to know how all images look."""
 
     decoded: int  # in this run
     kept: int  # from earlier ones
@@ -79,7 +79,7 @@ class Hashed:
     troubles: tuple[Trouble, ...]
 
 
-def hash_pictures(
+def hash_images(
     base: duckdb.DuckDBPyConnection,
     units: Sequence[BuiltUnit],
     workers: int,
@@ -91,12 +91,12 @@ def hash_pictures(
         BuildError: a worker process was killed from outside.
     """
     _load(base, units)
-    missing = "SELECT count(*) FROM pictures ANTI JOIN hashes ON hashes.digest = best[2]"
-    wanted, total = _count(base, missing), _count(base, "SELECT count(*) FROM pictures")
+    missing = "SELECT count(*) FROM images ANTI JOIN hashes ON hashes.digest = best[2]"
+    wanted, total = _count(base, missing), _count(base, "SELECT count(*) FROM images")
     done: Counter[str] = Counter()
     troubles: list[Trouble] = []
     if wanted:
-        progress.start("pictures", wanted)
+        progress.start("images", wanted)
         try:
             jobs = _jobs(base.cursor(), units)
             for count, size, found in spread(_hash, jobs, processes(workers, wanted)):
@@ -134,13 +134,13 @@ def _count(base: duckdb.DuckDBPyConnection, query: str) -> int:
 
 
 def _jobs(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> Iterator[_Job]:
-    """Yield the pictures to be hashed, a shard or a part of one at a time."""
+    """Yield the images to be hashed, a shard or a part of one at a time."""
     rows = base.execute(_WANTED)
     held: list[_Wanted] = []
     place = (-1, -1)
     while batch := rows.fetchmany(10_000):
         for unit, shard, row, nth, digest in batch:
-            if held and (place != (unit, shard) or len(held) >= _JOB_PICTURES):
+            if held and (place != (unit, shard) or len(held) >= _JOB_IMAGES):
                 yield _job(units, place, held)
                 held = []
             place = unit, shard
@@ -155,7 +155,7 @@ def _job(units: Sequence[BuiltUnit], place: tuple[int, int], held: list[_Wanted]
 
 
 def _hash(job: _Job) -> tuple[int, int, list[Trouble]]:
-    """Hash the pictures of one job and keep the hashes; return count, bytes and troubles."""
+    """Hash the images of one job and keep the hashes; return count, bytes and troubles."""
     rows = list(dict.fromkeys(wanted.row for wanted in job.wanted))
     by_row: dict[int, list[_Wanted]] = {row: [] for row in rows}
     for wanted in job.wanted:
@@ -165,12 +165,12 @@ def _hash(job: _Job) -> tuple[int, int, list[Trouble]]:
     try:
         for built in read_rows(job.folder, _manifest(job.folder, job.split), rows):
             for wanted in by_row.pop(next(left)):
-                found = _one(built.pictures, wanted)
+                found = _one(built.images, wanted)
                 if isinstance(found, str):
                     troubles.append(Trouble(job.unit, wanted.row, wanted.nth, found))
                 else:
                     hashes.append(found)
-                    size += len(built.pictures[wanted.nth])
+                    size += len(built.images[wanted.nth])
     except _SHARD_TROUBLE as error:
         why = f"its shard cannot be read: {type(error).__name__}: {error}"[:300]
         troubles += [
@@ -191,15 +191,15 @@ def _read(folder: Path, split: str, _: int) -> Manifest:
     return read_units(folder, split)[0]
 
 
-def _one(pictures: Sequence[bytes], wanted: _Wanted) -> dict[str, Any] | str:
+def _one(images: Sequence[bytes], wanted: _Wanted) -> dict[str, Any] | str:
     """Return a row of the cache, or in words why there is none."""
-    if wanted.nth >= len(pictures):
-        return "the row holds fewer pictures than its index says"
-    data = pictures[wanted.nth]
+    if wanted.nth >= len(images):
+        return "the row holds fewer images than its index says"
+    data = images[wanted.nth]
     if blake3(data).hexdigest() != wanted.digest:
         return "its bytes are not those the index speaks of; the shard is damaged"
     try:
         seen = look(data)
-    except UnreadablePicture as error:
+    except UnreadableImage as error:
         return f"does not decode: {error}"
     return {"digest": wanted.digest, **asdict(seen)}

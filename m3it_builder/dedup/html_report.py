@@ -39,7 +39,7 @@ summary { cursor: pointer; color: var(--accent); margin: 1rem 0; }
   border-radius: .3rem; }
 .sides p { margin: .3rem 0 0; white-space: pre-wrap; }
 """
-_KINDS = {"exact": "the same picture", "near": "pictures that look alike", "text": "texts alike"}
+_KINDS = {"exact": "the same image", "near": "images that look alike", "text": "texts alike"}
 
 
 def write_page(path: Path, report: dict[str, Any], samples: Sequence[Sample]) -> None:
@@ -49,7 +49,7 @@ def write_page(path: Path, report: dict[str, Any], samples: Sequence[Sample]) ->
         f'<p class="soft">{_said(report["settings"])}</p>',
         _facts(report),
         "<h2>By pair of splits</h2>",
-        "<p>First what crosses from training to evaluation. A line counts distinct pictures, and "
+        "<p>First what crosses from training to evaluation. A line counts distinct images, and "
         "beside them the rows on either side that have a like on the other.</p>",
         _shared(one for one in report["shared"] if crosses(one)),
         "<details><summary>All others</summary>",
@@ -60,7 +60,7 @@ def write_page(path: Path, report: dict[str, Any], samples: Sequence[Sample]) ->
         "<h2>Pairs to look at</h2>",
         "<p>At most two of a kind for each pair of splits, the least alike first.</p>",
         f'<div class="pairs">{"".join(map(_sample, samples))}</div>',
-        _troubles(report["pictures"]),
+        _troubles(report["images"]),
     ]
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -73,22 +73,22 @@ def write_page(path: Path, report: dict[str, Any], samples: Sequence[Sample]) ->
 
 def _said(settings: dict[str, Any]) -> str:
     return escape(
-        f"Pictures are near where at most {settings['distance']} of 64 bits and "
-        f"{settings['fine_distance']} of 256 differ and their colours agree; texts are alike "
+        f"Images are near where at most {settings['distance']} of 64 bits and "
+        f"{settings['fine_distance']} of 256 differ and their colors agree; texts are alike "
         f"where at least {settings['share']:.0%} of the {settings['gram']}-word grams of an "
         f"evaluation row stand in a training row. Rule of the drop list: keep {settings['keep']}."
     )
 
 
 def _facts(report: dict[str, Any]) -> str:
-    pictures = report["pictures"]
+    images = report["images"]
     facts = [
         (sum(unit["rows"] for unit in report["units"]), "rows"),
-        (pictures["distinct"], "distinct pictures"),
-        (pictures["in_rows"], "places where they stand"),
+        (images["distinct"], "distinct images"),
+        (images["in_rows"], "places where they stand"),
         (sum(one["rows"] for one in report["dropped"]), "rows to leave out"),
-        (pictures["flat"], "too flat to compare by look"),
-        (pictures["unreadable"], "unreadable"),
+        (images["flat"], "too flat to compare by look"),
+        (images["unreadable"], "unreadable"),
     ]
     cells = "".join(f"<li><b>{count:,}</b>{name}</li>" for count, name in facts)
     return f'<ul class="facts">{cells}</ul>'
@@ -141,19 +141,19 @@ def _sample(sample: Sample) -> str:
 
 
 def _side(side: Side) -> str:
-    picture = f'<img src="{escape(side.thumbnail)}" alt="">' if side.thumbnail else ""
-    nth = f", picture {side.picture}" if side.picture else ""
+    image = f'<img src="{escape(side.thumbnail)}" alt="">' if side.thumbnail else ""
+    nth = f", image {side.image}" if side.image else ""
     return (
-        f'<div>{picture}<b>{escape(side.unit)}</b><br><span class="soft">{escape(side.id)}{nth}'
+        f'<div>{image}<b>{escape(side.unit)}</b><br><span class="soft">{escape(side.id)}{nth}'
         f"</span><p>{escape(side.inputs)}</p><p><b>{escape(side.outputs)}</b></p></div>"
     )
 
 
-def _troubles(pictures: dict[str, Any]) -> str:
-    listed = pictures["unreadable_listed"]
+def _troubles(images: dict[str, Any]) -> str:
+    listed = images["unreadable_listed"]
     if not listed:
         return ""
-    rows = [[one["unit"], one["id"], str(one["picture"]), one["reason"]] for one in listed]
-    more = pictures["unreadable"] - len(listed)
+    rows = [[one["unit"], one["id"], str(one["image"]), one["reason"]] for one in listed]
+    more = images["unreadable"] - len(listed)
     note = f"<p>And {more:,} more.</p>" if more else ""
-    return f"<h2>Unreadable pictures</h2>{_table(('', 'id', 'picture', 'why'), rows)}{note}"
+    return f"<h2>Unreadable images</h2>{_table(('', 'id', 'image', 'why'), rows)}{note}"

@@ -1,4 +1,4 @@
-"""Which looks are near each other: candidates by 64 bits, confirmed by 256 and by colour."""
+"""Which looks are near each other: candidates by 64 bits, confirmed by 256 and by color."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from m3it_builder.dedup.hamming_search import near_pairs
-from m3it_builder.dedup.phash import COARSE_BITS, FINE_BITS, THUMB_SIDE, fine_distance, same_colours
+from m3it_builder.dedup.phash import COARSE_BITS, FINE_BITS, THUMB_SIDE, fine_distance, same_colors
 
 _CHUNK = 1 << 20  # pairs confirmed together
 _SLICE = 1 << 16  # thumbnails compared together
@@ -22,7 +22,7 @@ _THUMB_BYTES = 3 * THUMB_SIDE**2
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """The looks of all pictures, no two of them equal."""
+    """The looks of all images, no two of them equal."""
 
     coarse: Any  # uint64, (n,), ascending; a value may occur several times
     fine: Any  # uint64, (n, 4)
@@ -67,7 +67,7 @@ def confirmed(looks: Looks, distance: int) -> Iterator[tuple[Any, Any, Any, Any]
         for one, two, which in _members(starts, ends, left, right):
             differ = np.bitwise_count(looks.fine[one] ^ looks.fine[two]).sum(axis=1, dtype=np.int64)
             keep = np.flatnonzero(differ <= limit)
-            keep = keep[_colours(looks.thumb, one[keep], two[keep])]
+            keep = keep[_colors(looks.thumb, one[keep], two[keep])]
             if len(keep):
                 yield one[keep], two[keep], bits[which[keep]], differ[keep]
 
@@ -87,10 +87,10 @@ def _members(starts: Any, ends: Any, left: Any, right: Any) -> Iterator[tuple[An
         yield one[keep], two[keep], which[keep]
 
 
-def _colours(thumb: Any, one: Any, two: Any) -> Any:
-    """Tell which pairs agree in colour, some at a time."""
+def _colors(thumb: Any, one: Any, two: Any) -> Any:
+    """Tell which pairs agree in color, some at a time."""
     spans = range(0, len(one), _SLICE)
-    agree = [same_colours(thumb[one[a : a + _SLICE]], thumb[two[a : a + _SLICE]]) for a in spans]
+    agree = [same_colors(thumb[one[a : a + _SLICE]], thumb[two[a : a + _SLICE]]) for a in spans]
     return np.concatenate([np.empty(0, bool), *agree])
 
 

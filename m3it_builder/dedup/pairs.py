@@ -1,6 +1,6 @@
-"""Which rows are alike, told by picture and by pair of units, and how many there are.
+"""Which rows are alike, told by image and by pair of units, and how many there are.
 
-A picture in a hundred rows here and in a hundred there would be ten thousand
+An image in a hundred rows here and in a hundred there would be ten thousand
 pairs of rows. It is one line instead, which names the first row on either side
 and says how many rows each has; rows are counted by joining, never by listing.
 """
@@ -15,16 +15,16 @@ import duckdb
 
 KINDS = ("exact", "near", "text")
 
-# Pictures of one look, by unit: those of the lowest and the highest number stand for all.
+# Images of one look, by unit: those of the lowest and the highest number stand for all.
 _LOOK_USES = """
 CREATE TABLE look_uses AS
-SELECT look, unit, count(DISTINCT row)::INTEGER AS rows, min((picture, row, nth)) AS low,
-       max((picture, row, nth)) AS high
-FROM appearances JOIN alike USING (picture) GROUP BY ALL
+SELECT look, unit, count(DISTINCT row)::INTEGER AS rows, min((image, row, nth)) AS low,
+       max((image, row, nth)) AS high
+FROM appearances JOIN alike USING (image) GROUP BY ALL
 """
 _SAME_USES = """
 CREATE TABLE same_uses AS
-SELECT whole, side, unit, pictured, count(*)::INTEGER AS rows, min(row) AS row
+SELECT whole, side, unit, imaged, count(*)::INTEGER AS rows, min(row) AS row
 FROM same GROUP BY ALL
 """
 _LINES = """
@@ -36,7 +36,7 @@ _EXACT = """
 INSERT INTO lines
 SELECT 'exact', a.unit, a.first[1], a.first[2], a.rows, b.unit, b.first[1], b.first[2], b.rows,
        0, 0, NULL
-FROM uses a JOIN uses b USING (picture) WHERE a.unit < b.unit
+FROM uses a JOIN uses b USING (image) WHERE a.unit < b.unit
 UNION ALL
 SELECT 'exact', unit, first[1], first[2], rows, unit, last[1], last[2], rows, 0, 0, NULL
 FROM uses WHERE rows > 1
@@ -68,7 +68,7 @@ SELECT 'text', least(e.unit, t.unit), if(e.unit < t.unit, e.row, t.row), NULL,
        if(e.unit < t.unit, t.row, e.row), NULL, if(e.unit < t.unit, t.rows, e.rows), NULL, NULL,
        1.0
 FROM same_uses e JOIN same_uses t USING (whole)
-WHERE e.side = 'evaluation' AND t.side = 'training' AND NOT (e.pictured AND t.pictured)
+WHERE e.side = 'evaluation' AND t.side = 'training' AND NOT (e.imaged AND t.imaged)
 UNION ALL
 SELECT 'text', least(unit, training_unit), if(unit < training_unit, row, training_row), NULL, 1,
        greatest(unit, training_unit), if(unit < training_unit, training_row, row), NULL, 1, NULL,
@@ -79,15 +79,15 @@ FROM copied
 _TOUCHED = """
 CREATE TABLE touched AS
 SELECT 'exact' AS kind, a.unit AS unit, b.unit AS other, count(DISTINCT a.row) AS rows
-FROM appearances a JOIN uses b USING (picture) WHERE a.unit <> b.unit OR b.rows > 1 GROUP BY ALL
+FROM appearances a JOIN uses b USING (image) WHERE a.unit <> b.unit OR b.rows > 1 GROUP BY ALL
 UNION ALL
 SELECT 'near', unit, other, count(DISTINCT row) FROM (
     SELECT a.unit, a.row, b.unit AS other
-    FROM appearances a JOIN alike USING (picture) JOIN look_uses b USING (look)
-    WHERE (b.low[1] <> a.picture OR b.high[1] <> a.picture) AND (a.unit <> b.unit OR b.rows > 1)
+    FROM appearances a JOIN alike USING (image) JOIN look_uses b USING (look)
+    WHERE (b.low[1] <> a.image OR b.high[1] <> a.image) AND (a.unit <> b.unit OR b.rows > 1)
     UNION ALL
     SELECT a.unit, a.row, b.unit
-    FROM appearances a JOIN alike USING (picture)
+    FROM appearances a JOIN alike USING (image)
     JOIN (SELECT one, two FROM near UNION ALL SELECT two, one FROM near) pair ON pair.one = look
     JOIN look_uses b ON b.look = pair.two
     WHERE a.unit <> b.unit OR b.rows > 1 OR b.low[2] <> a.row)
@@ -98,13 +98,13 @@ SELECT 'text', unit, other, count(DISTINCT row) FROM (
     UNION ALL SELECT training_unit, training_row, unit FROM copied
     UNION ALL
     SELECT a.unit, a.row, b.unit FROM same a JOIN same_uses b USING (whole)
-    WHERE a.side <> b.side AND NOT (a.pictured AND b.pictured))
+    WHERE a.side <> b.side AND NOT (a.imaged AND b.imaged))
 GROUP BY ALL
 """
 _NAMED = """
-SELECT kind, l.task AS left_task, l.split AS left_split, a.id AS left_id, left_nth AS left_picture,
+SELECT kind, l.task AS left_task, l.split AS left_split, a.id AS left_id, left_nth AS left_image,
        left_rows, r.task AS right_task, r.split AS right_split, b.id AS right_id,
-       right_nth AS right_picture, right_rows, distance, fine_distance, share,
+       right_nth AS right_image, right_rows, distance, fine_distance, share,
        l.name AS left_unit, r.name AS right_unit
 FROM lines JOIN units l ON l.unit = left_unit JOIN units r ON r.unit = right_unit
 JOIN rows a ON a.unit = left_unit AND a.row = left_row
@@ -129,7 +129,7 @@ class Shared:
     left: str  # names of units
     right: str
     kind: str
-    pairs: int  # of distinct pictures; of rows, or of groups of rows with one text
+    pairs: int  # of distinct images; of rows, or of groups of rows with one text
     left_rows: int  # that have a like on the other side
     right_rows: int
 

@@ -1,12 +1,12 @@
-"""How a picture looks, in bits and colours that survive re-encoding and resizing.
+"""How an image looks, in bits and colors that survive re-encoding and resizing.
 
 The bits are signs of the lowest frequencies (a cosine transform) of the
-picture in grey. 64 of them find candidates. Two checks confirm a candidate:
-256 bits, which differ between pictures that merely have one layout, and the
-correlation of two thumbnails of 8 by 8 coloured cells, which differ between
-pictures whose things stand alike and are others.
+image in grey. 64 of them find candidates. Two checks confirm a candidate:
+256 bits, which differ between images that merely have one layout, and the
+correlation of two thumbnails of 8 by 8 colored cells, which differ between
+images whose things stand alike and are others.
 
-``benchmarks/dedup.py`` measures all of it on genuine and on drawn pictures. Of
+``benchmarks/dedup.py`` measures all of it on genuine and on drawn images. Of
 copies in JPEG or WebP at qualities from 30, at a quarter to twice the size, in
 grey or of other brightness, 97 to 100 % are found; cropped by 2 %, 96 %; by 5 %,
 seven to eight in ten; with a box drawn on, two thirds; cropped by 10 %, hardly any.
@@ -15,7 +15,7 @@ were taken for copies, and of photographs none. An average hash finds more of th
 cropped copies, and takes 19,645 of those pairs for copies, a difference hash 7,210.
 
 Where hardly any frequency rises above noise, the bits say nothing: such a
-picture is *flat* (a blank page, an empty frame) and is only ever compared by digest.
+image is *flat* (a blank page, an empty frame) and is only ever compared by digest.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SIDE = 32  # pixels, after shrinking; orientation is set right there, where it 
 _NOISE = 1.0  # a coefficient below is no sign of anything; in grey levels, orthonormal
 _LIKENESS = 0.95  # correlation of two thumbnails
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as in JPEG
-_GREY = 8  # colour values of a cell that differ by no more are one grey
+_GREY = 8  # color values of a cell that differ by no more are one grey
 _ALIVE = 12  # of the 64 coefficients must be above noise
 _ORIENTATION = 0x0112
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
@@ -49,7 +49,7 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.Decompressio
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one picture looks like."""
+    """What one image looks like."""
 
     coarse: int  # 64 bits
     fine: bytes  # 32 bytes, 256 bits
@@ -57,20 +57,20 @@ class Look:
     flat: bool  # the bits say nothing
 
 
-class UnreadablePicture(Exception):  # noqa: N818 - a value on its way to the report
-    """A picture does not decode; the message is the decoder's."""
+class UnreadableImage(Exception):  # noqa: N818 - a value on its way to the report
+    """An image does not decode; the message is the decoder's."""
 
 
 def look(data: bytes) -> Look:
-    """Return what an encoded picture looks like, turned as its EXIF tag says.
+    """Return what an encoded image looks like, turned as its EXIF tag says.
 
     Raises:
-        UnreadablePicture: it does not decode.
+        UnreadableImage: it does not decode.
     """
     try:
         small = _small(data)
     except _UNREADABLE as error:
-        raise UnreadablePicture(str(error)[:200] or type(error).__name__) from error
+        raise UnreadableImage(str(error)[:200] or type(error).__name__) from error
     grey = np.asarray(small.convert("L"), dtype=np.float64)
     transform = _cosines(_SIDE)
     waves = transform @ grey @ transform.T
@@ -87,10 +87,10 @@ def fine_distance(distance: int) -> int:
     return 24 + 5 * distance
 
 
-def same_colours(one: Any, two: Any) -> Any:
+def same_colors(one: Any, two: Any) -> Any:
     """Tell which pairs of thumbnails agree.
 
-    Where one of the two has no colour, both are compared in grey.
+    Where one of the two has no color, both are compared in grey.
 
     Args:
         one: uint8, (n, 192).
@@ -101,9 +101,9 @@ def same_colours(one: Any, two: Any) -> Any:
     """
     cells = [side.reshape(-1, THUMB_SIDE**2, 3).astype(np.float32) for side in (one, two)]
     is_grey = [np.ptp(side, axis=2).max(axis=1) <= _GREY for side in cells]
-    in_colour = _correlation(*(side.reshape(len(side), -1) for side in cells))
+    in_color = _correlation(*(side.reshape(len(side), -1) for side in cells))
     in_grey = _correlation(*(side @ _LUMA for side in cells))
-    return np.where(is_grey[0] | is_grey[1], in_grey, in_colour) >= _LIKENESS
+    return np.where(is_grey[0] | is_grey[1], in_grey, in_color) >= _LIKENESS
 
 
 def _correlation(one: Any, two: Any) -> Any:
@@ -115,13 +115,11 @@ def _correlation(one: Any, two: Any) -> Any:
 
 def _small(data: bytes) -> PILImage.Image:
     """Return 32 by 32 pixels in RGB, as people see them."""
-    with PILImage.open(io.BytesIO(data)) as picture:
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-        if picture.format == "JPEG":
-            picture.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # decodes an eighth of the pixels
-        small = to_rgb(picture).resize(
-            (_SIDE, _SIDE), PILImage.Resampling.LANCZOS, reducing_gap=3.0
-        )
+    with PILImage.open(io.BytesIO(data)) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        if image.format == "JPEG":
+            image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # decodes an eighth of the pixels
+        small = to_rgb(image).resize((_SIDE, _SIDE), PILImage.Resampling.LANCZOS, reducing_gap=3.0)
     if orientation in range(2, 9):
         exif = small.getexif()
         exif[_ORIENTATION] = orientation

@@ -1,4 +1,4 @@
-"""A few pairs of each kind to look at: rows, their texts, and small pictures."""
+"""A few pairs of each kind to look at: rows, their texts, and small images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 from m3it_builder.dataset.reader import BuiltRow, read_rows
 from m3it_builder.dedup.tables import BuiltUnit
 from m3it_builder.media.images import displayed
-from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.probe import BadImage
 
 _MOST = 60  # pairs
 _EACH = 2  # of one kind, of one pair of units
@@ -44,7 +44,7 @@ class Side:
 
     unit: str
     id: str
-    picture: int | None  # of the row, from 0; None where it is the text that is alike
+    image: int | None  # of the row, from 0; None where it is the text that is alike
     thumbnail: str  # a data URI; "" where there is none
     inputs: str
     outputs: str
@@ -100,8 +100,8 @@ def _side(unit: BuiltUnit, row: BuiltRow | None, nth: int | None) -> Side:
     return Side(
         unit=unit.name,
         id=texts["id"],
-        picture=nth,
-        thumbnail=_thumbnail(row.pictures, nth or 0),
+        image=nth,
+        thumbnail=_thumbnail(row.images, nth or 0),
         inputs=_short(texts["inputs"]),
         outputs=_short(texts["outputs"]),
     )
@@ -111,14 +111,14 @@ def _short(text: str) -> str:
     return text if len(text) <= _LETTERS else text[:_LETTERS] + "…"
 
 
-def _thumbnail(pictures: Sequence[bytes], nth: int) -> str:
-    if nth >= len(pictures):
+def _thumbnail(images: Sequence[bytes], nth: int) -> str:
+    if nth >= len(images):
         return ""
     try:
-        picture = displayed(pictures[nth])
-    except BadPicture:
+        image = displayed(images[nth])
+    except BadImage:
         return ""
-    picture.thumbnail((_SIDE, _SIDE), PILImage.Resampling.LANCZOS)
+    image.thumbnail((_SIDE, _SIDE), PILImage.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=72)
+    image.save(buffer, "JPEG", quality=72)
     return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()

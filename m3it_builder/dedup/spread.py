@@ -1,4 +1,4 @@
-"""The same work on many pictures or rows, over as many processes as they are worth."""
+"""The same work on many images or rows, over as many processes as they are worth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def spread(work: Callable[[Job], Done], jobs: Iterable[Job], workers: int) -> It
 
 
 def processes(workers: int, items: int) -> int:
-    """Return how many processes so many pictures or rows are worth."""
+    """Return how many processes so many images or rows are worth."""
     return max(1, min(workers, items // _WORTH))
 
 

@@ -1,8 +1,8 @@
-"""What several builds hold, as tables of one database on disk: units, rows, pictures.
+"""What several builds hold, as tables of one database on disk: units, rows, images.
 
-A picture is known by the digest of the *source's* bytes, so that a picture
+An image is known by the digest of the *source's* bytes, so that an image
 with a box drawn on it and the same without are one. Everything after works on
-distinct pictures and counts rows by joining, because one picture of COCO may
+distinct images and counts rows by joining, because one image of COCO may
 stand in a thousand rows.
 """
 
@@ -37,16 +37,16 @@ _ROWS = """
 INSERT INTO rows
 SELECT $unit, file_row_number, id FROM read_parquet($index, file_row_number = true)
 """
-# One of the places where a picture stands is where it will be read: undrawn, if there is such.
-_PICTURES = """
-CREATE TABLE pictures AS
-SELECT row_number() OVER (ORDER BY source)::INTEGER AS picture, * FROM (
+# One of the places where an image stands is where it will be read: undrawn, if there is such.
+_IMAGES = """
+CREATE TABLE images AS
+SELECT row_number() OVER (ORDER BY source)::INTEGER AS image, * FROM (
     SELECT source, min((stored <> source, stored, unit, row, nth, shard)) AS best
     FROM placed GROUP BY source);
 CREATE TABLE appearances AS
-SELECT picture, unit, row, nth FROM placed JOIN pictures USING (source);
+SELECT image, unit, row, nth FROM placed JOIN images USING (source);
 CREATE TABLE uses AS
-SELECT picture, unit, count(DISTINCT row)::INTEGER AS rows, min((row, nth)) AS first,
+SELECT image, unit, count(DISTINCT row)::INTEGER AS rows, min((row, nth)) AS first,
        max((row, nth)) AS last
 FROM appearances GROUP BY ALL;
 """
@@ -118,7 +118,7 @@ def open_catalog(
         base.execute("INSERT INTO units VALUES (?, ?, ?, ?, ?)", [*named, rank])
         for statement in (_ROWS, _PLACES):
             _fill(base, statement, unit)
-    base.execute(_PICTURES)
+    base.execute(_IMAGES)
     return base
 
 

@@ -7,12 +7,12 @@ All texts of the evaluation splits are keyed first; the keys then wait in a file
 that every process maps, while the training rows stream by, and only what meets
 a key is kept. Two rules keep templates from being taken for copies:
 
-- A gram that occurs with more than ten different pictures of the training rows
+- A gram that occurs with more than ten different images of the training rows
   (or in as many text-only rows) is a common phrase and counts for nothing; the
   number is GPT-3's.
 - That question and answer are equal as a whole tells nothing while each asks
-  about a picture of its own ("What color is the car? red"). It counts where one
-  of the two rows has no picture. Where both have the same one, the pictures
+  about an image of its own ("What color is the car? red"). It counts where one
+  of the two rows has no image. Where both have the same one, the images
   give them away already.
 
 A pair of rows counts where the grams they share, common phrases left aside, are
@@ -39,14 +39,14 @@ from m3it_builder.dedup.tables import BuiltUnit
 from m3it_builder.progress import Progress
 
 DEFAULT_SHARE = 0.5
-COMMON = 10  # pictures, or text-only rows
+COMMON = 10  # images, or text-only rows
 _JOB_GROUPS = 4  # row groups of an index
 _COLUMNS = ["context", "turns.list.element.question", "turns.list.element.answer",
             "images.list.element.source_digest"]  # fmt: skip
 _GRAMS = pa.schema([("unit", pa.int32()), ("row", pa.int32()), ("gram", pa.uint64()),
                     ("document", pa.uint64())])  # fmt: skip
 _WHOLES = pa.schema([("unit", pa.int32()), ("row", pa.int32()), ("whole", pa.uint64()),
-                     ("pictured", pa.bool_())])  # fmt: skip
+                     ("imaged", pa.bool_())])  # fmt: skip
 _KEYS = {"grams": "gram", "wholes": "whole"}
 _PAIRS = """
 CREATE TABLE common AS
@@ -132,20 +132,20 @@ def _key_rows(job: _Job) -> int:
     turns = table["turns"].to_pylist()
     asked = list(map(_asked, table["context"].to_pylist(), turns))
     answered = [words(row[-1]["answer"]) for row in turns]
-    pictures = [[one["source_digest"] for one in row] for row in table["images"].to_pylist()]
+    images = [[one["source_digest"] for one in row] for row in table["images"].to_pylist()]
     both = [question + answer for question, answer in zip(asked, answered, strict=True)]
     found = grams(both, job.gram)
     keys = np.array([whole(*pair) for pair in zip(asked, answered, strict=True)], np.uint64)
-    pictured = np.array([bool(row) for row in pictures], bool)
+    imaged = np.array([bool(row) for row in images], bool)
     keep = np.array([bool(question) for question in asked], bool)
     if job.side == "training":
         found = found.among(np.load(job.folder / "grams.npy", mmap_mode="r"))
-        keep &= _meets(keys, pictured, job.folder)
+        keep &= _meets(keys, imaged, job.folder)
     found = found.once()
-    documents = np.array([_document(row, job, n) for n, row in enumerate(pictures)], np.uint64)
+    documents = np.array([_document(row, job, n) for n, row in enumerate(images)], np.uint64)
     rows = np.arange(job.first, job.first + len(keys), dtype=np.int32)
     _write(job, "grams", _GRAMS, [rows[found.text], found.gram, documents[found.text]])
-    _write(job, "wholes", _WHOLES, [rows[keep], keys[keep], pictured[keep]])
+    _write(job, "wholes", _WHOLES, [rows[keep], keys[keep], imaged[keep]])
     return len(keys)
 
 
@@ -156,15 +156,15 @@ def _asked(context: str, turns: Sequence[dict[str, str]]) -> list[str]:
     return words(" ".join([context, *past, last["question"]]))
 
 
-def _meets(keys: Any, pictured: Any, folder: Path) -> Any:
-    """Tell which training texts equal one of evaluation, where not both have pictures."""
-    alone = np.isin(keys, np.load(folder / "wholes_unpictured.npy", mmap_mode="r"))
-    return alone | (np.isin(keys, np.load(folder / "wholes.npy", mmap_mode="r")) & ~pictured)
+def _meets(keys: Any, imaged: Any, folder: Path) -> Any:
+    """Tell which training texts equal one of evaluation, where not both have images."""
+    alone = np.isin(keys, np.load(folder / "wholes_unimaged.npy", mmap_mode="r"))
+    return alone | (np.isin(keys, np.load(folder / "wholes.npy", mmap_mode="r")) & ~imaged)
 
 
-def _document(pictures: Sequence[str], job: _Job, place: int) -> int:
-    """Return a key of the pictures of a row; without any, of the row."""
-    name = "".join(pictures) or f"{job.unit}/{job.first + place}"
+def _document(images: Sequence[str], job: _Job, place: int) -> int:
+    """Return a key of the images of a row; without any, of the row."""
+    name = "".join(images) or f"{job.unit}/{job.first + place}"
     return int.from_bytes(blake3(name.encode()).digest(8))
 
 
@@ -187,8 +187,8 @@ def _write_keys(base: duckdb.DuckDBPyConnection, folder: Path) -> None:
     queries = {
         "grams": "SELECT DISTINCT gram AS key FROM evaluation_grams ORDER BY key",
         "wholes": "SELECT DISTINCT whole AS key FROM evaluation_wholes ORDER BY key",
-        "wholes_unpictured": "SELECT DISTINCT whole AS key FROM evaluation_wholes"
-        " WHERE NOT pictured ORDER BY key",
+        "wholes_unimaged": "SELECT DISTINCT whole AS key FROM evaluation_wholes"
+        " WHERE NOT imaged ORDER BY key",
     }
     for name, query in queries.items():
         keys = base.execute(query).fetchnumpy()["key"]

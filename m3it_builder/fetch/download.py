@@ -18,7 +18,7 @@ from m3it_builder.cards.cards import SourceCard, SourceFile, load_source_card
 from m3it_builder.errors import CardError
 from m3it_builder.fetch.repack import repack
 from m3it_builder.progress import Progress, Silent
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.compressed import is_repacked, repacked_name
 from m3it_builder.tasks.registry import load_task
 
@@ -94,13 +94,13 @@ def repack_source(card: SourceCard, sources: Path, progress: Progress) -> Iterat
     Raises:
         SourceError: an archive is damaged.
     """
-    catalogue = Catalogue(card, sources)
-    for packed in catalogue.packed():
+    catalog = Catalog(card, sources)
+    for packed in catalog.packed():
         if packed.is_done:
             size = packed.target.stat().st_size
             yield Fetched(card.name, packed.whole, "repacked already", True, size)
         else:
-            done = repack(packed, catalogue, progress)
+            done = repack(packed, catalog, progress)
             yield Fetched(card.name, packed.whole, str(done), True, done.bytes)
 
 

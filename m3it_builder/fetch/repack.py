@@ -25,8 +25,8 @@ from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import SourceError
 from m3it_builder.progress import Progress
 from m3it_builder.sources.archives import is_safe, list_members, tidy
-from m3it_builder.sources.catalog import Catalogue
-from m3it_builder.sources.compressed import Packed
+from m3it_builder.sources.catalog import Catalog
+from m3it_builder.sources.compressed import CompressedArchive
 from m3it_builder.sources.member_stream import open_slice
 
 _BLOCK = 1 << 20
@@ -48,7 +48,7 @@ class Repacked:
         return f"repacked as {self.target.name}, {self.files:,} files{left}"
 
 
-def repack(packed: Packed, catalogue: Catalogue, progress: Progress) -> Repacked:
+def repack(packed: CompressedArchive, catalog: Catalog, progress: Progress) -> Repacked:
     """Write the plain tar of one archive; it appears whole or not at all.
 
     Equal parts give equal bytes: owners, modes and times of the members are not
@@ -61,12 +61,12 @@ def repack(packed: Packed, catalogue: Catalogue, progress: Progress) -> Repacked
     unfinished = packed.target.with_name(packed.target.name + ".partial")
     progress.start(f"repack {packed.whole}", packed.bytes, "bytes")
     try:
-        done = _write(packed, catalogue, unfinished, progress)
+        done = _write(packed, catalog, unfinished, progress)
         os.utime(unfinished, ns=(packed.mtime_ns, packed.mtime_ns))
         unfinished.replace(packed.target)
     except _DAMAGE as error:
         raise SourceError(
-            f"{catalogue.folder / packed.whole}: cut short or damaged ({error}); download it again"
+            f"{catalog.folder / packed.whole}: cut short or damaged ({error}); download it again"
         ) from error
     finally:
         progress.finish()
@@ -74,11 +74,13 @@ def repack(packed: Packed, catalogue: Catalogue, progress: Progress) -> Repacked
     return done
 
 
-def _write(packed: Packed, catalogue: Catalogue, target: Path, progress: Progress) -> Repacked:
-    seen = _Seen(catalogue.folder / packed.whole)
+def _write(
+    packed: CompressedArchive, catalog: Catalog, target: Path, progress: Progress
+) -> Repacked:
+    seen = _Seen(catalog.folder / packed.whole)
     with target.open("wb") as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as out:
-            for name, size, content in _members(packed, catalogue, seen, progress):
+            for name, size, content in _members(packed, catalog, seen, progress):
                 entry = tarfile.TarInfo(name)
                 entry.size = size
                 out.addfile(entry, content)
@@ -106,15 +108,15 @@ _Found = tuple[str, int, IO[bytes]]  # name, bytes, content
 
 
 def _members(
-    packed: Packed, catalogue: Catalogue, seen: _Seen, progress: Progress
+    packed: CompressedArchive, catalog: Catalog, seen: _Seen, progress: Progress
 ) -> Iterator[_Found]:
     if packed.whole.endswith(".zip"):
-        for member in list_members(catalogue.folder / packed.whole):
-            with open_slice(member.place) as content:
-                yield from _opened(member.name, member.place.length, content, seen, _DEPTH)
-            progress.advance(member.place.packed)
+        for member in list_members(catalog.folder / packed.whole):
+            with open_slice(member.location) as content:
+                yield from _opened(member.name, member.location.length, content, seen, _DEPTH)
+            progress.advance(member.location.packed)
         return
-    opened = (partial(catalogue.open, name) for name in packed.parts)
+    opened = (partial(catalog.open, name) for name in packed.parts)
     stream = cast(IO[bytes], io.BufferedReader(_Joined(opened, progress.advance), _BLOCK))
     yield from _tar(packed.whole, stream, "", seen, _DEPTH)
 

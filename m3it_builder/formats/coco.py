@@ -1,4 +1,4 @@
-"""COCO pictures by name, and Karpathy's list of them with their captions."""
+"""COCO images by name, and Karpathy's list of them with their captions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ KARPATHY_PARTS = {"train": ("train", "restval"), "validation": ("val",), "test":
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
-    """One picture of Karpathy's file."""
+    """One image of Karpathy's file."""
 
     number: int  # COCO's id
     image: Image
@@ -25,46 +25,46 @@ class Captioned:
     meta: dict[str, Any]
 
 
-def karpathy_pictures(source: Source) -> Iterator[Captioned]:
-    """Yield the pictures of a split of Karpathy's ``dataset_coco.json``.
+def karpathy_images(source: Source) -> Iterator[Captioned]:
+    """Yield the images of a split of Karpathy's ``dataset_coco.json``.
 
     Its fourth part, restval, belongs to train, as later work and the published
     counts have it.
     """
-    for picture in source.items("karpathy-splits/dataset_coco.json", "images"):
-        if picture["split"] not in KARPATHY_PARTS[source.split]:
+    for image in source.items("karpathy-splits/dataset_coco.json", "images"):
+        if image["split"] not in KARPATHY_PARTS[source.split]:
             continue
         yield Captioned(
-            number=picture["cocoid"],
-            image=named_image(source, picture["filepath"], picture["filename"]),
+            number=image["cocoid"],
+            image=named_image(source, image["filepath"], image["filename"]),
             captions=tuple(
                 (sentence["sentid"], " ".join(sentence["raw"].split()))
-                for sentence in picture["sentences"]
+                for sentence in image["sentences"]
             ),
             meta={
-                "image_id": picture["cocoid"],
-                "file_name": picture["filename"],
-                "karpathy_split": picture["split"],
+                "image_id": image["cocoid"],
+                "file_name": image["filename"],
+                "karpathy_split": image["split"],
             },
         )
 
 
 def karpathy_captions(source: Source) -> Iterator[tuple[Captioned, int, str]]:
-    """Yield each caption of those pictures as (picture, id, text)."""
-    for picture in karpathy_pictures(source):
-        for number, text in picture.captions:
-            yield picture, number, text
+    """Yield each caption of those images as (image, id, text)."""
+    for image in karpathy_images(source):
+        for number, text in image.captions:
+            yield image, number, text
 
 
 def image_2014(
     source: Source, year: str, number: int, size: tuple[int, int] | None = None
 ) -> Image:
-    """Return a picture of the 2014 release by its folder, ``train2014`` or ``val2014``, and id."""
+    """Return an image of the 2014 release by its folder, ``train2014`` or ``val2014``, and id."""
     return named_image(source, year, f"COCO_{year}_{number:012d}.jpg", size)
 
 
 def named_image(
     source: Source, folder: str, file_name: str, size: tuple[int, int] | None = None
 ) -> Image:
-    """Return a picture of the 2014 release by its folder and file name."""
+    """Return an image of the 2014 release by its folder and file name."""
     return source.image(f"{_SOURCES[folder]}/{folder}/{file_name}", size=size)

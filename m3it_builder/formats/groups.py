@@ -1,4 +1,4 @@
-"""One row of each group: one question a video, one sentence a picture."""
+"""One row of each group: one question a video, one sentence an image."""
 
 from __future__ import annotations
 

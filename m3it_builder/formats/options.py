@@ -29,6 +29,6 @@ def shuffled(dice: random.Random, gold: str, others: Iterable[str]) -> tuple[tup
 
 
 def choice(dice: random.Random, gold: str, others: Iterable[str]) -> Turn:
-    """Return a turn whose question is the picture: pick the gold option of those in drawn order."""
+    """Return a turn whose question is the image: pick the gold option of those in drawn order."""
     choices, place = shuffled(dice, gold, others)
     return Turn("", gold, choices, place)

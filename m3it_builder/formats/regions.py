@@ -1,4 +1,4 @@
-"""Boxes: from the forms that annotations use to ours, and the order of colours."""
+"""Boxes: from the forms that annotations use to ours, and the order of colors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from m3it_builder.records import Box, Region
 
 # In this order, so that the first box is always red; all differ in hue or lightness.
-COLOURS = (
+COLORS = (
     "red",
     "green",
     "blue",
@@ -27,13 +27,13 @@ def from_xywh(box: Sequence[float]) -> Box:
     return (x, y, x + width, y + height)
 
 
-def coloured(boxes: Sequence[Box], labels: Sequence[str] = ()) -> tuple[Region, ...]:
-    """Return regions in the colours of the table, one after the other.
+def colored(boxes: Sequence[Box], labels: Sequence[str] = ()) -> tuple[Region, ...]:
+    """Return regions in the colors of the table, one after the other.
 
     Raises:
-        ValueError: there are more boxes than colours.
+        ValueError: there are more boxes than colors.
     """
-    if len(boxes) > len(COLOURS):
-        raise ValueError(f"{len(boxes)} boxes, {len(COLOURS)} colours")
+    if len(boxes) > len(COLORS):
+        raise ValueError(f"{len(boxes)} boxes, {len(COLORS)} colors")
     names = labels or [""] * len(boxes)
-    return tuple(Region(*entry) for entry in zip(boxes, COLOURS, names, strict=False))
+    return tuple(Region(*entry) for entry in zip(boxes, COLORS, names, strict=False))

@@ -1,8 +1,8 @@
-"""Regions of interest, drawn on the picture as coloured rectangles.
+"""Regions of interest, drawn on the image as colored rectangles.
 
 As in the paper (section 3.2), a region is shown rather than told: encoders
-resize pictures, so coordinates lose their meaning, while a red rectangle
-stays. Only pictures that carry a region are ever decoded; all others keep
+resize images, so coordinates lose their meaning, while a red rectangle
+stays. Only images that carry a region are ever decoded; all others keep
 their original bytes.
 """
 
@@ -18,18 +18,18 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 from PIL.JpegImagePlugin import get_sampling
 
-from m3it_builder.media.probe import BadPicture, Probe, probe
+from m3it_builder.media.probe import BadImage, Probe, probe
 from m3it_builder.records import Box, Region
 
 Frame = Literal["stored", "displayed"]
 _ACCEPTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 _ORIENTATION = 0x0112
-_RGB_MODES = ("RGB", "RGBA", "P", "PA")  # of which a profile describes RGB colours
+_RGB_MODES = ("RGB", "RGBA", "P", "PA")  # of which a profile describes RGB colors
 _FRESH = {"quality": 95, "subsampling": 0}  # where there is nothing to keep to
 _BASELINE = 255  # the largest step of a quantization table that every decoder reads
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
 
-COLOURS = {
+COLORS = {
     "red": (255, 0, 0),
     "green": (0, 200, 0),
     "blue": (0, 80, 255),
@@ -45,7 +45,7 @@ COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A picture with its regions drawn on, orientation baked in."""
+    """An image with its regions drawn on, orientation baked in."""
 
     data: bytes
     mime: str
@@ -56,27 +56,27 @@ class Drawn:
 def draw(
     data: bytes, regions: Sequence[Region], size: tuple[int, int] | None, frame: Frame | None
 ) -> Drawn:
-    """Draw every region and encode the picture anew: JPEG as JPEG, all else as PNG.
+    """Draw every region and encode the image anew: JPEG as JPEG, all else as PNG.
 
     A JPEG keeps its own quantization tables and sampling: what lies outside the
     lines comes back all but unchanged, at the size it had (see
-    ``docs/decisions/0009-drawn-pictures-keep-their-tables.md``).
+    ``docs/decisions/0009-drawn-images-keep-their-tables.md``).
 
     Args:
-        data: the encoded picture.
+        data: the encoded image.
         regions: boxes in pixels of the annotation's frame; later ones lie on top.
         size: width and height of that frame, where the annotation tells.
         frame: which frame is meant where the size fits both.
 
     Raises:
-        BadPicture: ``image_undecodable``, or ``size_mismatch`` where the boxes
-            cannot belong to this picture.
+        BadImage: ``image_undecodable``, or ``size_mismatch`` where the boxes
+            cannot belong to this image.
     """
-    picture, orientation, is_jpeg = _open(data)
-    chosen, scale = _fit(picture.size, orientation, size, frame)
-    profile = picture.info.get("icc_profile") if picture.mode in _RGB_MODES else None
-    how = _as_it_was(picture) if is_jpeg else None
-    canvas = to_rgb(picture)
+    image, orientation, is_jpeg = _open(data)
+    chosen, scale = _fit(image.size, orientation, size, frame)
+    profile = image.info.get("icc_profile") if image.mode in _RGB_MODES else None
+    how = _as_it_was(image) if is_jpeg else None
+    canvas = to_rgb(image)
     if chosen == "displayed":
         canvas = _turn(canvas, orientation)
     halved = how is not None and how["subsampling"] != 0
@@ -87,24 +87,24 @@ def draw(
     try:
         encoded = _encode(canvas, how, profile)
     except (OSError, ValueError) as error:
-        raise BadPicture("image_undecodable", f"cannot be encoded: {error}"[:200]) from error
+        raise BadImage("image_undecodable", f"cannot be encoded: {error}"[:200]) from error
     mime = "image/jpeg" if is_jpeg else "image/png"
     return Drawn(encoded, mime, canvas.width, canvas.height)
 
 
-def as_displayed(
+def exif_transposed_regions(
     data: bytes, regions: Sequence[Region], size: tuple[int, int] | None, frame: Frame | None
 ) -> tuple[Region, ...]:
-    """Return regions in pixels of the picture as people see it, turned by its EXIF tag.
+    """Return regions in pixels of the image as people see it, turned by its EXIF tag.
 
     Arguments and errors are those of ``draw``; nothing is drawn.
     """
     try:
-        with PILImage.open(io.BytesIO(data)) as picture:
-            stored = picture.size
-            tag = picture.getexif().get(_ORIENTATION, 1)
+        with PILImage.open(io.BytesIO(data)) as image:
+            stored = image.size
+            tag = image.getexif().get(_ORIENTATION, 1)
     except _UNREADABLE as error:
-        raise BadPicture("image_undecodable", str(error)[:200]) from error
+        raise BadImage("image_undecodable", str(error)[:200]) from error
     orientation = tag if tag in range(1, 9) else 1
     chosen, scale = _fit(stored, orientation, size, frame)
     turned = orientation if chosen == "stored" else 1
@@ -116,7 +116,7 @@ def _scaled(box: Box, scale: tuple[float, float]) -> Box:
 
 
 def _turned(box: Box, orientation: int, stored: tuple[int, int]) -> Box:
-    """Return where a box of the stored picture lies once that is turned."""
+    """Return where a box of the stored image lies once that is turned."""
     width, height = stored
     x0, y0, x1, y1 = box
     if orientation in (2, 3, 6, 7):
@@ -130,54 +130,54 @@ def _turned(box: Box, orientation: int, stored: tuple[int, int]) -> Box:
     return across[0], down[0], across[1], down[1]
 
 
-def decodes(data: bytes) -> None:
-    """Decode a picture to the last pixel.
+def require_decodable(data: bytes) -> None:
+    """Decode an image to the last pixel.
 
     Raises:
-        BadPicture: ``image_undecodable``.
+        BadImage: ``image_undecodable``.
     """
     _open(data)
 
 
 def measured(data: bytes) -> Probe | None:
-    """Decode a picture whose structure is odd; None if it does not decode to the last pixel."""
+    """Decode an image whose structure is odd; None if it does not decode to the last pixel."""
     try:
-        with PILImage.open(io.BytesIO(data), formats=_ACCEPTED) as picture:
-            picture.load()
-            kind = "JPEG" if picture.format == "MPO" else str(picture.format)
-            return Probe(PILImage.MIME[kind], *picture.size)
+        with PILImage.open(io.BytesIO(data), formats=_ACCEPTED) as image:
+            image.load()
+            kind = "JPEG" if image.format == "MPO" else str(image.format)
+            return Probe(PILImage.MIME[kind], *image.size)
     except _UNREADABLE:
         return None
 
 
-def to_rgb(picture: PILImage.Image) -> PILImage.Image:
-    """Return the picture as 8-bit RGB, itself if it is that; transparent parts become white."""
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        picture = _eight_bits(picture)
-    if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
-        over = picture.convert("RGBA")
+def to_rgb(image: PILImage.Image) -> PILImage.Image:
+    """Return the image as 8-bit RGB, itself if it is that; transparent parts become white."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = _eight_bits(image)
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        over = image.convert("RGBA")
         white = PILImage.new("RGBA", over.size, "white")
         return PILImage.alpha_composite(white, over).convert("RGB")
-    return picture.convert("RGB") if picture.mode != "RGB" else picture
+    return image.convert("RGB") if image.mode != "RGB" else image
 
 
 def line_width(width: int, height: int) -> int:
     """Return the thickness of a drawn line in pixels: a two-hundredth of the longer side.
 
-    It then stays visible when an encoder shrinks the picture to 224 pixels.
+    It then stays visible when an encoder shrinks the image to 224 pixels.
     """
     return max(2, round(max(width, height) / 200))
 
 
 def _open(data: bytes) -> tuple[PILImage.Image, int, bool]:
     try:
-        with PILImage.open(io.BytesIO(data)) as picture:
-            picture.load()
-            orientation = picture.getexif().get(_ORIENTATION, 1)
-            is_jpeg = picture.format in ("JPEG", "MPO")
-            return picture, orientation if orientation in range(1, 9) else 1, is_jpeg
+        with PILImage.open(io.BytesIO(data)) as image:
+            image.load()
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            is_jpeg = image.format in ("JPEG", "MPO")
+            return image, orientation if orientation in range(1, 9) else 1, is_jpeg
     except _UNREADABLE as error:
-        raise BadPicture("image_undecodable", str(error)[:200]) from error
+        raise BadImage("image_undecodable", str(error)[:200]) from error
 
 
 def _fit(
@@ -198,16 +198,16 @@ def _fit(
         scale = width / size[0], height / size[1]
         if abs(size[1] * scale[0] - height) <= 1 or abs(size[0] * scale[1] - width) <= 1:
             return name, scale
-    raise BadPicture("size_mismatch", f"annotated {size[0]}x{size[1]}, is {stored[0]}x{stored[1]}")
+    raise BadImage("size_mismatch", f"annotated {size[0]}x{size[1]}, is {stored[0]}x{stored[1]}")
 
 
 def _rectangle(
     canvas: PILImage.Image, region: Region, scale: tuple[float, float], grid: int
 ) -> None:
-    """Draw one box around its region, outside of it where the picture leaves room.
+    """Draw one box around its region, outside of it where the image leaves room.
 
-    Where colours are stored at half the size (``grid`` 2), lines begin and end
-    on even pixels, or they would share their colour with their neighbours.
+    Where colors are stored at half the size (``grid`` 2), lines begin and end
+    on even pixels, or they would share their color with their neighbours.
     """
     line = -(-line_width(*canvas.size) // grid) * grid
     x0, y0, x1, y1 = _pixels(region.box, scale, canvas.size)
@@ -215,11 +215,11 @@ def _rectangle(
     start = (max(0, (x0 - line) // grid * grid), max(0, (y0 - line) // grid * grid))
     end = (-(-(x1 + 1 + line) // grid) * grid - 1, -(-(y1 + 1 + line) // grid) * grid - 1)
     outer = (*start, min(right, end[0]), min(bottom, end[1]))
-    ImageDraw.Draw(canvas).rectangle(outer, outline=COLOURS[region.colour], width=line)
+    ImageDraw.Draw(canvas).rectangle(outer, outline=COLORS[region.color], width=line)
 
 
 def _pixels(box: Box, scale: tuple[float, float], size: tuple[int, int]) -> tuple[int, ...]:
-    """Return the first and last pixel columns and rows inside a box, within the picture."""
+    """Return the first and last pixel columns and rows inside a box, within the image."""
     x0, y0, x1, y1 = _scaled(box, scale)
     left = min(max(math.floor(x0), 0), size[0] - 1)
     top = min(max(math.floor(y0), 0), size[1] - 1)
@@ -228,7 +228,7 @@ def _pixels(box: Box, scale: tuple[float, float], size: tuple[int, int]) -> tupl
     return left, top, right, bottom
 
 
-def _turn(picture: PILImage.Image, orientation: int) -> PILImage.Image:
+def _turn(image: PILImage.Image, orientation: int) -> PILImage.Image:
     method = {
         2: PILImage.Transpose.FLIP_LEFT_RIGHT,
         3: PILImage.Transpose.ROTATE_180,
@@ -238,43 +238,52 @@ def _turn(picture: PILImage.Image, orientation: int) -> PILImage.Image:
         7: PILImage.Transpose.TRANSVERSE,
         8: PILImage.Transpose.ROTATE_90,
     }.get(orientation)
-    return picture.transpose(method) if method is not None else picture
+    return image.transpose(method) if method is not None else image
 
 
-def _eight_bits(picture: PILImage.Image) -> PILImage.Image:
-    _, top = cast(tuple[float, float], picture.getextrema())
-    limit = 1.0 if picture.mode == "F" and top <= 1.0 else 255.0 if top <= 255 else 65_535.0
+def _eight_bits(image: PILImage.Image) -> PILImage.Image:
+    _, top = cast(tuple[float, float], image.getextrema())
+    limit = 1.0 if image.mode == "F" and top <= 1.0 else 255.0 if top <= 255 else 65_535.0
     factor = 255.0 / limit
-    return picture.convert("F").point(lambda value: value * factor + 0.5).convert("L")
+    return image.convert("F").point(lambda value: value * factor + 0.5).convert("L")
 
 
-def _as_it_was(picture: PILImage.Image) -> dict[str, Any]:
-    """Return the settings that encode a colour JPEG as it was encoded before."""
-    layers: list[tuple[int, int, int, int]] = getattr(picture, "layer", [])
-    is_rgb = picture.info.get("adobe_transform") == 0 or bytes(one[0] for one in layers) == b"RGB"
-    if picture.mode != "RGB" or len(layers) != 3 or is_rgb:
+def _as_it_was(image: PILImage.Image) -> dict[str, Any]:
+    """Return the settings that encode a color JPEG as it was encoded before."""
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", [])
+    is_rgb = image.info.get("adobe_transform") == 0 or bytes(one[0] for one in layers) == b"RGB"
+    if image.mode != "RGB" or len(layers) != 3 or is_rgb:
         return _FRESH
-    found: dict[int, list[int]] = getattr(picture, "quantization", {})
+    found: dict[int, list[int]] = getattr(image, "quantization", {})
     tables = [found.get(layer[3], []) for layer in layers]  # of Y, Cb, Cr, wherever they stand
     if not all(len(table) == 64 and max(table) <= _BASELINE for table in tables):
         return _FRESH
     kept = tables[:2] if tables[1] == tables[2] else tables
-    return {"qtables": kept, "subsampling": max(0, get_sampling(picture))}
+    return {"qtables": kept, "subsampling": max(0, get_sampling(image))}
 
 
-def _encode(picture: PILImage.Image, how: dict[str, Any] | None, profile: bytes | None) -> bytes:
+def _encode(image: PILImage.Image, how: dict[str, Any] | None, profile: bytes | None) -> bytes:
     buffer = io.BytesIO()
     if how is not None:
-        picture.save(buffer, "JPEG", icc_profile=profile, **how)
+        image.save(buffer, "JPEG", icc_profile=profile, **how)
     else:
-        picture.save(buffer, "PNG", compress_level=1, icc_profile=profile)
+        image.save(buffer, "PNG", compress_level=1, icc_profile=profile)
     return buffer.getvalue()
 
 
 def displayed(data: bytes) -> PILImage.Image:
-    """Return a picture as people see it: turned by its EXIF tag, in RGB."""
-    picture, orientation, _ = _open(data)
-    return _turn(to_rgb(picture), orientation)
+    """Return an image as people see it: turned by its EXIF tag, in RGB."""
+    image, orientation, _ = _open(data)
+    return _turn(to_rgb(image), orientation)
 
 
-__all__ = ["COLOURS", "BadPicture", "Drawn", "decodes", "displayed", "draw", "line_width", "probe"]
+__all__ = [
+    "COLORS",
+    "BadImage",
+    "Drawn",
+    "displayed",
+    "draw",
+    "line_width",
+    "probe",
+    "require_decodable",
+]

@@ -1,9 +1,9 @@
-"""What the first and last bytes of a picture say: codec, size, completeness.
+"""What the first and last bytes of an image say: codec, size, completeness.
 
-A picture is known by its content, never by its file name. Reading headers
-ourselves costs a few microseconds where opening a picture library costs some
+An image is known by its content, never by its file name. Reading headers
+ourselves costs a few microseconds where opening an image library costs some
 fifty, and it finds what most often goes wrong: empty files, web pages saved as
-pictures, and downloads cut short. Formats: ITU-T T.81 annex B (JPEG), PNG
+images, and downloads cut short. Formats: ITU-T T.81 annex B (JPEG), PNG
 third edition 5 and 11.2.1, GIF89a, RFC 9649 (WebP), BITMAPINFOHEADER.
 """
 
@@ -19,8 +19,8 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables, n
 _ALONE = {0x01, *range(0xD0, 0xD9), 0xFF}  # markers without a length, and fill bytes
 
 
-class BadPicture(Exception):  # noqa: N818 - it carries a reason, and never leaves the packer
-    """A picture that cannot be used; becomes a reject of its row."""
+class BadImage(Exception):  # noqa: N818 - it carries a reason, and never leaves the packer
+    """An image that cannot be used; becomes a reject of its row."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -38,24 +38,24 @@ class Probe:
 
 
 def probe(data: bytes) -> Probe:
-    """Return codec and size of a whole picture.
+    """Return codec and size of a whole image.
 
     Raises:
-        BadPicture: ``image_empty``, ``image_unknown``, ``image_damaged`` or
+        BadImage: ``image_empty``, ``image_unknown``, ``image_damaged`` or
             ``image_truncated``.
     """
     if not data:
-        raise BadPicture("image_empty")
+        raise BadImage("image_empty")
     for magic, read in _READERS:
         if data.startswith(magic):
             try:
                 found = read(data)
             except (struct.error, IndexError) as error:
-                raise BadPicture("image_truncated", f"{len(data)} bytes") from error
+                raise BadImage("image_truncated", f"{len(data)} bytes") from error
             if found.width <= 0 or found.height <= 0:
-                raise BadPicture("image_damaged", f"{found.width}x{found.height}")
+                raise BadImage("image_damaged", f"{found.width}x{found.height}")
             return found
-    raise BadPicture("image_unknown", _looks_like(data))
+    raise BadImage("image_unknown", _looks_like(data))
 
 
 def _jpeg(data: bytes) -> Probe:
@@ -64,7 +64,7 @@ def _jpeg(data: bytes) -> Probe:
     while True:
         first, marker, length = _SEGMENT(data, at)
         if first != 0xFF:
-            raise BadPicture("image_damaged", f"no JPEG marker at byte {at}")
+            raise BadImage("image_damaged", f"no JPEG marker at byte {at}")
         if marker in _ALONE:  # fill byte, or a marker without a length
             at += 1 if marker == 0xFF else 2
             continue
@@ -74,7 +74,7 @@ def _jpeg(data: bytes) -> Probe:
         if marker == 0xDA:
             break
     if size is None:
-        raise BadPicture("image_damaged", "no JPEG frame header")
+        raise BadImage("image_damaged", "no JPEG frame header")
     # After the scan starts, FF D9 stands for nothing but the end of the image.
     _require_end(data.rfind(b"\xff\xd9", at) >= 0, data)
     return Probe("image/jpeg", size[1], size[0])
@@ -88,28 +88,28 @@ def _png(data: bytes) -> Probe:
 
 def _gif(data: bytes) -> Probe:
     width, height = struct.unpack_from("<HH", data, 6)
-    at = 13 + _gif_colours(data[10])
+    at = 13 + _gif_colors(data[10])
     while data[at] != 0x3B:  # the trailer; no search finds it, since pixels may hold any byte
         if data[at] == 0x21:
             at += 2
         elif data[at] == 0x2C:
-            at += 11 + _gif_colours(data[at + 9])
+            at += 11 + _gif_colors(data[at + 9])
         else:
-            raise BadPicture("image_damaged", f"no GIF block at byte {at}")
+            raise BadImage("image_damaged", f"no GIF block at byte {at}")
         while data[at]:
             at += data[at] + 1
         at += 1
     return Probe("image/gif", width, height)
 
 
-def _gif_colours(flags: int) -> int:
+def _gif_colors(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _webp(data: bytes) -> Probe:
     (size,) = struct.unpack_from("<I", data, 4)
     if data[8:12] != b"WEBP":
-        raise BadPicture("image_unknown", "RIFF, but not WebP")
+        raise BadImage("image_unknown", "RIFF, but not WebP")
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
@@ -139,7 +139,7 @@ def _bmp(data: bytes) -> Probe:
 
 def _require_end(whole: bool, data: bytes) -> None:
     if not whole:
-        raise BadPicture("image_truncated", f"{len(data)} bytes")
+        raise BadImage("image_truncated", f"{len(data)} bytes")
 
 
 def _looks_like(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A picture of a build: its pictures in a grid, each with instruction, input and output."""
+"""An image of a build: its images in a grid, each with instruction, input and output."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw
 
 from m3it_builder.dataset.reader import BuiltRow
 from m3it_builder.media.images import displayed
-from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.probe import BadImage
 from m3it_builder.report.fonts import cut, font_for, wrapped
 
 _COLUMNS = 3
 _WIDTH = 380  # pixels of a cell
-_PICTURE = 220  # pixels of height for the pictures of a cell
+_IMAGE = 220  # pixels of height for the images of a cell
 _MARGIN = 14
 _LINE = 17
 _SIZE = 13  # pixels of height of a letter
@@ -41,39 +41,39 @@ def write_sheet(path: Path, rows: Sequence[BuiltRow]) -> None:
 
 
 def _cell(row: BuiltRow) -> Image.Image:
-    blocks = [(name, colour, _lines(row.texts[name])) for name, colour in _TEXTS]
+    blocks = [(name, color, _lines(row.texts[name])) for name, color in _TEXTS]
     text_height = sum((len(lines) + 1) * _LINE + 4 for _, _, lines in blocks)
-    height = _MARGIN * 3 + _LINE + _PICTURE + text_height
+    height = _MARGIN * 3 + _LINE + _IMAGE + text_height
     cell = Image.new("RGB", (_WIDTH, height), _PAPER)
     pen = ImageDraw.Draw(cell)
     pen.rectangle((4, 4, _WIDTH - 5, height - 5), outline=(228, 228, 231))
     title = f"{row.texts['task']}/{row.texts['split']}/{row.texts['id']}"
     _write(pen, _MARGIN - 4, cut(title, _LETTERS), _GREY)
-    _paste_pictures(cell, row.pictures, _MARGIN + _LINE)
-    y = _MARGIN * 2 + _LINE + _PICTURE
-    for name, colour, lines in blocks:
+    _paste_images(cell, row.images, _MARGIN + _LINE)
+    y = _MARGIN * 2 + _LINE + _IMAGE
+    for name, color, lines in blocks:
         _write(pen, y, name, _GREY)
         for line in lines:
             y += _LINE
-            _write(pen, y, line, colour)
+            _write(pen, y, line, color)
         y += _LINE + 4
     return cell
 
 
-def _paste_pictures(cell: Image.Image, pictures: Sequence[bytes], top: int) -> None:
-    """Paste the pictures of one row side by side, none cropped."""
-    if not pictures:
+def _paste_images(cell: Image.Image, images: Sequence[bytes], top: int) -> None:
+    """Paste the images of one row side by side, none cropped."""
+    if not images:
         return
-    room = (_WIDTH - 2 * _MARGIN) // len(pictures)
-    for place, data in enumerate(pictures):
+    room = (_WIDTH - 2 * _MARGIN) // len(images)
+    for place, data in enumerate(images):
         try:
-            picture = displayed(data)
-        except BadPicture:  # the header is well, the rest is not; `m3it build` can be told to look
-            picture = Image.new("RGB", (_PICTURE, _PICTURE), _GREY)
-        scale = min((room - 4) / picture.width, _PICTURE / picture.height)
-        size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-        small = picture.resize(size, Image.Resampling.LANCZOS)
-        cell.paste(small, (_MARGIN + place * room, top + (_PICTURE - size[1]) // 2))
+            image = displayed(data)
+        except BadImage:  # the header is well, the rest is not; `m3it build` can be told to look
+            image = Image.new("RGB", (_IMAGE, _IMAGE), _GREY)
+        scale = min((room - 4) / image.width, _IMAGE / image.height)
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        small = image.resize(size, Image.Resampling.LANCZOS)
+        cell.paste(small, (_MARGIN + place * room, top + (_IMAGE - size[1]) // 2))
 
 
 def _lines(text: str) -> list[str]:
@@ -83,5 +83,5 @@ def _lines(text: str) -> list[str]:
     return lines or ["(empty)"]
 
 
-def _write(pen: ImageDraw.ImageDraw, top: int, text: str, colour: tuple[int, int, int]) -> None:
-    pen.text((_MARGIN, top), text, fill=colour, font=font_for(text, _SIZE))
+def _write(pen: ImageDraw.ImageDraw, top: int, text: str, color: tuple[int, int, int]) -> None:
+    pen.text((_MARGIN, top), text, fill=color, font=font_for(text, _SIZE))

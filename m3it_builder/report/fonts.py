@@ -1,4 +1,4 @@
-"""Text on pictures: a font that has its characters, and lines that fit.
+"""Text on images: a font that has its characters, and lines that fit.
 
 Pillow's own font knows little beyond ASCII. For anything else fonts that
 systems have are tried by name; where none has a character, a box stands for it.

@@ -17,7 +17,7 @@ from m3it_builder.tasks.sampling import write_sample
 
 
 def sample_rows(task: Task, count: int) -> list[dict[str, Any]]:
-    """Return the first rows of a task's sample source, as text; pictures by name."""
+    """Return the first rows of a task's sample source, as text; images by name."""
     split = next(iter(task.card.splits))
     with tempfile.TemporaryDirectory(prefix="m3it-") as folder:
         write_sample(task, Path(folder), max(4, count))

@@ -32,9 +32,9 @@ class Clip:
     def questions(self) -> list[tuple[str, str]]:
         """Return questions of the kind people ask about clips, each with its answer."""
         return [
-            (f"what is the {self.thing.colour} thing that moves?", self.thing.shape),
+            (f"what is the {self.thing.color} thing that moves?", self.thing.shape),
             (f"where does the {self.thing.shape} go?", self.direction),
-            ("what colour has the shape that moves?", self.thing.colour),
+            ("what colour has the shape that moves?", self.thing.color),
         ]
 
 
@@ -67,7 +67,7 @@ def encode_clip(
     """Return frames as a video file.
 
     Args:
-        frames: pictures of one size, with even sides.
+        frames: images of one size, with even sides.
         container: ``mp4``, ``matroska``, ``webm`` or ``avi``.
         codec: an encoder of FFmpeg.
         options: of the encoder.
@@ -88,12 +88,12 @@ def encode_clip(
         stream = out.add_stream(codec, rate=RATE, options=dict(options or {}))
         stream.width, stream.height = listed[0].size
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1  # several threads cut the picture differently
+        stream.codec_context.thread_count = 1  # several threads cut the image differently
         moments = list(stamps) if stamps else None
         if moments:
             stream.codec_context.time_base = Fraction(1, 1000)
-        for place, picture in enumerate(listed):
-            frame = av.VideoFrame.from_image(picture)
+        for place, image in enumerate(listed):
+            frame = av.VideoFrame.from_image(image)
             if moments:
                 frame.pts, frame.time_base = moments[place], Fraction(1, 1000)
             out.mux(stream.encode(frame))

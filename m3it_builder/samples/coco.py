@@ -1,4 +1,4 @@
-"""Karpathy's ``dataset_coco.json`` with five captions a drawn picture."""
+"""Karpathy's ``dataset_coco.json`` with five captions a drawn image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from m3it_builder.samples.world import World
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` pictures in each of train, restval, val and test."""
-    pictures = []
+    """Write ``count`` images in each of train, restval, val and test."""
+    images = []
     for part, folder, first in (
         ("train", "train2014", 1),
         ("restval", "val2014", 1),
@@ -21,12 +21,12 @@ def write(world: World, sources: Path, count: int) -> None:
     ):
         places = range(first, first + count)
         write_coco(sources, world, folder, places)
-        pictures += [picture(world, part, folder, place) for place in places]
-    write_pictures(sources, pictures)
+        images += [image(world, part, folder, place) for place in places]
+    write_images(sources, images)
 
 
-def picture(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
-    """Return the entry of one picture."""
+def image(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
+    """Return the entry of one image."""
     number = coco_number(folder, place)
     sentences = [
         {
@@ -48,8 +48,8 @@ def picture(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
     }
 
 
-def write_pictures(sources: Path, pictures: list[dict[str, Any]]) -> None:
+def write_images(sources: Path, images: list[dict[str, Any]]) -> None:
     """Write the official file."""
     write_json(
-        sources / "karpathy-splits" / "dataset_coco.json", {"images": pictures, "dataset": "coco"}
+        sources / "karpathy-splits" / "dataset_coco.json", {"images": images, "dataset": "coco"}
     )

@@ -1,4 +1,4 @@
-"""COCO's instance annotations for drawn pictures: images, boxes, categories."""
+"""COCO's instance annotations for drawn images: images, boxes, categories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CATEGORIES = {shape: 3 * n + 1 for n, shape in enumerate(SHAPES)}  # ids with ho
 
 
 def instances(world: World, folder: str, places: Iterable[int]) -> dict[str, Any]:
-    """Return the official file's content for pictures of one COCO folder."""
+    """Return the official file's content for images of one COCO folder."""
     images, annotations = [], []
     for place in places:
         number = coco_number(folder, place)

@@ -7,9 +7,9 @@ from pathlib import Path
 from m3it_builder.samples import coco
 from m3it_builder.samples.world import World
 
-LEAST = 4  # pictures a part: five captions to choose from need that many
+LEAST = 4  # images a part: five captions to choose from need that many
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` pictures a part, at least as many as the task needs."""
+    """Write ``count`` images a part, at least as many as the task needs."""
     coco.write(world, sources, max(count, LEAST))

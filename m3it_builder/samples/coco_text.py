@@ -1,4 +1,4 @@
-"""COCO-Text v1's layout: drawn pictures with one word to be read and one blurred."""
+"""COCO-Text v1's layout: drawn images with one word to be read and one blurred."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _PARTS = ("train", "val", "test")
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` pictures a part, two words in each; those of test have no annotations."""
+    """Write ``count`` images a part, two words in each; those of test have no annotations."""
     imgs: dict[str, Any] = {}
     anns: dict[str, Any] = {}
     for number, part in enumerate(_PARTS):
         for place in range(_FIRST + number * count, _FIRST + (number + 1) * count):
-            image, words = picture(world, sources, part, place)
+            image, words = draw_image(world, sources, part, place)
             imgs[str(image["id"])] = image
             if part != "test":
                 anns |= {str(word["id"]): word for word in words}
     write_annotations(sources, imgs, anns)
 
 
-def picture(
+def draw_image(
     world: World, sources: Path, part: str, place: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Draw a picture with two words, and return its entry and theirs."""
+    """Draw an image with two words, and return its entry and theirs."""
     number = coco_number("train2014", place)
     canvas = paint(world.scene(number))
     name = f"COCO_train2014_{number:012d}.jpg"

@@ -10,7 +10,7 @@ import orjson
 
 from m3it_builder.samples.world import Codec, World, encode, paint
 
-# Scene numbers of each picture folder start far apart, so no picture repeats between splits.
+# Scene numbers of each image folder start far apart, so no image repeats between splits.
 _FIRST = {"train2014": 0, "val2014": 1_000_000}
 
 
@@ -39,12 +39,12 @@ def write_scene(path: Path, world: World, number: int, codec: Codec = "jpeg") ->
 
 
 def coco_number(folder: str, place: int) -> int:
-    """Return the scene of the ``place``-th picture of a COCO folder; also its COCO id."""
+    """Return the scene of the ``place``-th image of a COCO folder; also its COCO id."""
     return _FIRST[folder] + place
 
 
 def write_coco(sources: Path, world: World, folder: str, places: Iterable[int]) -> None:
-    """Draw pictures of the COCO 2014 release, which several tasks share."""
+    """Draw images of the COCO 2014 release, which several tasks share."""
     source = {"train2014": "coco-2014-train-images", "val2014": "coco-2014-val-images"}[folder]
     for place in places:
         number = coco_number(folder, place)

@@ -8,7 +8,7 @@ from m3it_builder.samples.files import write_bytes, write_scene
 from m3it_builder.samples.world import Thing, World
 
 _FIRST = {"train": 12_000_000, "val": 13_000_000, "test": 14_000_000}
-COLOURS = {
+COLORS = {
     "red": "红色",
     "green": "绿色",
     "blue": "蓝色",
@@ -73,4 +73,4 @@ def write_lines(sources: Path, name: str, lines: list[str]) -> None:
 
 
 def _name(thing: Thing) -> str:
-    return COLOURS[thing.colour] + SHAPES[thing.shape]
+    return COLORS[thing.color] + SHAPES[thing.shape]

@@ -1,17 +1,17 @@
-"""ImageNet's layout as Kaggle packs it: drawings of one shape, a class for colour and shape."""
+"""ImageNet's layout as Kaggle packs it: drawings of one shape, a class for color and shape."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from m3it_builder.samples.files import write_bytes
-from m3it_builder.samples.world import COLOURS, SHAPES, Scene, Thing, World, encode, paint
+from m3it_builder.samples.world import COLORS, SHAPES, Scene, Thing, World, encode, paint
 
-CLASSES = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
+CLASSES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` training and as many validation pictures."""
+    """Write ``count`` training and as many validation images."""
     folder = sources / "imagenet-1k-kaggle"
     data = folder / "ILSVRC" / "Data" / "CLS-LOC"
     write_bytes(folder / "LOC_synset_mapping.txt", mapping())
@@ -19,23 +19,23 @@ def write(world: World, sources: Path, count: int) -> None:
     for number in range(count):
         wnid = wnid_of(number % len(CLASSES))
         path = f"{wnid}/{wnid}_{number}"
-        write_bytes(data / "train" / f"{path}.JPEG", picture(world, number))
+        write_bytes(data / "train" / f"{path}.JPEG", image(world, number))
         train.append(f"{path} {number + 1}\n")
         stem, other = f"ILSVRC2012_val_{number + 1:08d}", 1_000_000 + number
-        write_bytes(data / "val" / f"{stem}.JPEG", picture(world, other))
+        write_bytes(data / "val" / f"{stem}.JPEG", image(world, other))
         rows.append(f"{stem},{wnid_of(other % len(CLASSES))} 1 2 30 40 \n")
     write_bytes(folder / "ILSVRC/ImageSets/CLS-LOC/train_cls.txt", "".join(train).encode())
     header = "ImageId,PredictionString\n"
     write_bytes(folder / "LOC_val_solution.csv", (header + "".join(rows)).encode())
 
 
-def picture(world: World, number: int) -> bytes:
+def image(world: World, number: int) -> bytes:
     """Draw one shape of the class whose turn it is."""
-    colour, shape = CLASSES[number % len(CLASSES)].split()
+    color, shape = CLASSES[number % len(CLASSES)].split()
     dice = world.dice(f"imagenet/{number}")
     side = min(world.width, world.height) * dice.uniform(0.4, 0.8)
     x, y = dice.uniform(0, world.width - side), dice.uniform(0, world.height - side)
-    thing = Thing(shape, colour, (x, y, x + side, y + side), 1, 0)
+    thing = Thing(shape, color, (x, y, x + side, y + side), 1, 0)
     grey = dice.randrange(200, 250)
     scene = Scene(number, world.width, world.height, (grey, grey, grey), (thing,))
     return encode(paint(scene))

@@ -1,4 +1,4 @@
-"""NLVR2's statements about picture pairs, and NLVR's about drawings of three boxes."""
+"""NLVR2's statements about image pairs, and NLVR's about drawings of three boxes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def pair(world: World, sources: Path, part: str, place: int) -> dict[str, Any]:
-    """Draw two pictures and return one statement about them."""
+    """Draw two images and return one statement about them."""
     number = _FIRST[part] + 2 * place
     left, right = world.scene(number), world.scene(number + 1)
     directory = place % 100
@@ -74,7 +74,7 @@ def drawing(world: World, sources: Path, part: str, place: int) -> dict[str, Any
 
 
 def _compared(left: Scene, right: Scene, place: int) -> tuple[str, bool]:
-    """Return a sentence about both pictures and whether it is true."""
+    """Return a sentence about both images and whether it is true."""
     if place % 2:
         fewer = len(left.things) < len(right.things)
         return "The left image shows fewer shapes than the right image.", fewer

@@ -1,4 +1,4 @@
-"""OK-VQA's layout: one question a drawn picture, its answer known from everyday life."""
+"""OK-VQA's layout: one question a drawn image, its answer known from everyday life."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def question(world: World, year: str, place: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the question and the annotation of one picture."""
+    """Return the question and the annotation of one image."""
     number = coco_number(year, place)
     scene = world.scene(number)
     thing = scene.things[0]
     alone = scene.count(thing.shape) == 1
     named = thing.shape if alone else f"{thing.shape} {place_of(thing)}"
-    likely, other = KNOWLEDGE[thing.colour]
+    likely, other = KNOWLEDGE[thing.color]
     answers = [likely] * 6 + [other] * 4  # five annotators, each counted twice
     asked = {
         "image_id": number,

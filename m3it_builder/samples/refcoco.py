@@ -17,7 +17,7 @@ RELEASES = {
     "refcoco+": ("unc", ("train", "val", "testA", "testB")),
     "refcocog": ("umd", ("train", "val", "test")),
 }
-_FIRST = 500_000  # pictures of its own, so that sets do not share any with other tasks' splits
+_FIRST = 500_000  # images of its own, so that sets do not share any with other tasks' splits
 
 
 def write(world: World, sources: Path, number: int) -> None:
@@ -33,24 +33,24 @@ def write(world: World, sources: Path, number: int) -> None:
 
 
 def crowded(world: World) -> Iterator[int]:
-    """Yield the places of pictures that show two things or more: one alone needs no reference."""
+    """Yield the places of images that show two things or more: one alone needs no reference."""
     for place in count(_FIRST):
         if len(world.scene(coco_number("train2014", place)).things) > 1:
             yield place
 
 
 def reference(world: World, place: int, part: str, name: str) -> dict[str, Any]:
-    """Return the reference to the first thing of one picture."""
+    """Return the reference to the first thing of one image."""
     number = coco_number("train2014", place)
     thing = world.scene(number).things[0]
     said = [f"{thing.name} {place_of(thing)}", f"the {thing.name}"]
     if name == "refcoco+":
         said = said[1:]  # its players were not to speak of places
-    if world.scene(number).count(thing.shape, thing.colour) > 1:
+    if world.scene(number).count(thing.shape, thing.color) > 1:
         said = [f"{thing.name} {place_of(thing)}"]
     return {
         "sent_ids": [number * 10 + n for n in range(len(said))],
-        "file_name": f"COCO_train2014_{number:012d}_{number * 10}.jpg",  # not the picture's name
+        "file_name": f"COCO_train2014_{number:012d}_{number * 10}.jpg",  # not the image's name
         "ann_id": number * 10,
         "ref_id": number,
         "image_id": number,

@@ -1,4 +1,4 @@
-"""ScienceQA's layout: problems with choices, every second one without a picture."""
+"""ScienceQA's layout: problems with choices, every second one without an image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.samples.files import write_json, write_scene
-from m3it_builder.samples.world import COLOURS, SHAPES, World
+from m3it_builder.samples.world import COLORS, SHAPES, World
 
 _FIRST = {"train": 17_000_000, "val": 18_000_000, "test": 19_000_000}
 _CORNERS = {"circle": "no", "square": "four", "triangle": "three", "star": "ten"}
@@ -25,7 +25,7 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def problem(world: World, sources: Path, part: str, number: int) -> dict[str, Any]:
-    """Return one problem, with its picture drawn where it has one."""
+    """Return one problem, with its image drawn where it has one."""
     dice = world.dice(f"science/{number}")
     if number % 2:
         shape = dice.choice(SHAPES)
@@ -35,9 +35,9 @@ def problem(world: World, sources: Path, part: str, number: int) -> dict[str, An
         folder = sources / "scienceqa-images" / part / str(number)
         write_scene(folder / "image.png", world, number, "png")
         thing = world.scene(number).things[0]
-        question, truth = f"Which colour is shown for a {thing.shape}?", thing.colour
-        shown = {t.colour for t in world.scene(number).things}
-        choices = [truth, *[colour for colour in COLOURS if colour not in shown][:2]]
+        question, truth = f"Which colour is shown for a {thing.shape}?", thing.color
+        shown = {t.color for t in world.scene(number).things}
+        choices = [truth, *[color for color in COLORS if color not in shown][:2]]
         hint = ""
     dice.shuffle(choices)
     return {

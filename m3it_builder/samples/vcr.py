@@ -79,11 +79,11 @@ def write_still(sources: Path, world: World, number: int) -> None:
 
 def _reasons(scene: Scene, target: int, label: int) -> list[list[str | list[int]]]:
     thing = scene.things[target]
-    truth: list[str | list[int]] = [[target], "is", "the", "only", thing.colour, thing.shape, "."]
+    truth: list[str | list[int]] = [[target], "is", "the", "only", thing.color, thing.shape, "."]
     wrong: list[list[str | list[int]]] = [
-        ["There", "is", "no", thing.colour, thing.shape, "."],
+        ["There", "is", "no", thing.color, thing.shape, "."],
         [[target], "isn't", "to", "be", "seen", "."],
-        ["Nothing", "is", thing.colour, "here", "."],
+        ["Nothing", "is", thing.color, "here", "."],
     ]
     wrong.insert(label, truth)
     return wrong

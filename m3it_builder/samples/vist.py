@@ -19,7 +19,7 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def story(world: World, sources: Path, part: str, place: int) -> list[dict[str, Any]]:
-    """Draw five pictures and return the entries of their story, in order."""
+    """Draw five images and return the entries of their story, in order."""
     entries = []
     for order, opening in enumerate(_OPENINGS):
         number = _FIRST[part] + place * 5 + order

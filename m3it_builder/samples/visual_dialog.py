@@ -9,11 +9,11 @@ from m3it_builder.samples.files import coco_number, write_coco, write_json, writ
 from m3it_builder.samples.world import World
 
 _FIRST = {"val": 15_000_000, "test": 16_000_000}
-_COCO = 900_000  # places of the training pictures
+_COCO = 900_000  # places of the training images
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` dialogs a split; every second training picture lies in val2014."""
+    """Write ``count`` dialogs a split; every second training image lies in val2014."""
     dialogs = []
     for place in range(_COCO, _COCO + count):
         folder = "val2014" if place % 2 else "train2014"

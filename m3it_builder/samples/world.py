@@ -1,6 +1,6 @@
 """The sample world: drawn scenes of which everything is known.
 
-A scene holds a few coloured shapes on a grid. Objects, boxes, counts, colours
+A scene holds a few colored shapes on a grid. Objects, boxes, counts, colors
 and relations are exact, so that annotations written from it are true ("how
 many red circles are there?" has the right answer) and a model can learn from
 them. A scene is a function of the world's seed and its number, nothing else.
@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from m3it_builder.records import Box
 
-COLOURS = {
+COLORS = {
     "red": (214, 40, 40),
     "green": (46, 160, 67),
     "blue": (36, 98, 214),
@@ -39,7 +39,7 @@ class Thing:
     """One shape of a scene."""
 
     shape: str
-    colour: str
+    color: str
     box: Box  # in pixels
     column: int  # from the left, 0 to 2
     row: int  # from the top, 0 or 1
@@ -47,12 +47,12 @@ class Thing:
     @property
     def name(self) -> str:
         """Return how people call it."""
-        return f"{self.colour} {self.shape}"
+        return f"{self.color} {self.shape}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture of the world and all that is true of it."""
+    """One image of the world and all that is true of it."""
 
     number: int
     width: int
@@ -60,24 +60,24 @@ class Scene:
     background: tuple[int, int, int]
     things: tuple[Thing, ...]
 
-    def count(self, shape: str | None = None, colour: str | None = None) -> int:
-        """Return how many things have a shape, a colour, or both."""
+    def count(self, shape: str | None = None, color: str | None = None) -> int:
+        """Return how many things have a shape, a color, or both."""
         return sum(
-            (shape is None or thing.shape == shape) and (colour is None or thing.colour == colour)
+            (shape is None or thing.shape == shape) and (color is None or thing.color == color)
             for thing in self.things
         )
 
     @cached_property
     def unique(self) -> tuple[Thing, ...]:
-        """Return the things whose colour and shape no other thing shares."""
-        return tuple(t for t in self.things if self.count(t.shape, t.colour) == 1)
+        """Return the things whose color and shape no other thing shares."""
+        return tuple(t for t in self.things if self.count(t.shape, t.color) == 1)
 
     def captions(self) -> list[str]:
         """Return five true descriptions, from the barest to the fullest."""
         names = [thing.name for thing in self.things]
         first = self.things[0]
         return [
-            f"A drawing of {number_of(len(names), 'coloured shape')}.",
+            f"A drawing of {number_of(len(names), 'colored shape')}.",
             f"{_sentence(names)} on a plain background.",
             f"There {'is' if len(names) == 1 else 'are'} {_joined(names)}.",
             f"The {first.name} is {place_of(first)} of the picture.",
@@ -93,7 +93,7 @@ class Scene:
             (f"Is there a {first.name}?", "yes"),
         ]
         asked += [(f"Where is the {thing.name}?", place_of(thing)) for thing in self.unique[:1]]
-        absent = next(c for c in COLOURS if not self.count(first.shape, c))
+        absent = next(c for c in COLORS if not self.count(first.shape, c))
         asked.append((f"Is there a {absent} {first.shape}?", "no"))
         return asked
 
@@ -126,7 +126,7 @@ class World:
         x = cell_width * column + draw.uniform(0, cell_width - side)
         y = cell_height * row + draw.uniform(0, cell_height - side)
         box = (round(x, 2), round(y, 2), round(x + side, 2), round(y + side, 2))
-        return Thing(draw.choice(SHAPES), draw.choice(list(COLOURS)), box, column, row)
+        return Thing(draw.choice(SHAPES), draw.choice(list(COLORS)), box, column, row)
 
 
 def paint(scene: Scene) -> Image.Image:
@@ -134,7 +134,7 @@ def paint(scene: Scene) -> Image.Image:
     canvas = Image.new("RGB", (scene.width, scene.height), scene.background)
     pen = ImageDraw.Draw(canvas)
     for thing in scene.things:
-        fill = COLOURS[thing.colour]
+        fill = COLORS[thing.color]
         if thing.shape == "circle":
             pen.ellipse(thing.box, fill=fill)
         else:
@@ -142,13 +142,13 @@ def paint(scene: Scene) -> Image.Image:
     return canvas
 
 
-def encode(picture: Image.Image, codec: Codec = "jpeg") -> bytes:
-    """Return a picture as file bytes."""
+def encode(image: Image.Image, codec: Codec = "jpeg") -> bytes:
+    """Return an image as file bytes."""
     buffer = io.BytesIO()
     if codec == "jpeg":
-        picture.save(buffer, "JPEG", quality=88)
+        image.save(buffer, "JPEG", quality=88)
     else:
-        picture.save(buffer, "PNG", compress_level=1)
+        image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

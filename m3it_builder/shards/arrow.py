@@ -12,18 +12,18 @@ from typing import Literal
 import pyarrow as pa
 
 from m3it_builder.shards.batches import Batcher
-from m3it_builder.shards.formats import OutRow
+from m3it_builder.shards.formats import ShardRow
 from m3it_builder.storage.output import Output
 
 
 class ArrowWriter:
     """Writes one Arrow stream."""
 
-    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
-        self._batcher = Batcher(images, self._write)
+    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
+        self._batcher = Batcher(encoding, self._write)
         self._writer = pa.ipc.new_stream(output, self._batcher.schema)
 
-    def write(self, row: OutRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> tuple[int, int]:
         """Append one row; a row of a stream has no place of its own."""
         self._batcher.add(row)
         return 0, 0

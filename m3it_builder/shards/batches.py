@@ -10,21 +10,21 @@ import pyarrow as pa
 import pybase64
 
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture
-from m3it_builder.shards.row_groups import ends_group, fits, picture_path, row_size
+from m3it_builder.shards.formats import TEXT_COLUMNS, EncodedImage, ShardRow
+from m3it_builder.shards.row_groups import ends_group, fits, image_path, row_size
 
 
 class Batcher:
     """Collects rows and hands over a batch whenever one is full."""
 
-    def __init__(self, images: str, flush: Callable[[pa.RecordBatch], None]) -> None:
-        self.schema = arrow_schema(table_features(images))
-        self._column = _base64_column if images == "base64" else _picture_column
+    def __init__(self, encoding: str, flush: Callable[[pa.RecordBatch], None]) -> None:
+        self.schema = arrow_schema(table_features(encoding))
+        self._column = _base64_column if encoding == "base64" else _image_column
         self._flush = flush
-        self._rows: list[OutRow] = []
+        self._rows: list[ShardRow] = []
         self._bytes = 0
 
-    def add(self, row: OutRow) -> None:
+    def add(self, row: ShardRow) -> None:
         """Append one row."""
         size = row_size(row)
         if not fits(self._bytes, size):
@@ -49,30 +49,28 @@ class Batcher:
         return self._column(self._rows, self.schema.field(name).type)
 
 
-def _picture_column(rows: Sequence[OutRow], kind: pa.ListType) -> pa.Array:
+def _image_column(rows: Sequence[ShardRow], kind: pa.ListType) -> pa.Array:
     paths = [
-        picture_path(row.key, place, picture)
-        for row in rows
-        for place, picture in enumerate(row.pictures)
+        image_path(row.key, place, image) for row in rows for place, image in enumerate(row.images)
     ]
-    data = _packed(pa.binary(), [picture.data for picture in _pictures(rows)])
-    pictures = pa.StructArray.from_arrays(
+    data = _packed(pa.binary(), [image.data for image in _images(rows)])
+    images = pa.StructArray.from_arrays(
         [data, pa.array(paths, pa.string())], fields=list(kind.value_type)
     )
-    return _lists(rows, pictures, kind)
+    return _lists(rows, images, kind)
 
 
-def _base64_column(rows: Sequence[OutRow], kind: pa.ListType) -> pa.Array:
-    encoded = [pybase64.b64encode(picture.data) for picture in _pictures(rows)]
+def _base64_column(rows: Sequence[ShardRow], kind: pa.ListType) -> pa.Array:
+    encoded = [pybase64.b64encode(image.data) for image in _images(rows)]
     return _lists(rows, _packed(pa.string(), encoded), kind)
 
 
-def _pictures(rows: Iterable[OutRow]) -> Iterable[Picture]:
-    return (picture for row in rows for picture in row.pictures)
+def _images(rows: Iterable[ShardRow]) -> Iterable[EncodedImage]:
+    return (image for row in rows for image in row.images)
 
 
-def _lists(rows: Sequence[OutRow], values: pa.Array, kind: pa.ListType) -> pa.Array:
-    offsets = array("i", accumulate((len(row.pictures) for row in rows), initial=0))
+def _lists(rows: Sequence[ShardRow], values: pa.Array, kind: pa.ListType) -> pa.Array:
+    offsets = array("i", accumulate((len(row.images) for row in rows), initial=0))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
 
 

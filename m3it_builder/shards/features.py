@@ -2,7 +2,7 @@
 
 A feature is a dtype name, a one-element list for a list of it, or a mapping
 for a struct. ``datasets`` wants them as JSON inside Arrow and Parquet files and
-as YAML in a README; without the latter its WebDataset reader loses pictures of
+as YAML in a README; without the latter its WebDataset reader loses images of
 rows that have more of them than the first five.
 """
 
@@ -27,21 +27,23 @@ _ARROW = {
 }
 
 
-def table_features(images: str) -> dict[str, Feature]:
+def table_features(encoding: str) -> dict[str, Feature]:
     """Return the columns of Parquet, Arrow and JSONL rows.
 
-    Pictures stand first, because a Parquet file is written in that order: Spark takes
+    Images stand first, because a Parquet file is written in that order: Spark takes
     the place of the first column for that of its row group, and loses groups silently
     where another lies before it.
     """
-    pictures = {"images": ["image"]} if images == "bytes" else {"image_base64_str": ["string"]}
-    return {**pictures, **dict.fromkeys(TEXT_COLUMNS, "string")}
+    image_column = (
+        {"images": ["image"]} if encoding == "bytes" else {"image_base64_str": ["string"]}
+    )
+    return {**image_column, **dict.fromkeys(TEXT_COLUMNS, "string")}
 
 
-def webdataset_features(images: str, most: int) -> dict[str, Feature]:
-    """Return the columns ``datasets`` makes of our tar files, for up to ``most`` pictures."""
+def webdataset_features(encoding: str, most: int) -> dict[str, Feature]:
+    """Return the columns ``datasets`` makes of our tar files, for up to ``most`` images."""
     texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
-    if images == "base64":
+    if encoding == "base64":
         return {"json": {**texts, "image_base64_str": ["string"]}, **_KEYS}
     members = {f"{n}.jpg": "image" for n in range(most)}
     return {"json": {**texts, "mimes": ["string"]}, **members, **_KEYS}

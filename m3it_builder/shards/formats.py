@@ -14,7 +14,7 @@ from m3it_builder.storage.output import Output
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
-# Text columns of every format, in this order; pictures stand after ``outputs``.
+# Text columns of every format, in this order; images stand after ``outputs``.
 TEXT_COLUMNS = (
     "id",
     "task",
@@ -30,29 +30,29 @@ TEXT_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture as it is stored."""
+class EncodedImage:
+    """One image as it is stored."""
 
     data: bytes
     mime: str
 
 
 @dataclass(frozen=True, slots=True)
-class OutRow:
+class ShardRow:
     """One row as the writers take it."""
 
     key: str  # unique in the split, free of dots
     texts: Mapping[str, str]  # one string for each of TEXT_COLUMNS
-    pictures: tuple[Picture, ...]
+    images: tuple[EncodedImage, ...]
 
 
 class ShardWriter(Protocol):
     """Writes the rows of one shard to one file."""
 
-    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
-        """Begin; ``images`` says whether pictures are bytes or base64 text."""
+    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
+        """Begin; ``images`` says whether images are bytes or base64 text."""
 
-    def write(self, row: OutRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> tuple[int, int]:
         """Append one row; return its offset and length in the file, in bytes."""
 
     def close(self) -> None:
@@ -82,11 +82,11 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def open_writer(name: str, output: Output, images: Literal["bytes", "base64"]) -> ShardWriter:
+def open_writer(name: str, output: Output, encoding: Literal["bytes", "base64"]) -> ShardWriter:
     """Return the writer of a format, importing what it needs."""
     module = importlib.import_module(f"m3it_builder.shards.{FORMATS[name].module}")
     writer = cast(Any, getattr(module, FORMATS[name].writer))
-    return cast(ShardWriter, writer(output, images))
+    return cast(ShardWriter, writer(output, encoding))
 
 
 def row_key(row_id: str) -> str:

@@ -1,4 +1,4 @@
-"""JSONL shards with the fields M3IT's loader yielded, pictures as base64.
+"""JSONL shards with the fields M3IT's loader yielded, images as base64.
 
 A consumer that reads ``instruction``, ``inputs``, ``outputs`` and
 ``image_base64_str[0]`` gets what it got then; the other columns are extra.
@@ -11,20 +11,20 @@ from typing import Literal
 import orjson
 import pybase64
 
-from m3it_builder.shards.formats import OutRow
+from m3it_builder.shards.formats import ShardRow
 from m3it_builder.storage.output import Output
 
 
 class JsonlWriter:
-    """Writes one JSON Lines file; pictures are base64 whatever was asked for."""
+    """Writes one JSON Lines file; images are base64 whatever was asked for."""
 
-    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
-        del images  # JSON holds no bytes
+    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
+        del encoding  # JSON holds no bytes
         self._output = output
 
-    def write(self, row: OutRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> tuple[int, int]:
         """Append one line."""
-        encoded = [pybase64.b64encode_as_string(picture.data) for picture in row.pictures]
+        encoded = [pybase64.b64encode_as_string(image.data) for image in row.images]
         value = {**row.texts, "image_base64_str": encoded}
         line = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
         start = self._output.size

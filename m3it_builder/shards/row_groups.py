@@ -1,4 +1,4 @@
-"""Where a row group ends, and what a picture is called in it.
+"""Where a row group ends, and what an image is called in it.
 
 Rows themselves decide, so that a row more or less changes one group and leaves
 all others as they were, byte for byte (see
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from m3it_builder.shards.formats import OutRow, Picture
+from m3it_builder.shards.formats import EncodedImage, ShardRow
 
 # Small enough to page through quickly, and to keep memory flat.
 LEAST_BYTES = 4 << 20
@@ -19,16 +19,16 @@ _OF_ANY_ROW = 100  # bytes: rows without content would make endless groups
 _ADDRESSED = (1 << 31) - 1  # bytes that offsets of 32 bits reach
 
 
-def row_size(row: OutRow) -> int:
+def row_size(row: ShardRow) -> int:
     """Return about how many bytes a row adds to its group."""
-    pictures = sum([len(picture.data) for picture in row.pictures])
-    return pictures + sum(map(len, row.texts.values())) + _OF_ANY_ROW
+    images = sum([len(image.data) for image in row.images])
+    return images + sum(map(len, row.texts.values())) + _OF_ANY_ROW
 
 
 def fits(held: int, size: int) -> bool:
     """Say whether a row of ``size`` bytes may join a group that has ``held``.
 
-    As base64, pictures take a third more.
+    As base64, images take a third more.
     """
     return (held + size) * 4 <= _ADDRESSED * 3
 
@@ -40,9 +40,9 @@ def ends_group(key: str, size: int) -> bool:
     return size >= MOST_BYTES or crc32(key.encode()) % _ENDS_ONE_IN == 0
 
 
-def picture_path(key: str, place: int, picture: Picture) -> str:
-    """Return the name a picture has in the ``path`` of its column."""
-    return f"{key}.{place}.{_ENDINGS.get(picture.mime) or picture.mime.rpartition('/')[2]}"
+def image_path(key: str, place: int, image: EncodedImage) -> str:
+    """Return the name an image has in the ``path`` of its column."""
+    return f"{key}.{place}.{_ENDINGS.get(image.mime) or image.mime.rpartition('/')[2]}"
 
 
 _ENDINGS = {"image/jpeg": "jpg"}

@@ -1,7 +1,7 @@
 """WebDataset shards: tar files that are the same bytes on every machine.
 
 Members of a row stand together as ``KEY.json``, ``KEY.0.jpg`` … ``KEY.k.jpg``.
-The picture members always end in ``.jpg``, whatever the codec, because loaders
+The image members always end in ``.jpg``, whatever the codec, because loaders
 make one column of each ending; the true MIME types stand in the json.
 Format: POSIX ustar, with zero times and owners.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 import orjson
 import pybase64
 
-from m3it_builder.shards.formats import OutRow
+from m3it_builder.shards.formats import ShardRow
 from m3it_builder.storage.output import Output
 
 _BLOCK = 512
@@ -56,22 +56,22 @@ def tar_header(name: bytes, size: int) -> bytes:
 class WebDatasetWriter:
     """Writes one tar file."""
 
-    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
         self._output = output
-        self._as_text = images == "base64"
+        self._as_text = encoding == "base64"
 
-    def write(self, row: OutRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> tuple[int, int]:
         """Append the members of one row."""
         key = row.key.encode()
         pieces: list[bytes] = []
         if self._as_text:
-            encoded = [pybase64.b64encode_as_string(picture.data) for picture in row.pictures]
+            encoded = [pybase64.b64encode_as_string(image.data) for image in row.images]
             _add(pieces, key + b".json", orjson.dumps({**row.texts, "image_base64_str": encoded}))
         else:
-            mimes = [picture.mime for picture in row.pictures]
+            mimes = [image.mime for image in row.images]
             _add(pieces, key + b".json", orjson.dumps({**row.texts, "mimes": mimes}))
-            for place, picture in enumerate(row.pictures):
-                _add(pieces, b"%b.%d.jpg" % (key, place), picture.data)
+            for place, image in enumerate(row.images):
+                _add(pieces, b"%b.%d.jpg" % (key, place), image.data)
         start = self._output.size
         return start, self._output.write_all(pieces)
 

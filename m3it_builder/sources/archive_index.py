@@ -98,7 +98,14 @@ def _write_listing(path: Path, target: Path) -> None:
             " packed INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
         )
         rows = (
-            (m.name, m.place.offset, m.place.length, m.place.packed, m.place.method, m.place.crc)
+            (
+                m.name,
+                m.location.offset,
+                m.location.length,
+                m.location.packed,
+                m.location.method,
+                m.location.crc,
+            )
             for m in list_members(path)
         )
         listing.executemany("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal
 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
-from m3it_builder.sources.base64_span import picture_bytes
+from m3it_builder.sources.base64_span import decode_span
 
 _EOCD = struct.Struct("<4s4H2LH")
 _EOCD64_LOCATOR = struct.Struct("<4sLQL")
@@ -36,7 +36,7 @@ class Member:
     """One regular file in an archive."""
 
     name: str
-    place: Slice
+    location: Slice
 
 
 def is_archive(name: str) -> bool:
@@ -79,75 +79,75 @@ def tidy(name: str) -> str:
     return posixpath.normpath(name)
 
 
-def read_slice(place: Slice, descriptor: int | None = None) -> bytes:
+def read_slice(location: Slice, descriptor: int | None = None) -> bytes:
     """Return the unpacked bytes of a member.
 
     Args:
-        place: where the member lies.
-        descriptor: an open file descriptor of ``place.path``; opened here if absent.
+        location: of the member.
+        descriptor: an open file descriptor of ``location.path``; opened here if absent.
 
     Raises:
         SourceError: the bytes do not unpack, or fail their checksum.
     """
-    require_usable(place)
+    require_usable(location)
     if descriptor is not None:
-        return _read_slice(place, descriptor)
-    descriptor = os.open(place.path, os.O_RDONLY)
+        return _read_slice(location, descriptor)
+    descriptor = os.open(location.path, os.O_RDONLY)
     try:
-        return _read_slice(place, descriptor)
+        return _read_slice(location, descriptor)
     finally:
         os.close(descriptor)
 
 
-def require_usable(place: Slice) -> None:
+def require_usable(location: Slice) -> None:
     """Raise ``SourceError`` for a member that cannot be read in place."""
-    if place.method == "unusable":
+    if location.method == "unusable":
         raise SourceError(
-            f"{place.path}: the member at byte {place.offset:,} is encrypted or uses a compression "
-            "that cannot be read in place; unpack the archive beside it"
+            f"{location.path}: the member at byte {location.offset:,} is encrypted or uses a "
+            "compression that cannot be read in place; unpack the archive beside it"
         )
 
 
-def _read_slice(place: Slice, descriptor: int) -> bytes:
-    if place.method == "tar":
-        data = os.pread(descriptor, place.length, place.offset)
-    elif place.method == "base64":
-        data = _from_text(place, os.pread(descriptor, place.packed, place.offset))
+def _read_slice(location: Slice, descriptor: int) -> bytes:
+    if location.method == "tar":
+        data = os.pread(descriptor, location.length, location.offset)
+    elif location.method == "base64":
+        data = _from_text(location, os.pread(descriptor, location.packed, location.offset))
     else:
-        data = os.pread(descriptor, place.packed, data_offset(place, descriptor))
-    if place.method == "deflated":
+        data = os.pread(descriptor, location.packed, data_offset(location, descriptor))
+    if location.method == "deflated":
         inflate = zlib.decompressobj(-15)
         try:
-            data = inflate.decompress(data, place.length + 1)
+            data = inflate.decompress(data, location.length + 1)
         except zlib.error as error:
-            raise damaged(place, f"does not unpack ({error})") from error
-    if len(data) != place.length:
-        raise damaged(place, f"has {len(data):,} bytes instead of {place.length:,}")
-    if place.crc is not None and zlib.crc32(data) != place.crc:
-        raise damaged(place, "fails its checksum")
+            raise damaged(location, f"does not unpack ({error})") from error
+    if len(data) != location.length:
+        raise damaged(location, f"has {len(data):,} bytes instead of {location.length:,}")
+    if location.crc is not None and zlib.crc32(data) != location.crc:
+        raise damaged(location, "fails its checksum")
     return data
 
 
-def _from_text(place: Slice, text: bytes) -> bytes:
+def _from_text(location: Slice, text: bytes) -> bytes:
     try:
-        return picture_bytes(text)
+        return decode_span(text)
     except ValueError as error:
-        raise damaged(place, f"is not base64 ({error})") from error
+        raise damaged(location, f"is not base64 ({error})") from error
 
 
-def data_offset(place: Slice, descriptor: int) -> int:
+def data_offset(location: Slice, descriptor: int) -> int:
     """Return where the packed bytes of a zip member start, behind its local header."""
-    header = os.pread(descriptor, _LOCAL.size, place.offset)
+    header = os.pread(descriptor, _LOCAL.size, location.offset)
     if len(header) < _LOCAL.size or header[:4] != b"PK\x03\x04":
-        raise damaged(place, "has no local header")
+        raise damaged(location, "has no local header")
     *_, name_size, extra_size = _LOCAL.unpack(header)
-    return int(place.offset + _LOCAL.size + name_size + extra_size)
+    return int(location.offset + _LOCAL.size + name_size + extra_size)
 
 
-def damaged(place: Slice, how: str) -> SourceError:
+def damaged(location: Slice, how: str) -> SourceError:
     """Return the error for a member that cannot be read."""
     return SourceError(
-        f"{place.path}: the member at byte {place.offset:,} {how}; "
+        f"{location.path}: the member at byte {location.offset:,} {how}; "
         "the archive is damaged, download it again"
     )
 
@@ -260,8 +260,10 @@ def _tar_members(path: Path) -> Iterator[Member]:
                     break
                 if entry.isreg():
                     name = tidy(_encodable(entry.name))
-                    place = Slice(str(path), entry.offset_data, entry.size, entry.size, "tar", None)
-                    yield Member(name, place)
+                    location = Slice(
+                        str(path), entry.offset_data, entry.size, entry.size, "tar", None
+                    )
+                    yield Member(name, location)
     except tarfile.TarError as error:
         raise SourceError(
             f"{path}: cut short, or not a plain tar file ({error}); download it again"

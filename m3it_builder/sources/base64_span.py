@@ -1,7 +1,7 @@
-"""Pictures that stand as base64 text inside a JSON string.
+"""Images that stand as base64 text inside a JSON string.
 
 A ``Slice`` of method ``base64`` is the span between the quotes, as it lies in
-the file, so a picture is read without parsing the line around it.
+the file, so an image is read without parsing the line around it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pybase64
 _BLANKS = b" \t\r\n\v\f"
 
 
-def picture_bytes(span: bytes) -> bytes:
+def decode_span(span: bytes) -> bytes:
     r"""Return the bytes that a span of base64 stands for.
 
     JSON escapes (``\/``, ``\n``, ``\u002b``) are resolved and white space is left out, as

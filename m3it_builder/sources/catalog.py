@@ -21,17 +21,17 @@ from unicodedata import normalize
 from m3it_builder.cards.cards import SourceCard, SourceFile
 from m3it_builder.cards.suffixes import COMPRESSED, FOREIGN
 from m3it_builder.errors import SourceError
-from m3it_builder.records import File, Place, Slice
+from m3it_builder.records import File, Location, Slice
 from m3it_builder.sources.archive_index import Archive
 from m3it_builder.sources.archives import is_archive, is_safe
-from m3it_builder.sources.compressed import Packed, is_repacked, repacked_name
+from m3it_builder.sources.compressed import CompressedArchive, is_repacked, repacked_name
 from m3it_builder.sources.member_stream import open_slice
 
 _CACHED_NAMES = 8_192
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 
 
-class Catalogue:
+class Catalog:
     """Looks up names in the folder of one source."""
 
     def __init__(self, card: SourceCard, sources: Path) -> None:
@@ -41,12 +41,12 @@ class Catalogue:
         self._starts = self._concrete_layouts()
         self.find = lru_cache(_CACHED_NAMES)(self._find)
 
-    def _find(self, name: str) -> Place | None:
+    def _find(self, name: str) -> Location | None:
         """Return where a name lies, or None; ``name`` is relative to the source."""
         unusable = None
         for candidate in self._candidates(name):
-            if place := self._loose(candidate):
-                return place
+            if location := self._loose(candidate):
+                return location
             for archive in self._archives:
                 found = archive.find(candidate)
                 if found is not None and found.method != "unusable":
@@ -60,13 +60,13 @@ class Catalogue:
         Raises:
             SourceError: it is not there; the message lists what would supply it.
         """
-        place = self.find(name)
-        if place is None and (packed := self.find(name + ".gz")):
+        location = self.find(name)
+        if location is None and (packed := self.find(name + ".gz")):
             return _unzipped(_open_place(packed))
-        place = place or self._somewhere(name)
-        if place is None:
+        location = location or self._somewhere(name)
+        if location is None:
             raise self.missing(name)
-        return _open_place(place)
+        return _open_place(location)
 
     def glob(self, pattern: str) -> list[str]:
         """Return the names that match a pattern, sorted, whatever holds them."""
@@ -100,7 +100,7 @@ class Catalogue:
         """Tell whether nothing at all of this source is there."""
         return not any(self._entries())
 
-    def packed(self) -> list[Packed]:
+    def packed(self) -> list[CompressedArchive]:
         """Return the archives that are there and cannot be read in place."""
         paths = [path for file in self.card.files for path in self._supplies(file)]
         tars = {archive.path for archive in self._archives if archive.holds_tars()}
@@ -130,10 +130,10 @@ class Catalogue:
         entries = self._entries()
         return bool(waiting) and all(name in waiting for name in entries)
 
-    def _packed(self, whole: str, parts: tuple[str, ...]) -> Packed:
-        paths = {place.path for part in parts if (place := self.find(part))}
+    def _packed(self, whole: str, parts: tuple[str, ...]) -> CompressedArchive:
+        paths = {location.path for part in parts if (location := self.find(part))}
         states = [Path(path).stat() for path in paths]
-        return Packed(
+        return CompressedArchive(
             whole=whole,
             parts=parts,
             mtime_ns=max(state.st_mtime_ns for state in states),
@@ -174,7 +174,7 @@ class Catalogue:
     def _somewhere(self, name: str) -> Slice | None:
         """Return the one member of that base name, in whatever folder of an archive it is."""
         base = name.rpartition("/")[2]
-        found = [place for archive in self._archives for place in archive.find_base(base)]
+        found = [location for archive in self._archives for location in archive.find_base(base)]
         return found[0] if len(found) == 1 else None
 
     def _present_archives(self) -> list[Path]:
@@ -190,7 +190,7 @@ class Catalogue:
     def _loose(self, name: str) -> File | None:
         path = f"{self.folder}/{name}"
         try:
-            state = os.stat(path)  # noqa: PTH116 - a Path per picture doubles the cost of locate
+            state = os.stat(path)  # noqa: PTH116 - a Path per image doubles the cost of locate
         except UnicodeEncodeError:
             return None
         except OSError as error:
@@ -231,8 +231,8 @@ class Catalogue:
         return sorted(tops)
 
 
-def _open_place(place: Place) -> BinaryIO:
-    return Path(place.path).open("rb") if isinstance(place, File) else open_slice(place)
+def _open_place(location: Location) -> BinaryIO:
+    return Path(location.path).open("rb") if isinstance(location, File) else open_slice(location)
 
 
 def _unzipped(file: BinaryIO) -> BinaryIO:

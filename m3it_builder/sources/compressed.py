@@ -1,7 +1,7 @@
 """Archives that cannot be read in place: compressed tars, tars of tars, split parts.
 
 ``m3it fetch --repack`` makes one plain tar of each, beside it, and every
-catalogue reads that instead.
+catalog reads that instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _REPACKED = ".repacked.tar"
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class CompressedArchive:
     """One archive that lies there and cannot be read in place."""
 
     whole: str  # its file name, or that of what its parts make together

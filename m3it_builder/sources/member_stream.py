@@ -16,36 +16,36 @@ _BOMB_RATIO = 300  # genuine annotation JSON stays below 40
 _BOMB_BYTES = 256 << 20
 
 
-def open_slice(place: Slice) -> BinaryIO:
+def open_slice(location: Slice) -> BinaryIO:
     """Return a read-only binary stream over a member, unpacked as it is read.
 
     Raises:
         SourceError: the member claims to unpack to far more than text ever does.
     """
-    if place.length > _BOMB_BYTES and place.length > place.packed * _BOMB_RATIO:
+    if location.length > _BOMB_BYTES and location.length > location.packed * _BOMB_RATIO:
         raise SourceError(
-            f"{place.path}: a member of {place.packed:,} bytes claims to unpack to "
-            f"{place.length:,}, which looks like a decompression bomb; download the file again"
+            f"{location.path}: a member of {location.packed:,} bytes claims to unpack to "
+            f"{location.length:,}, which looks like a decompression bomb; download the file again"
         )
-    require_usable(place)
-    start = place.offset
-    if place.method != "tar":
-        with Path(place.path).open("rb") as file:
-            start = data_offset(place, file.fileno())
-    return io.BufferedReader(_MemberStream(place, start), _BLOCK)
+    require_usable(location)
+    start = location.offset
+    if location.method != "tar":
+        with Path(location.path).open("rb") as file:
+            start = data_offset(location, file.fileno())
+    return io.BufferedReader(_MemberStream(location, start), _BLOCK)
 
 
 class _MemberStream(io.RawIOBase):
     """Unpacks a member piece by piece and checks length and checksum at its end."""
 
-    def __init__(self, place: Slice, start: int) -> None:
-        self._place = place
-        self._file = Path(place.path).open("rb")
+    def __init__(self, location: Slice, start: int) -> None:
+        self._place = location
+        self._file = Path(location.path).open("rb")
         self._file.seek(start)
-        self._packed_left = place.packed
-        self._left = place.length
+        self._packed_left = location.packed
+        self._left = location.length
         self._crc = 0
-        self._inflate = zlib.decompressobj(-15) if place.method == "deflated" else None
+        self._inflate = zlib.decompressobj(-15) if location.method == "deflated" else None
 
     def readable(self) -> bool:
         return True

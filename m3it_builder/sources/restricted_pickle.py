@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from m3it_builder.errors import SourceError
 
 
-def load_plain(data: bytes, name: str) -> Any:
+def load_restricted(data: bytes, name: str) -> Any:
     """Return the value; byte strings of Python 2 become text.
 
     Args:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import orjson
 
 from m3it_builder.errors import SourceError
-from m3it_builder.records import Frames, Image, Pixels, Place, Split
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.records import Frames, Image, Location, Pixels, Split
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.join import join
 from m3it_builder.sources.lookup import Lookup
-from m3it_builder.sources.restricted_pickle import load_plain
+from m3it_builder.sources.restricted_pickle import load_restricted
 
 if TYPE_CHECKING:
     from m3it_builder.cards.cards import OptionValue
@@ -47,8 +47,8 @@ class Source:
         self.position = ""  # file and record read last, for error messages
         self.texts: set[str] = set()  # names of annotation files read, of the first few
         self._options = task.options
-        self._catalogues = {
-            name: Catalogue(task.sources[name], self.root) for name in task.card.sources_of(split)
+        self._catalogs = {
+            name: Catalog(task.sources[name], self.root) for name in task.card.sources_of(split)
         }
 
     def option(self, name: str) -> OptionValue:
@@ -56,7 +56,7 @@ class Source:
         return self._options[name]
 
     def image(self, name: str, *others: str, size: tuple[int, int] | None = None) -> Image:
-        """Return a picture by name. Nothing is opened, and nothing can fail.
+        """Return an image by name. Nothing is opened, and nothing can fail.
 
         Args:
             name: where the official archive has it.
@@ -76,25 +76,25 @@ class Source:
         return Image(name, part=Frames(count, cast(Any, rule)))
 
     def array(self, name: str, index: int, order: str = "RGB", scale: int = 1) -> Image:
-        """Return one picture of a NumPy file of pictures, (N, height, width, 3) of uint8.
+        """Return one image of a NumPy file of images, (N, height, width, 3) of uint8.
 
         Args:
             name: the ``.npy`` file.
-            index: of the picture.
+            index: of the image.
             order: of the channels in the file, ``RGB`` or ``BGR``.
             scale: enlarge so many times, by repeating pixels.
         """
         return Image(name, part=Pixels(index, cast(Any, order), scale))
 
-    def find(self, name: str) -> Place | None:
+    def find(self, name: str) -> Location | None:
         """Return where a name lies, or None if it is nowhere."""
-        catalogue, rest = self._catalogue(name)
-        return catalogue.find(rest)
+        catalog, rest = self._catalog(name)
+        return catalog.find(rest)
 
     def glob(self, pattern: str) -> list[str]:
         """Return the names that match, sorted; ``*`` and ``?`` stay inside one folder."""
-        catalogue, rest = self._catalogue(pattern)
-        return [f"{catalogue.card.name}/{name}" for name in catalogue.glob(rest)]
+        catalog, rest = self._catalog(pattern)
+        return [f"{catalog.card.name}/{name}" for name in catalog.glob(rest)]
 
     def json(self, name: str) -> Any:
         """Read one whole JSON file; for large ones use ``items``."""
@@ -166,7 +166,7 @@ class Source:
             SourceError: it holds anything else, or is not whole.
         """
         with self._open(name) as file:
-            return load_plain(self._read(name, file), name)
+            return load_restricted(self._read(name, file), name)
 
     def lookup(self, pairs: Iterable[tuple[Any, Any]]) -> Lookup[Any]:
         """Gather values by key, on disk where they are many; see ``lookup.Lookup``."""
@@ -213,12 +213,12 @@ class Source:
         )
 
     def _open(self, name: str) -> BinaryIO:
-        catalogue, rest = self._catalogue(name)
+        catalog, rest = self._catalog(name)
         self.position = name
-        # A file beside each of a hundred thousand pictures is not watched one by one.
+        # A file beside each of a hundred thousand images is not watched one by one.
         if len(self.texts) < _WATCHED:
             self.texts.add(name)
-        return catalogue.open(rest)
+        return catalog.open(rest)
 
     def _read(self, name: str, file: BinaryIO) -> bytes:
         try:
@@ -226,14 +226,14 @@ class Source:
         except _UNPACKING as error:
             raise _broken(name, str(error)) from error
 
-    def _catalogue(self, name: str) -> tuple[Catalogue, str]:
+    def _catalog(self, name: str) -> tuple[Catalog, str]:
         source, _, rest = name.partition("/")
-        if source not in self._catalogues:
+        if source not in self._catalogs:
             raise SourceError(
                 f"{self.task}/{self.split} reads {name!r}, but its card lists only "
-                f"{', '.join(self._catalogues)} under 'sources' for this split"
+                f"{', '.join(self._catalogs)} under 'sources' for this split"
             )
-        return self._catalogues[source], rest
+        return self._catalogs[source], rest
 
 
 def _parse(data: bytes, where: str) -> Any:

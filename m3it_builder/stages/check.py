@@ -1,6 +1,6 @@
 """Stage III, quality check: what one instance alone can show to be wrong.
 
-These are the checks on text, made before any picture is opened. Pictures are
+These are the checks on text, made before any image is opened. Images are
 checked by the packer, with their bytes in hand; whatever needs two instances
 is an audit in SQL over the finished build.
 """
@@ -41,12 +41,12 @@ def empty_output(instance: Instance, _: TaskCard) -> str | None:
 
 
 def empty_input(instance: Instance, _: TaskCard) -> str | None:
-    """There is neither a picture nor an input to answer from."""
+    """There is neither an image nor an input to answer from."""
     return None if instance.record.images or instance.inputs.strip() else ""
 
 
 def image_count(instance: Instance, card: TaskCard) -> str | None:
-    """The card promises another number of pictures; loaders would lose the surplus."""
+    """The card promises another number of images; loaders would lose the surplus."""
     count = sum(image.count for image in instance.record.images)
     fits = card.images.min <= count <= card.images.max
     return None if fits else f"{count}, not {card.images.min} to {card.images.max}"
@@ -80,7 +80,7 @@ def empty_choice(instance: Instance, _: TaskCard) -> str | None:
 
 
 def box_outside(instance: Instance, _: TaskCard) -> str | None:
-    """A box is empty, upside down, or lies wholly outside its picture."""
+    """A box is empty, upside down, or lies wholly outside its image."""
     record = instance.record
     for region in record.regions:
         x0, y0, x1, y1 = region.box

@@ -1,7 +1,7 @@
-"""Between converting and instructing: find out where each picture lies.
+"""Between converting and instructing: find out where each image lies.
 
-Nothing is opened. A record with a picture that is nowhere becomes a reject. A
-picture or video may lie there under another ending than the annotation gives:
+Nothing is opened. A record with an image that is nowhere becomes a reject. A
+image or video may lie there under another ending than the annotation gives:
 re-encoded downloads are common, and content decides what a file is.
 """
 
@@ -14,18 +14,18 @@ from m3it_builder.records import Frames, Image, Pixels, Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
 
-_PICTURE_ENDINGS = ("jpg", "png", "jpeg", "gif", "webp", "bmp", "JPG", "JPEG", "PNG")
+_IMAGE_ENDINGS = ("jpg", "png", "jpeg", "gif", "webp", "bmp", "JPG", "JPEG", "PNG")
 _VIDEO_ENDINGS = ("mp4", "webm", "mkv", "avi", "mov")
 
 
 def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Iterator[Record]:
-    """Yield the records whose pictures are all there, with their places filled in."""
+    """Yield the records whose images are all there, with their places filled in."""
     for record in records:
         if not record.images:
             yield record
             continue
         images = [_located(image, source) for image in record.images]
-        missing = [image.name for image in images if image.place is None]
+        missing = [image.name for image in images if image.location is None]
         if missing:
             reject("locate", Reject(record.id, "image_missing", missing[0]))
         else:
@@ -33,18 +33,18 @@ def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Ite
 
 
 def _located(image: Image, source: Source) -> Image:
-    """Return the picture under the first of its names that is there."""
-    if image.place is not None:  # the converter knew: it lies inside the annotation
+    """Return the image under the first of its names that is there."""
+    if image.location is not None:  # the converter knew: it lies inside the annotation
         return image
-    endings = _VIDEO_ENDINGS if isinstance(image.part, Frames) else _PICTURE_ENDINGS
+    endings = _VIDEO_ENDINGS if isinstance(image.part, Frames) else _IMAGE_ENDINGS
     for name in (image.name, *image.others):
-        if place := source.find(name):
-            return replace(image, name=name, place=place, others=())
+        if location := source.find(name):
+            return replace(image, name=name, location=location, others=())
     if isinstance(image.part, Pixels):
         return image
     for name in (image.name, *image.others):
         stem, dot, ending = name.rpartition(".")
         for other in endings:
-            if dot and other != ending and (place := source.find(stem + dot + other)):
-                return replace(image, name=stem + dot + other, place=place, others=())
+            if dot and other != ending and (location := source.find(stem + dot + other)):
+                return replace(image, name=stem + dot + other, location=location, others=())
     return image

@@ -22,18 +22,18 @@ class _Words:
     answer: str
     box: str
     labelled_box: str
-    colours: dict[str, str]
+    colors: dict[str, str]
 
 
 _ENGLISH = _Words(
-    "Options:", "Question: ", "Answer: ", "the {colour} box", "the {label} in the {colour} box", {}
+    "Options:", "Question: ", "Answer: ", "the {color} box", "the {label} in the {color} box", {}
 )
 _CHINESE = _Words(
     "选项：",
     "问：",
     "答：",
-    "{colour}框",
-    "{colour}框中的{label}",
+    "{color}框",
+    "{color}框中的{label}",
     {
         "red": "红色",
         "green": "绿色",
@@ -115,6 +115,6 @@ def _with_regions(text: str, regions: tuple[Region, ...], words: _Words, style: 
 def _region(region: Region, words: _Words, style: Style) -> str:
     if style.regions == "text":
         return "[{}, {}, {}, {}]".format(*(round(edge) for edge in region.box))
-    colour = words.colours.get(region.colour, region.colour)
+    color = words.colors.get(region.color, region.color)
     form = words.labelled_box if region.label else words.box
-    return form.format(colour=colour, label=region.label)
+    return form.format(color=color, label=region.label)

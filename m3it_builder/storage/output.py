@@ -2,7 +2,7 @@
 
 The digest is XXH3-128, which ``xxh128sum`` prints too: it costs a fifth of
 BLAKE3 and finds damage as well. Against forgery stands the index, which holds
-the BLAKE3 digest of every picture and every text, and is itself hashed by
+the BLAKE3 digest of every image and every text, and is itself hashed by
 BLAKE3 (see ``docs/decisions/0012-two-kinds-of-digest.md``).
 """
 

@@ -114,7 +114,7 @@ def task_from_folder(
     Reads ``folder/task_cards/NAME.yaml``, ``folder/instructions/NAME.json`` (and
     ``VARIANT.json`` where a variant has a pool of its own) and those of
     ``folder/task_cards/sources/*.yaml`` it names; source cards that ship with
-    m3it_builder (COCO pictures, for instance) need not be repeated.
+    m3it_builder (COCO images, for instance) need not be repeated.
 
     Raises:
         CardError: one of the files is missing or wrong.

@@ -7,7 +7,7 @@ from typing import Any
 
 from m3it_builder.shards.formats import TEXT_COLUMNS
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.images import Pictures
+from m3it_builder.verify.images import ImageChecker
 from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Note, said
 
 Row = Mapping[str, Any]
@@ -27,7 +27,7 @@ class Stream:
         self._rows = self._wanted = 0
         self._broken = self._astray = False
 
-    def compare(self, row: Row, pictures: Pictures) -> int:
+    def compare(self, row: Row, checker: ImageChecker) -> int:
         """Hold the next row against one of the index; return its bytes, about."""
         self._wanted += 1
         if self._astray or (found := self._next()) is None:
@@ -37,10 +37,10 @@ class Stream:
             self._astray = True  # what follows would differ everywhere
             self._tally.add("row_order", where, f"here is {found.texts.get('id')!r}")
             return 0
-        self._tally.extend(where, self._differences(found, row, pictures))
+        self._tally.extend(where, self._differences(found, row, checker))
         if found.place is not None:
             return found.place[1]
-        return sum(len(data) for data in found.pictures if data is not None)
+        return sum(len(data) for data in found.images if data is not None)
 
     def skip(self) -> None:
         """Pass over a row that the index does not describe well enough."""
@@ -75,14 +75,16 @@ class Stream:
         self._rows += found is not None
         return found
 
-    def _differences(self, found: Found, row: Row, pictures: Pictures) -> Iterator[tuple[str, str]]:
+    def _differences(
+        self, found: Found, row: Row, checker: ImageChecker
+    ) -> Iterator[tuple[str, str]]:
         if found.key is not None and found.key != row["key"]:
             yield "row_order", f"its members are called {found.key}"
         place = row.get(f"{self._name}_offset"), row.get(f"{self._name}_length")
         if found.place is not None and found.place != place:
             yield "row_place", f"it is {_span(found.place)}, the index says {_span(place)}"
         yield from _text_differences(found, row)
-        yield from _picture_differences(found, row, pictures)
+        yield from _image_differences(found, row, checker)
 
 
 def _text_differences(found: Found, row: Row) -> Iterator[tuple[str, str]]:
@@ -99,27 +101,27 @@ def _text_differences(found: Found, row: Row) -> Iterator[tuple[str, str]]:
             yield "text_differs", name
 
 
-def _picture_differences(found: Found, row: Row, pictures: Pictures) -> Iterator[tuple[str, str]]:
+def _image_differences(found: Found, row: Row, checker: ImageChecker) -> Iterator[tuple[str, str]]:
     images = row["images"]
-    if found.texts is None and not found.pictures:
+    if found.texts is None and not found.images:
         return
-    if len(found.pictures) != len(images):
-        yield "picture_differs", f"{len(found.pictures)} pictures, the index has {len(images)}"
+    if len(found.images) != len(images):
+        yield "image_differs", f"{len(found.images)} images, the index has {len(images)}"
         return
     mimes = [image["mime"] for image in images]
     if found.mimes is not None and list(found.mimes) != mimes:
-        yield "picture_described", f"the json says {found.mimes}, the index {mimes}"
+        yield "image_described", f"the json says {found.mimes}, the index {mimes}"
     paths = [
         f"{row['key']}.{place}.{_ENDINGS.get(mime) or mime.rpartition('/')[2]}"
         for place, mime in enumerate(mimes)
     ]
     if found.paths is not None and list(found.paths) != paths:
-        yield "picture_described", f"the paths are {found.paths}, not {paths}"
-    for place, (data, image) in enumerate(zip(found.pictures, images, strict=True)):
+        yield "image_described", f"the paths are {found.paths}, not {paths}"
+    for place, (data, image) in enumerate(zip(found.images, images, strict=True)):
         if data is None:
-            yield "base64" if found.paths is None else "null_value", f"picture {place}"
+            yield "base64" if found.paths is None else "null_value", f"image {place}"
         else:
-            yield from pictures.judge(place, data, image)
+            yield from checker.judge(place, data, image)
 
 
 def _span(place: tuple[Any, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures as stored: their digest, and whether they decode to the last pixel."""
+"""Images as stored: their digest, and whether they decode to the last pixel."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from blake3 import blake3
 from PIL import Image as PILImage
 
-from m3it_builder.media.probe import BadPicture, probe
+from m3it_builder.media.probe import BadImage, probe
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-_MIMES = {"MPO": "image/jpeg"}  # a JPEG with further pictures behind it
+_MIMES = {"MPO": "image/jpeg"}  # a JPEG with further images behind it
 _REMEMBERED = 20_000  # verdicts, of some hundred bytes each
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, IndexError, KeyError,
                struct.error, MemoryError, PILImage.DecompressionBombError)  # fmt: skip
@@ -24,15 +24,15 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, Inde
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What decoding a picture showed."""
+    """What decoding an image showed."""
 
     mime: str
     sizes: tuple[tuple[int, int], ...]  # as decoded and as in the header: GIFs may differ
     error: str = ""
 
 
-class Pictures:
-    """Judges pictures; one that comes again, in another format or row, is not decoded again."""
+class ImageChecker:
+    """Judges images; one that comes again, in another format or row, is not decoded again."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
@@ -40,14 +40,14 @@ class Pictures:
         self._judged: set[int] = set()
 
     def next_row(self) -> None:
-        """Begin a row: its pictures are described once, whatever formats hold them."""
+        """Begin a row: its images are described once, whatever formats hold them."""
         self._judged.clear()
 
     def judge(self, place: int, data: bytes, image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (check, detail) for one picture of the row, given its index entry."""
+        """Yield (check, detail) for one image of the row, given its index entry."""
         digest = blake3(data).hexdigest()
         if digest != image["digest"]:
-            yield "picture_differs", f"picture {place} has digest {digest[:12]}..."
+            yield "image_differs", f"image {place} has digest {digest[:12]}..."
             return
         if place in self._judged:
             return
@@ -63,15 +63,15 @@ class Pictures:
 
 
 def decode(data: bytes, max_pixels: int) -> Decoded:
-    """Decode a picture whole, unless it has more pixels than the build took."""
+    """Decode an image whole, unless it has more pixels than the build took."""
     try:
-        with _bounded(max_pixels), PILImage.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            mime = _MIMES.get(str(picture.format)) or PILImage.MIME[str(picture.format)]
-            width, height = picture.size
+        with _bounded(max_pixels), PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
+            mime = _MIMES.get(str(image.format)) or PILImage.MIME[str(image.format)]
+            width, height = image.size
             if width * height > max_pixels:
-                return Decoded(mime, (picture.size,), f"{width}x{height} pixels")
-            picture.load()
-            return Decoded(mime, (picture.size, _header_size(data, picture.size)))
+                return Decoded(mime, (image.size,), f"{width}x{height} pixels")
+            image.load()
+            return Decoded(mime, (image.size, _header_size(data, image.size)))
     except _UNREADABLE as error:
         what = str(error).strip().splitlines() or [type(error).__name__]
         return Decoded("", (), what[0])
@@ -80,7 +80,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 def _header_size(data: bytes, size: tuple[int, int]) -> tuple[int, int]:
     try:
         found = probe(data)
-    except BadPicture:
+    except BadImage:
         return size
     return found.width, found.height
 
@@ -89,20 +89,20 @@ def _described(
     place: int, data: bytes, image: Mapping[str, Any], found: Decoded
 ) -> Iterator[tuple[str, str]]:
     if found.error:
-        yield "picture_undecodable", f"picture {place}, {image['name']}: {found.error}"
+        yield "image_undecodable", f"image {place}, {image['name']}: {found.error}"
         return
     if (image["width"], image["height"]) not in found.sizes:
         size = "{}x{}".format(*found.sizes[0])
         said = f"{image['width']}x{image['height']}"
-        yield "picture_described", f"picture {place} is {size}, the index says {said}"
+        yield "image_described", f"image {place} is {size}, the index says {said}"
     if image["mime"] != found.mime:
         yield (
-            "picture_described",
-            f"picture {place} is {found.mime}, the index says {image['mime']}",
+            "image_described",
+            f"image {place} is {found.mime}, the index says {image['mime']}",
         )
     if image["bytes"] != len(data):
         said = f"{image['bytes']:,}"
-        yield "picture_described", f"picture {place} has {len(data):,} bytes, the index says {said}"
+        yield "image_described", f"image {place} has {len(data):,} bytes, the index says {said}"
 
 
 @contextmanager

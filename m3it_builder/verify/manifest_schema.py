@@ -38,7 +38,7 @@ class ShardClaim:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The least and the most pictures of a row."""
+    """The least and the most images of a row."""
 
     min: Annotated[int, Field(ge=0)]
     max: Annotated[int, Field(ge=0, le=10_000)]
@@ -62,7 +62,7 @@ class PlanClaim:
     formats: list[FormatName]
     images: Literal["bytes", "base64"]
     max_pixels: int
-    max_picture_mb: float
+    max_image_mb: float
     video: VideoPlan
 
 
@@ -79,8 +79,8 @@ class UnitClaim:
     examples: int
     instances: int
     rejects: dict[str, int]
-    pictures: int
-    picture_bytes: int
+    images: int
+    image_bytes: int
     sources: dict[str, int]  # bytes, by name
     shards: list[ShardClaim]
     index: FileClaim

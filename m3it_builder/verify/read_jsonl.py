@@ -22,10 +22,10 @@ def read_jsonl(path: Path, note: Note) -> Iterator[Found]:
             if not line.endswith(b"\n"):
                 raise Broken("shard_unreadable", f"the line at byte {at} does not end")
             texts = json_object(line)
-            pictures: tuple[bytes | None, ...] = ()
+            images: tuple[bytes | None, ...] = ()
             if texts is None:
                 note("shard_unreadable", f"the line at byte {at} is no JSON object")
             else:
-                pictures = decoded(texts.pop("image_base64_str", None))
-            yield Found(texts=texts, pictures=pictures, place=(at, len(line)))
+                images = decoded(texts.pop("image_base64_str", None))
+            yield Found(texts=texts, images=images, place=(at, len(line)))
             at += len(line)

@@ -11,26 +11,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.verify.stored_row import Broken, Found, Images, Note, decoded
+from m3it_builder.verify.stored_row import Broken, Found, ImageEncoding, Note, decoded
 
-_ROWS = 64  # at once: with pictures of a few hundred kB still no memory to speak of
+_ROWS = 64  # at once: with images of a few hundred kB still no memory to speak of
 _END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
-_PICTURES = ("images.list.element.bytes",)
+_IMAGES = ("images.list.element.bytes",)
 
 
-def read_parquet(path: Path, images: Images, note: Note) -> Iterator[Found]:
+def read_parquet(path: Path, encoding: ImageEncoding, note: Note) -> Iterator[Found]:
     """Yield the rows of a Parquet file.
 
     Raises:
         Broken: it has other columns, or a text is no UTF-8.
     """
     with pq.ParquetFile(path) as file:
-        _check_schema(file.schema_arrow, images, note)
+        _check_schema(file.schema_arrow, encoding, note)
         _check_layout(file.metadata, note)
-        yield from _rows(table_batches(file, range(file.num_row_groups), _ROWS), images)
+        yield from _rows(table_batches(file, range(file.num_row_groups), _ROWS), encoding)
 
 
-def read_arrow(path: Path, images: Images, note: Note) -> Iterator[Found]:
+def read_arrow(path: Path, encoding: ImageEncoding, note: Note) -> Iterator[Found]:
     """Yield the rows of an Arrow stream.
 
     Raises:
@@ -38,8 +38,8 @@ def read_arrow(path: Path, images: Images, note: Note) -> Iterator[Found]:
     """
     with pa.OSFile(str(path)) as file:  # a mapped file would count as memory
         stream = pa.ipc.open_stream(file)
-        _check_schema(stream.schema, images, note)
-        yield from _rows(stream, images)
+        _check_schema(stream.schema, encoding, note)
+        yield from _rows(stream, encoding)
         file.seek(max(0, file.size() - len(_END)))
         if file.read() != _END:
             raise Broken("shard_unreadable", "the stream has no end, or something behind it")
@@ -69,26 +69,26 @@ def batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return rows
 
 
-def _rows(batches: Any, images: Images) -> Iterator[Found]:
+def _rows(batches: Any, encoding: ImageEncoding) -> Iterator[Found]:
     for batch in batches:
         for start in range(0, batch.num_rows, _ROWS):
             for row in batch_rows(batch.slice(start, _ROWS)):
-                yield _found(row, images)
+                yield _found(row, encoding)
 
 
-def _found(row: dict[str, Any], images: Images) -> Found:
-    if images == "base64":
-        return Found(pictures=decoded(row.pop("image_base64_str")), texts=row)
-    pictures = [picture or {} for picture in row.pop("images") or ()]
+def _found(row: dict[str, Any], encoding: ImageEncoding) -> Found:
+    if encoding == "base64":
+        return Found(images=decoded(row.pop("image_base64_str")), texts=row)
+    images = [image or {} for image in row.pop("images") or ()]
     return Found(
         texts=row,
-        pictures=tuple(picture.get("bytes") for picture in pictures),
-        paths=[picture.get("path") for picture in pictures],
+        images=tuple(image.get("bytes") for image in images),
+        paths=[image.get("path") for image in images],
     )
 
 
-def _check_schema(schema: pa.Schema, images: Images, note: Note) -> None:
-    wanted = arrow_schema(table_features(images))
+def _check_schema(schema: pa.Schema, encoding: ImageEncoding, note: Note) -> None:
+    wanted = arrow_schema(table_features(encoding))
     if not schema.equals(wanted):
         odd = sorted({str(f) for f in schema} ^ {str(f) for f in wanted}) or ["their order"]
         raise Broken("shard_schema", f"columns differ: {', '.join(odd[:4])}")
@@ -109,8 +109,8 @@ def _check_layout(metadata: Any, note: Note) -> None:
         group = metadata.row_group(number)
         for place in range(group.num_columns):
             column = group.column(place)
-            if column.path_in_schema in _PICTURES and column.compression != "UNCOMPRESSED":
-                note("parquet_layout", f"row group {number} holds compressed pictures")
+            if column.path_in_schema in _IMAGES and column.compression != "UNCOMPRESSED":
+                note("parquet_layout", f"row group {number} holds compressed images")
             if not column.has_offset_index:
                 note("parquet_layout", f"row group {number} has no page index")
                 return

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from m3it_builder.verify.stored_row import Broken, Found, Images, Note, decoded, json_object
+from m3it_builder.verify.stored_row import Broken, Found, ImageEncoding, Note, decoded, json_object
 
 _BLOCK = 512
 _ZERO = bytes(_BLOCK)
@@ -31,11 +31,11 @@ class _Row:
     key: str
     start: int
     text: bytes
-    pictures: list[bytes] = field(default_factory=list)
+    images: list[bytes] = field(default_factory=list)
     end: int = 0
 
 
-def read_tar(path: Path, images: Images, note: Note) -> Iterator[Found]:
+def read_tar(path: Path, encoding: ImageEncoding, note: Note) -> Iterator[Found]:
     """Yield the rows of a tar.
 
     Raises:
@@ -46,36 +46,36 @@ def read_tar(path: Path, images: Images, note: Note) -> Iterator[Found]:
         key, _, ending = member.name.partition(".")
         if ending == "json":
             if row is not None:
-                yield _found(row, images, note)
+                yield _found(row, encoding, note)
             row = _Row(key, member.start, member.data)
-        elif row is None or member.name != f"{row.key}.{len(row.pictures)}.jpg":
-            wanted = f"{row.key}.{len(row.pictures)}.jpg or a KEY.json" if row else "a KEY.json"
+        elif row is None or member.name != f"{row.key}.{len(row.images)}.jpg":
+            wanted = f"{row.key}.{len(row.images)}.jpg or a KEY.json" if row else "a KEY.json"
             raise Broken("tar_members", f"{member.name} at byte {member.start}, not {wanted}")
         else:
-            row.pictures.append(member.data)
+            row.images.append(member.data)
         row.end = member.end
     if row is not None:
-        yield _found(row, images, note)
+        yield _found(row, encoding, note)
 
 
-def _found(row: _Row, images: Images, note: Note) -> Found:
+def _found(row: _Row, encoding: ImageEncoding, note: Note) -> Found:
     place = (row.start, row.end - row.start)
     texts = json_object(row.text)
     if texts is None:
         note("shard_unreadable", f"{row.key}.json at byte {row.start} is no JSON object")
-        return Found(texts=None, pictures=tuple(row.pictures), key=row.key, place=place)
-    pictures: tuple[bytes | None, ...] = tuple(row.pictures)
+        return Found(texts=None, images=tuple(row.images), key=row.key, place=place)
+    images: tuple[bytes | None, ...] = tuple(row.images)
     mimes = texts.pop("mimes", None)
-    if images == "base64":
-        if row.pictures or mimes is not None or "image_base64_str" not in texts:
-            note("shard_schema", f"{row.key} should have its pictures as base64, and only so")
+    if encoding == "base64":
+        if row.images or mimes is not None or "image_base64_str" not in texts:
+            note("shard_schema", f"{row.key} should have its images as base64, and only so")
         if "image_base64_str" in texts:
-            pictures = decoded(texts.pop("image_base64_str"))
+            images = decoded(texts.pop("image_base64_str"))
         mimes = None
     elif not isinstance(mimes, list):
         note("shard_schema", f"{row.key}.json has no list of mimes")
         mimes = None
-    return Found(texts=texts, pictures=pictures, key=row.key, mimes=mimes, place=place)
+    return Found(texts=texts, images=images, key=row.key, mimes=mimes, place=place)
 
 
 def _members(path: Path, note: Note) -> Iterator[_Member]:

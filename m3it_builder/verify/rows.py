@@ -1,4 +1,4 @@
-"""Checks on one row of the index: texts, meta, turns, regions, what is said of pictures."""
+"""Checks on one row of the index: texts, meta, turns, regions, what is said of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from m3it_builder.media.images import COLOURS
+from m3it_builder.media.images import COLORS
 from m3it_builder.records import Record, Region, Style, Turn
 from m3it_builder.shards.formats import row_key
 from m3it_builder.sources.archives import is_safe
@@ -112,34 +112,34 @@ def _private(row: Row, unit: Expected) -> Findings:
     yield from unit.watch.in_document("\n".join([row["id"], row["meta"], *names]))
 
 
-def _pictures(row: Row, unit: Expected) -> Findings:
+def _images(row: Row, unit: Expected) -> Findings:
     images, span = row["images"], unit.card.images
     if not span.min <= len(images) <= span.max:
-        yield "picture_count", f"{len(images)}, not {span.min} to {span.max}"
+        yield "image_count", f"{len(images)}, not {span.min} to {span.max}"
     for place, image in enumerate(images):
         name = image["name"]
         if not is_safe(name) or "/" not in name or "\\" in name.partition("/")[0]:
-            yield "picture_name", name
+            yield "image_name", name
         digests = image["digest"], image["source_digest"]
         whole = all(map(_DIGEST.fullmatch, digests)) and image["mime"] in _MIMES
         if not whole or min(image["width"], image["height"], image["bytes"]) < 1:
-            yield "picture_facts", f"picture {place}, {name}"
+            yield "image_facts", f"image {place}, {name}"
 
 
 def _drawn(row: Row, _: Expected) -> Findings:
     drawn = changed_with_region(row)
     marked = {region["image"] for region in row["regions"]}
     if len(set(drawn)) > 1:
-        yield "drawn", "on one picture the region is drawn, on another it is not"
+        yield "drawn", "on one image the region is drawn, on another it is not"
     if marked and _has_frames(row):
         return  # regions count videos, not frames
     for place, image in enumerate(row["images"]):
         if place not in marked and image["digest"] != image["source_digest"]:
-            yield "drawn", f"picture {place} has no region, and is not its source"
+            yield "drawn", f"image {place} has no region, and is not its source"
 
 
 def changed_with_region(row: Row) -> list[bool]:
-    """Tell of each picture that has a region whether it differs from its source."""
+    """Tell of each image that has a region whether it differs from its source."""
     if not row["regions"] or _has_frames(row):
         return []
     images = row["images"]
@@ -153,10 +153,10 @@ def _has_frames(row: Row) -> bool:
 
 def _regions(row: Row, _: Expected) -> Findings:
     for place, region in enumerate(row["regions"]):
-        if region["colour"] not in COLOURS:
-            yield "region", f"region {place} is {region['colour']!r}"
+        if region["color"] not in COLORS:
+            yield "region", f"region {place} is {region['color']!r}"
         if not 0 <= region["image"] < len(row["images"]):
-            yield "region", f"region {place} is on picture {region['image']}"
+            yield "region", f"region {place} is on image {region['image']}"
             continue
         image = row["images"][region["image"]]
         if not _is_inside(region["box"], image["width"], image["height"]):
@@ -165,7 +165,7 @@ def _regions(row: Row, _: Expected) -> Findings:
 
 
 def _is_inside(box: list[float], width: int, height: int) -> bool:
-    """Tell whether a box shows on the picture; annotators' boxes do reach over the edge."""
+    """Tell whether a box shows on the image; annotators' boxes do reach over the edge."""
     if len(box) != 4 or not all(map(math.isfinite, box)):
         return False
     x0, y0, x1, y1 = box
@@ -196,7 +196,7 @@ def _rendering(row: Row, _: Expected) -> Findings:
             Turn(t["question"], t["answer"], tuple(t["choices"]), t["gold"]) for t in row["turns"]
         ),
         regions=tuple(
-            Region(tuple(r["box"]), r["colour"], r["label"], r["image"]) for r in row["regions"]
+            Region(tuple(r["box"]), r["color"], r["label"], r["image"]) for r in row["regions"]
         ),
         context=row["context"],
     )
@@ -216,7 +216,7 @@ _CHECKS: tuple[Callable[[Row, Expected], Findings], ...] = (
     _texts,
     _language,
     _private,
-    _pictures,
+    _images,
     _drawn,
     _regions,
     _choices,

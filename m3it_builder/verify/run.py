@@ -22,9 +22,9 @@ from m3it_builder.verify.shard import ShardJob, ShardSeen, check_shard
 from m3it_builder.verify.source_lookup import Raw
 from m3it_builder.verify.sources import SourceJob, check_sources
 from m3it_builder.verify.stored_row import UNREADABLE
-from m3it_builder.verify.units import Groups, Place, check_unit
+from m3it_builder.verify.units import Groups, UnitFolder, check_unit
 
-_GROUPS = 5  # of an index, in one job over sources: about a window of pictures
+_GROUPS = 5  # of an index, in one job over sources: about a window of images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class How:
     """What is verified, and how."""
 
     quick: bool = False  # leave the bytes of shards alone
-    sources: Path | None = None  # hold pictures against the official files there
+    sources: Path | None = None  # hold images against the official files there
     tasks: tuple[str, ...] = ()  # all of them if empty
     splits: tuple[str, ...] = ()
     workers: int = 1
@@ -46,10 +46,10 @@ class Verdict:
     quick: bool
     units: int = 0
     rows: int = 0
-    pictures: int = 0
+    images: int = 0
     bytes: int = 0  # of shards read
-    from_sources: int | None = None  # pictures held against their sources
-    unchecked: dict[str, int] = field(default_factory=dict)  # pictures that were not, by reason
+    from_sources: int | None = None  # images held against their sources
+    unchecked: dict[str, int] = field(default_factory=dict)  # images that were not, by reason
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -62,7 +62,7 @@ class Verdict:
 class _Unit:
     """One unit on its way through."""
 
-    place: Place
+    place: UnitFolder
     groups: Groups | None  # of its index
 
 
@@ -112,7 +112,7 @@ def _check_task(folder: Path, build: Path, how: How, tally: Tally) -> list[_Unit
     check_inventory(folder, claims, tally)
     check_readmes(folder, claims, eyes, tally)
     chosen = [claim for claim in claims if claim.split in (how.splits or (claim.split,))]
-    units = [Place(folder, claim, eyes) for claim in chosen]
+    units = [UnitFolder(folder, claim, eyes) for claim in chosen]
     return [_Unit(place, check_unit(place, tally)) for place in units]
 
 
@@ -147,15 +147,15 @@ def _check_shards(units: Sequence[_Unit], how: How, verdict: Verdict, tally: Tal
             tally.merge(seen.tally)
             total = totals[seen.unit]
             total.rows += seen.rows
-            total.pictures += seen.pictures
-            total.picture_bytes += seen.picture_bytes
+            total.images += seen.images
+            total.image_bytes += seen.image_bytes
             total.drawn |= seen.drawn
     finally:
         how.progress.finish()
     for unit in units:
         _compare_totals(unit, totals[unit.place.claim.name], tally)
     verdict.rows = sum(total.rows for total in totals.values())
-    verdict.pictures = sum(total.pictures for total in totals.values())
+    verdict.images = sum(total.images for total in totals.values())
 
 
 def _shard_jobs(unit: _Unit, quick: bool) -> Iterator[ShardJob]:
@@ -180,12 +180,12 @@ def _compare_totals(unit: _Unit, total: ShardSeen, tally: Tally) -> None:
         tally.add("drawn", claim.name, "regions are drawn in some rows, and not in others")
     if total.rows != claim.instances:
         return  # said already, and the sums follow from it
-    if total.pictures != claim.pictures:
-        said = f"{total.pictures:,} pictures, the manifest says {claim.pictures:,}"
+    if total.images != claim.images:
+        said = f"{total.images:,} images, the manifest says {claim.images:,}"
         tally.add("manifest_counts", f"{claim.name} index", said)
-    if total.picture_bytes != claim.picture_bytes:
-        said = f"{total.picture_bytes:,} bytes, the manifest says {claim.picture_bytes:,}"
-        tally.add("manifest_counts", f"{claim.name} index", f"pictures have {said}")
+    if total.image_bytes != claim.image_bytes:
+        said = f"{total.image_bytes:,} bytes, the manifest says {claim.image_bytes:,}"
+        tally.add("manifest_counts", f"{claim.name} index", f"images have {said}")
 
 
 def _check_sources(
@@ -199,7 +199,7 @@ def _check_sources(
         for check, name, detail in Raw(claim, sources).check_files():
             tally.add(check, f"{claim.name} {name}", detail)
         jobs += list(_source_jobs(unit, sources))
-        total += claim.picture_bytes
+        total += claim.image_bytes
     checked, unchecked = 0, Counter[str]()
     how.progress.start("sources", total, "bytes")
     try:

@@ -18,13 +18,13 @@ from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.verify.compare import Stream
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.images import Pictures
+from m3it_builder.verify.images import ImageChecker
 from m3it_builder.verify.manifest_schema import FileClaim, ShardClaim
 from m3it_builder.verify.read_jsonl import read_jsonl
 from m3it_builder.verify.read_tables import batch_rows, read_arrow, read_parquet, table_batches
 from m3it_builder.verify.read_tar import read_tar
 from m3it_builder.verify.rows import Expected, changed_with_region, check_row
-from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Images, Note, said
+from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, ImageEncoding, Note, said
 
 _ROWS = 256  # of the index, at once
 _TOLD_BYTES = 4 << 20
@@ -40,7 +40,7 @@ class ShardJob:
     index: str  # path inside it
     groups: tuple[int, ...] | None  # of the index, that hold its rows; None without an index
     shard: ShardClaim
-    images: Images
+    images: ImageEncoding
     max_pixels: int
     expected: Expected
     quick: bool = False  # leave the files of the shard alone
@@ -59,9 +59,9 @@ class ShardSeen:
 
     unit: str
     rows: int = 0
-    pictures: int = 0
-    picture_bytes: int = 0
-    drawn: set[bool] = field(default_factory=set)  # of pictures with regions
+    images: int = 0
+    image_bytes: int = 0
+    drawn: set[bool] = field(default_factory=set)  # of images with regions
     tally: Tally = field(default_factory=Tally)
 
 
@@ -95,7 +95,7 @@ def _compare(
     seen: ShardSeen,
     pace: _Pace,
 ) -> None:
-    pictures = Pictures(job.max_pixels)
+    images = ImageChecker(job.max_pixels)
     for row in _index_rows(job, groups):
         where = f"{seen.unit} shard {row['shard']} row {row['row']} ({row['id']})"
         faults = list(check_row(row, job.expected))
@@ -105,9 +105,9 @@ def _compare(
                 stream.skip()
             continue
         _count(row, seen)
-        pictures.next_row()
+        images.next_row()
         for stream in streams:
-            pace.advance(stream.compare(row, pictures))
+            pace.advance(stream.compare(row, images))
     for stream in streams:
         stream.finish()
 
@@ -133,8 +133,8 @@ class _Pace:
 
 def _count(row: dict[str, Any], seen: ShardSeen) -> None:
     seen.rows += 1
-    seen.pictures += len(row["images"])
-    seen.picture_bytes += sum(image["bytes"] for image in row["images"])
+    seen.images += len(row["images"])
+    seen.image_bytes += sum(image["bytes"] for image in row["images"])
     seen.drawn.update(changed_with_region(row))
 
 
@@ -174,7 +174,7 @@ def check_digest(path: Path, claim: FileClaim, where: str, tally: Tally) -> None
         tally.add("file_digest", where, f"{digest[:24]}..., not {claim.digest[:24]}...")
 
 
-def _read(name: str, path: Path, images: Images, note: Note) -> Iterator[Found]:
+def _read(name: str, path: Path, images: ImageEncoding, note: Note) -> Iterator[Found]:
     if name == "webdataset":
         return read_tar(path, images, note)
     if name == "jsonl":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from m3it_builder.cards.cards import SourceCard, SourceFile
 from m3it_builder.errors import M3ITError
-from m3it_builder.records import Place
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.records import Location
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.registry import load_task
 from m3it_builder.verify.manifest_schema import UnitClaim
 
@@ -20,19 +20,19 @@ class Raw:
         self._claim = claim
         self._sources = sources
         self._cards = _cards(claim.task)
-        self._catalogues: dict[str, Catalogue] = {}
+        self._catalogs: dict[str, Catalog] = {}
 
-    def find(self, name: str) -> Place | None:
+    def find(self, name: str) -> Location | None:
         """Return where a name lies, ``<source_id>/<path>``; None if it does not.
 
         Raises:
             M3ITError: an archive that may hold it is damaged.
         """
         source, _, rest = name.partition("/")
-        if source not in self._catalogues:
+        if source not in self._catalogs:
             card = self._cards.get(source) or self._made_up(source)
-            self._catalogues[source] = Catalogue(card, self._sources)
-        return self._catalogues[source].find(rest)
+            self._catalogs[source] = Catalog(card, self._sources)
+        return self._catalogs[source].find(rest)
 
     def check_files(self) -> Iterator[tuple[str, str, str]]:
         """Yield (check, file, detail) for source files that are gone or of another size."""
@@ -51,8 +51,8 @@ class Raw:
         path = self._sources / name
         if path.is_file():
             return path.stat().st_size
-        place = self.find(name)  # moved to another layout, or into an archive
-        return place.length if place else None
+        location = self.find(name)  # moved to another layout, or into an archive
+        return location.length if location else None
 
     def _made_up(self, source: str) -> SourceCard:
         """Return a card of a source whose task is not installed: its files are known by name."""

@@ -18,13 +18,13 @@ class Wanted:
     names: tuple[str, ...]  # as in the index
     digests: tuple[str, ...]  # of the source's bytes, one a name
     frames: Frames | None
-    width: int  # of the first picture, in pixels
+    width: int  # of the first image, in pixels
     bytes: int  # as published
     row_id: str
 
 
 def wanted_of(row: Mapping[str, Any]) -> Iterator[Wanted]:
-    """Yield what a row wants, in the order of its pictures."""
+    """Yield what a row wants, in the order of its images."""
     images = list(row["images"] or ())
     notes = list(_notes(row["meta"] or ""))
     while images:

@@ -1,6 +1,6 @@
-"""Pictures of a build held against the official files they came from.
+"""Images of a build held against the official files they came from.
 
-The rows of an index are taken in windows; the pictures of a window are looked
+The rows of an index are taken in windows; the images of a window are looked
 up by name, as a build does it, and read in the order they lie on the disk.
 Frames and cells of arrays are taken out anew where the library that encodes
 them is of the same version; where not, they are counted as not checked.
@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from m3it_builder.errors import M3ITError
-from m3it_builder.media.probe import BadPicture, probe
-from m3it_builder.media.reader import PictureReader, key_of
+from m3it_builder.media.probe import BadImage, probe
+from m3it_builder.media.reader import ImageReader, key_of
 from m3it_builder.records import File, Frames, Image, Pixels
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.manifest_schema import UnitClaim
@@ -29,9 +29,9 @@ from m3it_builder.verify.source_lookup import Raw
 from m3it_builder.verify.source_refs import Wanted, wanted_of
 from m3it_builder.verify.stored_row import UNREADABLE, Broken, said
 
-WINDOW = 20_000  # pictures looked up and sorted together, about a kilobyte each
+WINDOW = 20_000  # images looked up and sorted together, about a kilobyte each
 _ROWS = 256
-_ADOPTED = "adopted: the pictures lie inside lines of text"
+_ADOPTED = "adopted: the images lie inside lines of text"
 _DECODERS = {"pyav": "av", "decord": "decord"}
 
 
@@ -49,18 +49,18 @@ class SourceJob:
 class SourceSeen:
     """What came of it."""
 
-    checked: int = 0  # pictures
-    unchecked: Counter[str] = field(default_factory=Counter)  # pictures, by reason
+    checked: int = 0  # images
+    unchecked: Counter[str] = field(default_factory=Counter)  # images, by reason
     tally: Tally = field(default_factory=Tally)
 
 
 def check_sources(job: SourceJob, tick: Tick) -> SourceSeen:
-    """Read every picture again from its source, and compare its digest."""
+    """Read every image again from its source, and compare its digest."""
     seen = SourceSeen()
     claim = job.claim
     check = _Check(job, seen, tick)
-    with PictureReader(
-        int(claim.plan.max_picture_mb * 1e6), claim.plan.max_pixels, claim.plan.video
+    with ImageReader(
+        int(claim.plan.max_image_mb * 1e6), claim.plan.max_pixels, claim.plan.video
     ) as reader:
         try:
             for window in _windows(job, tick):
@@ -71,7 +71,7 @@ def check_sources(job: SourceJob, tick: Tick) -> SourceSeen:
 
 
 def _windows(job: SourceJob, tick: Tick) -> Iterator[list[Wanted]]:
-    """Yield what is wanted of the sources, each picture of a window once."""
+    """Yield what is wanted of the sources, each image of a window once."""
     columns = ["id", "meta", "images"]
     path = Path(job.folder) / "meta" / job.claim.split / Path(job.claim.index.path).name
     window: dict[tuple[tuple[str, ...], tuple[str, ...]], Wanted] = {}
@@ -99,7 +99,7 @@ class _Check:
         decoder = _DECODERS[job.claim.plan.video.backend]
         self._can_decode = importlib.util.find_spec(decoder) is not None
 
-    def window(self, window: Iterable[Wanted], reader: PictureReader) -> None:
+    def window(self, window: Iterable[Wanted], reader: ImageReader) -> None:
         """Locate what is wanted, sort it by archive and offset, and read it."""
         located = []
         for wanted in window:
@@ -130,24 +130,26 @@ class _Check:
         return image
 
     def _located(self, wanted: Wanted) -> Image | None:
-        """Return the picture with its place; a name with ``#`` may be a part of a file."""
+        """Return the image with its place; a name with ``#`` may be a part of a file."""
         name = wanted.names[0]
-        if wanted.frames is None and (place := self._raw.find(name)):
-            return Image(name, place=place)
+        if wanted.frames is None and (location := self._raw.find(name)):
+            return Image(name, location=location)
         base, mark, index = name.rpartition("#")
-        place = self._raw.find(base) if mark else None
-        if place is None:
+        location = self._raw.find(base) if mark else None
+        if location is None:
             return None
         if wanted.frames is not None:
-            return Image(base, place=place, part=wanted.frames)
-        return Image(base, place=place, part=Pixels(int(index))) if index.isdecimal() else None
+            return Image(base, location=location, part=wanted.frames)
+        return (
+            Image(base, location=location, part=Pixels(int(index))) if index.isdecimal() else None
+        )
 
     def _not_now(self, image: Image) -> str | None:
         if isinstance(image.part, Frames) and not self._can_decode:
             return "frames: no decoder is installed"
         return self._obstacle if image.part is not None else None
 
-    def _compare(self, wanted: Wanted, image: Image, reader: PictureReader) -> None:
+    def _compare(self, wanted: Wanted, image: Image, reader: ImageReader) -> None:
         found: list[tuple[str, ...] | str] = []
         for candidate in _candidates(image, wanted, reader):
             try:
@@ -155,10 +157,10 @@ class _Check:
             except (M3ITError, OSError) as error:
                 found.append(said(error))
                 continue
-            if isinstance(taken, BadPicture):
+            if isinstance(taken, BadImage):
                 found.append(str(taken))
                 continue
-            found.append(tuple(picture.digest for picture in taken.pictures))
+            found.append(tuple(image.digest for image in taken.images))
         self._seen.checked += len(wanted.digests)
         if wanted.digests not in found:
             what = found[0] if found else "it cannot be read"
@@ -166,7 +168,7 @@ class _Check:
 
     def _fault(self, wanted: Wanted, detail: str) -> None:
         where = f"{self._claim.name} {wanted.names[0]} ({wanted.row_id})"
-        self._seen.tally.add("source_picture", where, detail)
+        self._seen.tally.add("source_image", where, detail)
 
 
 def _obstacle(claim: UnitClaim) -> str | None:
@@ -176,24 +178,24 @@ def _obstacle(claim: UnitClaim) -> str | None:
     return f"made with pillow {claim.toolchain.get('pillow')}, here is {version('pillow')}"
 
 
-def _candidates(image: Image, wanted: Wanted, reader: PictureReader) -> list[Image]:
-    """Return the picture; where it is a cell of an array, in either order of colours."""
-    if not isinstance(image.part, Pixels) or image.place is None:
+def _candidates(image: Image, wanted: Wanted, reader: ImageReader) -> list[Image]:
+    """Return the image; where it is a cell of an array, in either order of colors."""
+    if not isinstance(image.part, Pixels) or image.location is None:
         return [image]
     try:
         taken = reader.read([image])[key_of(image)]
-        width = 0 if isinstance(taken, BadPicture) else probe(taken.pictures[0].data).width
-    except (M3ITError, OSError, BadPicture):
+        width = 0 if isinstance(taken, BadImage) else probe(taken.images[0].data).width
+    except (M3ITError, OSError, BadImage):
         return [image]
     scale = max(1, wanted.width // width) if width else 1
     return [
-        Image(image.name, place=image.place, part=Pixels(image.part.index, order, scale))
+        Image(image.name, location=image.location, part=Pixels(image.part.index, order, scale))
         for order in ("RGB", "BGR")
     ]
 
 
 def _position(item: tuple[Wanted, Image]) -> tuple[str, int, str]:
     wanted, image = item
-    place = image.place
-    assert place is not None  # noqa: S101 - only located ones come here
-    return place.path, 0 if isinstance(place, File) else place.offset, wanted.names[0]
+    location = image.location
+    assert location is not None  # noqa: S101 - only located ones come here
+    return location.path, 0 if isinstance(location, File) else location.offset, wanted.names[0]

@@ -12,7 +12,7 @@ import pybase64
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
-Images = Literal["bytes", "base64"]
+ImageEncoding = Literal["bytes", "base64"]
 
 Note = Callable[[str, str], None]  # check, detail: a fault after which reading goes on
 
@@ -30,11 +30,11 @@ class Broken(Exception):  # noqa: N818 - it carries a check and never leaves the
 class Found:
     """One row as it lies in a shard."""
 
-    texts: Mapping[str, Any] | None  # all columns but the pictures; None where unreadable
-    pictures: tuple[bytes | None, ...]  # None where it is null, or a text is no base64
+    texts: Mapping[str, Any] | None  # all columns but the images; None where unreadable
+    images: tuple[bytes | None, ...]  # None where it is null, or a text is no base64
     key: str | None = None  # of a tar
-    mimes: Sequence[Any] | None = None  # as stated beside the pictures
-    paths: Sequence[Any] | None = None  # of pictures in a table
+    mimes: Sequence[Any] | None = None  # as stated beside the images
+    paths: Sequence[Any] | None = None  # of images in a table
     place: tuple[int, int] | None = None  # offset and length in the file
 
 
@@ -53,7 +53,7 @@ def json_object(data: bytes) -> dict[str, Any] | None:
 
 
 def decoded(texts: Any) -> tuple[bytes | None, ...]:
-    """Return pictures of a list of base64 texts."""
+    """Return images of a list of base64 texts."""
     return tuple(map(_decoded, texts)) if isinstance(texts, list) else (None,)
 
 

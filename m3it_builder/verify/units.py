@@ -23,7 +23,7 @@ _BATCH = 10_000  # rejects at once
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UnitFolder:
     """A unit on the disk."""
 
     folder: Path  # of its task
@@ -38,7 +38,7 @@ class Place:
 Groups = dict[int, tuple[int, ...]]  # row groups of an index, by shard
 
 
-def check_unit(place: Place, tally: Tally) -> Groups | None:
+def check_unit(place: UnitFolder, tally: Tally) -> Groups | None:
     """Check all of a unit but its rows; return the groups of its index, None where it has none."""
     claim, name = place.claim, place.claim.name
     tally.extend(f"{name} manifest", _numbers(claim))
@@ -80,7 +80,7 @@ def _paths(claim: UnitClaim) -> Iterator[tuple[str, str]]:
             yield "manifest_paths", file.path
 
 
-def _check_sizes(place: Place, tally: Tally) -> None:
+def _check_sizes(place: UnitFolder, tally: Tally) -> None:
     claim = place.claim
     files = [(place.path(file), file) for file in (claim.index, claim.reject_table)]
     for shard in claim.shards:
@@ -97,7 +97,7 @@ def _check_sizes(place: Place, tally: Tally) -> None:
             tally.add("file_size", where, size)
 
 
-def _check_index(place: Place, path: Path, tally: Tally) -> Groups | None:
+def _check_index(place: UnitFolder, path: Path, tally: Tally) -> Groups | None:
     claim = place.claim
     where = f"{claim.name} index"
     with pq.ParquetFile(path) as index:
@@ -150,7 +150,7 @@ class _Order:
             self.counts[shard] += 1
 
 
-def _check_rejects(place: Place, tally: Tally) -> None:
+def _check_rejects(place: UnitFolder, tally: Tally) -> None:
     claim = place.claim
     path, where = place.path(claim.reject_table), f"{claim.name} rejects"
     if not path.is_file():
@@ -172,7 +172,7 @@ def _check_rejects(place: Place, tally: Tally) -> None:
             tally.add("manifest_counts", where, told)
 
 
-def _count_rejects(table: pq.ParquetFile, place: Place, tally: Tally) -> Counter[str]:
+def _count_rejects(table: pq.ParquetFile, place: UnitFolder, tally: Tally) -> Counter[str]:
     counts: Counter[str] = Counter()
     claim = place.claim
     for batch in table_batches(table, range(table.num_row_groups), _BATCH):

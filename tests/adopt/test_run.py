@@ -39,7 +39,7 @@ from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
 from m3it_builder.errors import RejectShareError, SourceError
-from m3it_builder.sources.base64_span import picture_bytes
+from m3it_builder.sources.base64_span import decode_span
 from tests.support import published as samples
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.paths import ALL, tree
@@ -96,30 +96,28 @@ def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-def test_rows_and_pictures_are_the_published_ones(download: Path, adopted: Path) -> None:
+def test_rows_and_images_are_the_published_ones(download: Path, adopted: Path) -> None:
     source = lines(download / "data" / "captioning" / "coco" / "train.jsonl")
     found = by_line(rows_of(adopted, "coco"))
     assert sorted(found) == list(range(1, 25))
     for number, row in found.items():
         wanted = source[number - 1]
         assert (row.texts["inputs"], row.texts["outputs"]) == ("", wanted["outputs"])
-        assert row.pictures == (base64.b64decode(wanted["image_str"]),)
+        assert row.images == (base64.b64decode(wanted["image_str"]),)
         assert row.texts["instruction"] in samples.POOL
         assert json.loads(row.texts["meta"])["image_id"] == wanted["image_id"]
         (image,) = row.texts["images"]
-        assert image["source_digest"] == blake3(row.pictures[0]).hexdigest()
+        assert image["source_digest"] == blake3(row.images[0]).hexdigest()
         assert image["name"] == f"data/captioning/coco/train.jsonl#{number}.0"
     (album,) = rows_of(adopted, "vist")
-    assert album.pictures == tuple(samples.picture(n, "PNG") for n in range(5))
+    assert album.images == tuple(samples.image(n, "PNG") for n in range(5))
 
 
 def test_every_shape_of_row_is_understood(adopted: Path) -> None:
     science = by_line(rows_of(adopted, "science-qa"))
-    texts = {
-        n: (r.texts["inputs"], r.texts["outputs"], len(r.pictures)) for n, r in science.items()
-    }
+    texts = {n: (r.texts["inputs"], r.texts["outputs"], len(r.images)) for n, r in science.items()}
     assert texts == {
-        1: ("No picture?", "none", 0),
+        1: ("No image?", "none", 0),
         2: ("Null?", "null", 0),
         3: ("Empty list?", "3", 0),
         4: ("No key?", "2.5", 0),
@@ -149,9 +147,9 @@ def test_every_line_is_a_row_or_a_reject(download: Path, adopted: Path) -> None:
     assert places["bad_base64"] == "data/vqa/gqa/train.jsonl:30"
     assert places["not_an_object"] == "data/vqa/gqa/train.jsonl:34"
     rows = by_line(rows_of(adopted, "gqa"))
-    assert rows[25].pictures == (samples.picture(60),), "escaped slashes and plus signs"
-    assert rows[26].pictures == (samples.picture(61),), "a line break within"
-    assert rows[27].pictures == (samples.picture(62),), "a data URI"
+    assert rows[25].images == (samples.image(60),), "escaped slashes and plus signs"
+    assert rows[26].images == (samples.image(61),), "a line break within"
+    assert rows[27].images == (samples.image(62),), "a data URI"
 
 
 def test_current_files_are_told_from_superseded_ones(download: Path, adopted: Path) -> None:
@@ -172,9 +170,9 @@ def test_current_files_are_told_from_superseded_ones(download: Path, adopted: Pa
 
 def test_report(download: Path, adopted: Path) -> None:
     report = run(download, adopted)["coco/train"]
-    assert (report.published, report.pictures, report.distinct_pictures) == (566_747, 24, 24)
+    assert (report.published, report.images, report.distinct_images) == (566_747, 24, 24)
     assert report.fields == {
-        "image_str": {"pictures": 24},
+        "image_str": {"images": 24},
         "outputs": {"outputs": 24},
         "image_id": {"meta": 24},
     }
@@ -199,7 +197,7 @@ def test_datasets_loads_it(adopted: Path, folder: str) -> None:
                 texts = got["json"] if folder == "webdataset" else got
                 assert texts["id"] == row.texts["id"]
                 assert texts["outputs"] == row.texts["outputs"]
-                assert _count(got, folder) == len(row.pictures)
+                assert _count(got, folder) == len(row.images)
 
 
 def _count(got: Mapping[str, Any], folder: str) -> int:
@@ -232,7 +230,7 @@ def test_ids_speak_of_content_alone(download: Path, adopted: Path, tmp_path: Pat
     theirs = {row.texts["id"]: row for row in rows_of(adopted, "coco")}
     assert mine.keys() == theirs.keys()
     for row_id, row in mine.items():
-        assert row.pictures == theirs[row_id].pictures
+        assert row.images == theirs[row_id].images
         assert row.texts["instruction"] == theirs[row_id].texts["instruction"]
 
 
@@ -305,9 +303,7 @@ def test_changed_file_is_noticed(download: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["zh", "ar", "he", "ja"])
-def test_translated_sets_meet_their_pictures(
-    download_80: Path, adopted_80: Path, code: str
-) -> None:
+def test_translated_sets_meet_their_images(download_80: Path, adopted_80: Path, code: str) -> None:
     instruction, question, answer = samples.LANGUAGES[code]
     companion = lines(download_80 / "data" / "okvqa" / "train_500.jsonl")
     rows = by_line(rows_of(adopted_80, f"okvqa-{code}"))
@@ -317,7 +313,7 @@ def test_translated_sets_meet_their_pictures(
         assert row.texts["instruction"] == instruction
         assert row.texts["inputs"] == f"{question} {number - 1}"
         assert row.texts["outputs"] == answer
-        assert row.pictures == (samples.picture(299 + number),)
+        assert row.images == (samples.image(299 + number),)
         meta = json.loads(row.texts["meta"])
         assert meta["question_id"] == companion[number - 1]["question_id"]
 
@@ -325,15 +321,15 @@ def test_translated_sets_meet_their_pictures(
 def test_translated_sets_report(download_80: Path, adopted_80: Path) -> None:
     reports = run(download_80, adopted_80)
     assert reports["okvqa-ar/train"].published == 500
-    assert reports["okvqa-ar/train"].picture_file == "okvqa/train_500.jsonl"
+    assert reports["okvqa-ar/train"].image_file == "okvqa/train_500.jsonl"
     ground = reports["winoground-zh/test"]  # the file says zho_Hans
-    assert (ground.lang, ground.rows, ground.rejects) == ("zh", 4, {"no_picture_row": 1})
-    assert any("5 texts and 4 rows of pictures" in note for note in ground.notes)
+    assert (ground.lang, ground.rows, ground.rejects) == ("zh", 4, {"no_image_row": 1})
+    assert any("5 texts and 4 rows of images" in note for note in ground.notes)
     scans = adopted_80 / ".m3it" / "adopt" / "scans"
-    assert len(list(scans.glob("*.rows"))) == 8 + 2 + 2, "pictures are scanned once for all"
+    assert len(list(scans.glob("*.rows"))) == 8 + 2 + 2, "images are scanned once for all"
 
 
-def test_texts_without_their_pictures(download_80: Path, tmp_path: Path) -> None:
+def test_texts_without_their_images(download_80: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(download_80, own)
     for path in (own / "data" / "okvqa").glob("*_500.jsonl"):
@@ -344,7 +340,7 @@ def test_texts_without_their_pictures(download_80: Path, tmp_path: Path) -> None
     assert len(outcomes) == 2
     for outcome in outcomes:
         assert isinstance(outcome, Failure)
-        assert "the pictures of these texts are not beside it" in str(outcome.error)
+        assert "the images of these texts are not beside it" in str(outcome.error)
 
 
 @pytest.mark.parametrize("kind", ["gz", "zip"])
@@ -366,7 +362,7 @@ def test_packed_files_give_the_same_rows(
     for split in ("train", "validation", "test"):
         ours, theirs = rows_of(tmp_path / "out", "coco", split), rows_of(adopted, "coco", split)
         assert [row.texts["id"] for row in ours] == [row.texts["id"] for row in theirs]
-        assert [row.pictures for row in ours] == [row.pictures for row in theirs]
+        assert [row.images for row in ours] == [row.images for row in theirs]
     assert run(tmp_path, tmp_path / "out")["coco/train"].status == "up to date"
 
 
@@ -534,10 +530,10 @@ def unified(row: Any, line: bytes | None = None) -> Any:
     return unify(line, parse(line))
 
 
-def test_a_second_picture_is_no_meta() -> None:
+def test_a_second_image_is_no_meta() -> None:
     row = {"image_str": "A" * 5_000, "image_base64_str": ["B" * 5_000], "img": "name.jpg"}
     fields = unified({**row, "outputs": "x", "long": "y" * 70_000, "kept": "z" * 5_000})
-    assert len(fields.pictures) == 1
+    assert len(fields.images) == 1
     assert fields.meta == {"img": "name.jpg", "kept": "z" * 5_000}
     assert fields.roles["image_str"] == fields.roles["long"] == "left out, too long"
 
@@ -569,9 +565,9 @@ def test_broken_lines(line: bytes) -> None:
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "vqa" / "gqa"
-    picture = samples.text(1).encode()
+    image = samples.text(1).encode()
     rows = [
-        b'{"img_str": "%b", "output": "b", "deep": %b1%b}' % (picture, b"[" * depth, b"]" * depth)
+        b'{"img_str": "%b", "output": "b", "deep": %b1%b}' % (image, b"[" * depth, b"]" * depth)
         for depth in (100, 300, 900, 970, 980, 985, 990, 1_000, 1_100, 5_000)
     ]
     good = {"image_str": samples.text(1), "inputs": "a", "outputs": "b"}
@@ -620,14 +616,14 @@ def test_scanner_reads_what_a_parser_reads(value: Any, dump: Any) -> None:
     st.lists(st.binary(min_size=1, max_size=300), max_size=4),
     DUMPS,
 )
-def test_spans_are_the_pictures(others: dict[str, Any], pictures: list[bytes], dump: Any) -> None:
-    """However a row is written, and whatever stands beside them, pictures come out as they are."""
-    row = {**others, "image_base64_str": [base64.b64encode(data).decode() for data in pictures]}
+def test_spans_are_the_images(others: dict[str, Any], images: list[bytes], dump: Any) -> None:
+    """However a row is written, and whatever stands beside them, images come out as they are."""
+    row = {**others, "image_base64_str": [base64.b64encode(data).decode() for data in images]}
     line = dump(row)
     tree = parse(line)
     assert all(isinstance(span, Span) for span in tree["image_base64_str"])
-    found = [picture_bytes(line[span.start : span.end]) for span in tree["image_base64_str"]]
-    assert found == pictures == [base64.b64decode(text) for text in row["image_base64_str"]]
+    found = [decode_span(line[span.start : span.end]) for span in tree["image_base64_str"]]
+    assert found == images == [base64.b64decode(text) for text in row["image_base64_str"]]
 
 
 @settings(max_examples=200, deadline=None)
@@ -662,7 +658,7 @@ def test_any_row_is_unified_or_refused(value: Any) -> None:
 @pytest.mark.parametrize("text", ["AAA", "A===", "AA=A", "é", "AA AA=", "image.jpg"])
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
-        picture_bytes(text.encode())
+        decode_span(text.encode())
 
 
 def _write_many(root: Path, count: int) -> Path:

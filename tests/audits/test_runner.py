@@ -75,7 +75,7 @@ def test_split_leak(built: Path) -> None:
 
 
 def test_leak_behind_a_drawn_box_is_seen(built: Path) -> None:
-    """Two drawings on one picture differ in bytes; the source's digest gives them away."""
+    """Two drawings on one image differ in bytes; the source's digest gives them away."""
     stolen: list[dict[str, Any]] = []
     change(built, "validation", lambda rows: stolen.append(rows[0]))
     image = {**stolen[0]["images"][0], "digest": "another"}

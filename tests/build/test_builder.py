@@ -89,11 +89,11 @@ def test_every_format_gives_back_every_row(sources: Path, tmp_path: Path) -> Non
     folder = sources / "nlvr2-images"
     for row in rows:
         names = [image["name"].removeprefix("nlvr2-images/") for image in row.texts["images"]]
-        assert row.pictures == tuple((folder / name).read_bytes() for name in names)
+        assert row.images == tuple((folder / name).read_bytes() for name in names)
     some = [3, 17, 118]
     for name in ALL:
-        assert [r.pictures for r in read_rows(tmp_path / "nlvr", unit, some, name)] == [
-            rows[place].pictures for place in some
+        assert [r.images for r in read_rows(tmp_path / "nlvr", unit, some, name)] == [
+            rows[place].images for place in some
         ]
 
 
@@ -231,7 +231,7 @@ def test_sample_and_limit_choose_by_id_alone(tmp_path: Path) -> None:
     assert chosen[5] < chosen[20] < chosen[None]
 
 
-def test_broken_pictures_become_rejects(sources: Path, tmp_path: Path) -> None:
+def test_broken_images_become_rejects(sources: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(sources, own)
     folder = own / "coco-2014-train-images" / "train2014"
@@ -242,7 +242,7 @@ def test_broken_pictures_become_rejects(sources: Path, tmp_path: Path) -> None:
     names[3].unlink()
     names[4].write_bytes(bytes(2_000_000))
     names[5].rename(names[5].with_suffix(".png"))  # found all the same, and known by its content
-    file = PipelineFile.model_validate({"max_picture_mb": 1.0})
+    file = PipelineFile.model_validate({"max_image_mb": 1.0})
     plan = replace(PLAN, file=file, max_reject_share=0.2)
     report = build(own, tmp_path / "out", plan)
     assert report.rejects == {
@@ -255,7 +255,7 @@ def test_broken_pictures_become_rejects(sources: Path, tmp_path: Path) -> None:
     assert report.rows == 115
 
 
-def test_a_picture_lost_between_the_phases_is_a_reject(sources: Path, tmp_path: Path) -> None:
+def test_a_image_lost_between_the_phases_is_a_reject(sources: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(sources, own)
     build(own, tmp_path / "out", plan_only=True)
@@ -263,8 +263,8 @@ def test_a_picture_lost_between_the_phases_is_a_reject(sources: Path, tmp_path: 
     assert build(own, tmp_path / "out").rejects == {"image_missing": 1}
 
 
-def test_pictures_brought_later_are_taken_in(sources: Path, tmp_path: Path) -> None:
-    """After too many rejects the pictures are looked for again, and after a finished build too."""
+def test_images_brought_later_are_taken_in(sources: Path, tmp_path: Path) -> None:
+    """After too many rejects the images are looked for again, and after a finished build too."""
     own = tmp_path / "own"
     shutil.copytree(sources, own)
     folder = own / "coco-2014-train-images" / "train2014"
@@ -286,7 +286,7 @@ def test_pictures_brought_later_are_taken_in(sources: Path, tmp_path: Path) -> N
     assert build(own, out).status == "up to date"
     for path in lost:
         path.write_bytes(kept[path])
-    with pytest.raises(BuildError, match="pictures that were missing are there by now"):
+    with pytest.raises(BuildError, match="images that were missing are there by now"):
         build(own, out)
     assert build(own, out, replace=True).rejects == {}
     build(own, tmp_path / "fresh")
@@ -376,7 +376,7 @@ def test_plan_leaves_unfinished_work_alone(
     assert not (tmp_path / "okvqa" / ".m3it" / "train" / "work").exists()
 
 
-def test_splits_must_hold_pictures_alike(sources: Path, tmp_path: Path) -> None:
+def test_splits_must_hold_images_alike(sources: Path, tmp_path: Path) -> None:
     build(sources, tmp_path)
     other = Build(sources=sources, out=tmp_path, plan=replace(PLAN, images="base64"))
     with pytest.raises(BuildError, match="holds train with --images bytes"):

@@ -168,17 +168,17 @@ def test_index_that_was_touched_is_not_believed(sources: Path, tmp_path: Path) -
     assert report.packed == report.shards
 
 
-def test_pictures_that_changed_are_packed_anew(sources: Path, tmp_path: Path) -> None:
+def test_images_that_changed_are_packed_anew(sources: Path, tmp_path: Path) -> None:
     build(sources, tmp_path / "out")
-    picture = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
-    picture.write_bytes(picture.read_bytes() + b"\0")
+    image = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
+    image.write_bytes(image.read_bytes() + b"\0")
     report = build(sources, tmp_path / "out", replace=True)
     assert 0 < report.packed < report.shards
     build(sources, tmp_path / "fresh")
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("step", ["_move", "write_manifest", "remember", "refresh_readmes"])
+@pytest.mark.parametrize("step", ["_move", "write_manifest", "save_state", "refresh_readmes"])
 def test_a_crash_while_old_shards_are_replaced(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_crash_while_old_shards_are_replaced(
     assert unit.instances == 158
 
 
-def test_rejected_pictures_are_taken_over_with_their_shard(tmp_path: Path) -> None:
+def test_rejected_images_are_taken_over_with_their_shard(tmp_path: Path) -> None:
     def convert(source: Source) -> Iterator[Record | Reject]:
         for number in range(60):
             yield Record(
@@ -215,9 +215,9 @@ def test_rejected_pictures_are_taken_over_with_their_shard(tmp_path: Path) -> No
     task = replace(load_task("okvqa"), convert=convert)
     folder = tmp_path / "sources" / "coco-2014-train-images"
     write_sample(load_task("okvqa"), tmp_path / "sources", 60)
-    pictures = sorted(folder.rglob("*.jpg"))
+    images = sorted(folder.rglob("*.jpg"))
     for number in range(60):
-        data = pictures[number % len(pictures)].read_bytes()
+        data = images[number % len(images)].read_bytes()
         (folder / f"{number}.jpg").write_bytes(data[: 900 if number % 9 == 4 else None])
     plan = replace(PLAN, max_reject_share=1.0)
     first = build(tmp_path / "sources", tmp_path / "out", plan, task)
@@ -239,7 +239,7 @@ def zeroed(archive: Path, name: str, out: Path) -> None:
 
 
 def packed_sources(sources: Path, suffix: str) -> Path:
-    """Put the pictures of the sample into an archive, and return it."""
+    """Put the images of the sample into an archive, and return it."""
     folder = sources / "coco-2014-train-images"
     archive = folder / f"train2014.{suffix}"
     files = sorted(path for path in folder.rglob("*.jpg"))
@@ -355,13 +355,13 @@ def test_videos_are_packed_anew_by_another_decoder(
     assert packed() == (shards, shards)
 
 
-def test_loose_pictures_that_were_mended_are_noticed(sources: Path, tmp_path: Path) -> None:
-    picture = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
-    good = picture.read_bytes()
-    picture.write_bytes(good[:900])
+def test_loose_images_that_were_mended_are_noticed(sources: Path, tmp_path: Path) -> None:
+    image = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))[5]
+    good = image.read_bytes()
+    image.write_bytes(good[:900])
     assert build(sources, tmp_path / "out").rejects == {"image_truncated": 1}
     assert build(sources, tmp_path / "out").status == "up to date"
-    picture.write_bytes(good)
+    image.write_bytes(good)
     with pytest.raises(BuildError, match=r"could not be used are others by now .*--replace"):
         build(sources, tmp_path / "out")
     assert build(sources, tmp_path / "out", replace=True).rejects == {}

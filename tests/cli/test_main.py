@@ -88,18 +88,18 @@ def test_annotation_truncated(sources: Path, tmp_path: Path) -> None:
     assert_unfinished(tmp_path / "out")
 
 
-def pack_pictures(sources: Path) -> Path:
+def pack_images(sources: Path) -> Path:
     folder = sources / "coco-2014-train-images"
     path = folder / "train2014.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for picture in sorted((folder / "train2014").iterdir()):
-            archive.write(picture, f"train2014/{picture.name}")
+        for image in sorted((folder / "train2014").iterdir()):
+            archive.write(image, f"train2014/{image.name}")
     shutil.rmtree(folder / "train2014")
     return path
 
 
 def test_archive_truncated(sources: Path, tmp_path: Path) -> None:
-    path = pack_pictures(sources)
+    path = pack_images(sources)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     done = build(sources, tmp_path / "out")
     assert_one_line(done, 1, "train2014.zip: not a complete zip file", "download it again")
@@ -107,7 +107,7 @@ def test_archive_truncated(sources: Path, tmp_path: Path) -> None:
 
 
 def test_unsafe_member(sources: Path, tmp_path: Path) -> None:
-    path = pack_pictures(sources)
+    path = pack_images(sources)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../../evil.jpg", b"x")
     done = build(sources, tmp_path / "out")
@@ -128,7 +128,7 @@ def test_decompression_bomb_among_annotations(sources: Path, tmp_path: Path) -> 
     assert_one_line(done, 1, f"{name}.zip", "looks like a decompression bomb")
 
 
-def test_picture_of_too_many_pixels(sources: Path, tmp_path: Path) -> None:
+def test_image_of_too_many_pixels(sources: Path, tmp_path: Path) -> None:
     """A few hundred bytes that claim 60,000 x 60,000 pixels are a reject, never decoded."""
     import io
 
@@ -259,17 +259,17 @@ def test_options_that_make_a_variant(tmp_path: Path) -> None:
     assert_one_line(run_m3it("new", "nlvr-synthetic", cwd=tmp_path), 1, "exists already")
 
 
-def test_another_seed_draws_other_pictures(tmp_path: Path) -> None:
+def test_another_seed_draws_other_images(tmp_path: Path) -> None:
     for seed in ("0", "5"):
         run_m3it("sample", "--task", "okvqa", "--n", "3", "--seed", seed, "--out", tmp_path / "s")
         run_m3it("sample", "--task", "okvqa", "--n", "3", "--seed", seed, "--out", tmp_path / seed)
         assert tree(tmp_path / "s") == tree(tmp_path / seed)
 
 
-def test_sheet_of_a_damaged_picture(sources: Path, tmp_path: Path) -> None:
-    picture = sorted((sources / "coco-2014-train-images" / "train2014").iterdir())[0]
-    data = picture.read_bytes()
-    picture.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
+def test_sheet_of_a_damaged_image(sources: Path, tmp_path: Path) -> None:
+    image = sorted((sources / "coco-2014-train-images" / "train2014").iterdir())[0]
+    data = image.read_bytes()
+    image.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
     build(sources, tmp_path / "out")
     words = ("show", tmp_path / "out" / "okvqa", "--rows", "20", "--sheet", tmp_path / "s.png")
     assert run_m3it(*words).returncode == 0
@@ -319,9 +319,9 @@ def test_contact_sheet(sources: Path, tmp_path: Path) -> None:
     done = run_m3it("show", tmp_path / "out" / "okvqa", "--rows", "5", "--sheet", sheet)
     assert done.returncode == 0
     assert done.stdout.count("instruction") == 5
-    with Image.open(sheet) as picture:
-        assert picture.width == 3 * 380
-        assert len(picture.getcolors(1 << 20) or ()) > 50, "it shows pictures and texts"
+    with Image.open(sheet) as image:
+        assert image.width == 3 * 380
+        assert len(image.getcolors(1 << 20) or ()) > 50, "it shows images and texts"
 
 
 def test_audit_and_sql(sources: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
 from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
-from m3it_builder.media.images import decodes
+from m3it_builder.media.images import require_decodable
 from tests.support import genuine
 from tests.support.slices import REAL, overlay, write_stand_ins
 
@@ -81,7 +81,7 @@ def built(task: str, split: str, kind: str, folder: Path) -> list[BuiltRow]:
     return rows_of(one, folder)
 
 
-def test_nlvr_pictures_are_the_originals(tmp_path: Path) -> None:
+def test_nlvr_images_are_the_originals(tmp_path: Path) -> None:
     rows = built("nlvr-synthetic", "validation", "genuine", tmp_path)
     originals = {
         path.name: path.read_bytes() for path in (REAL / "nlvr/nlvr/dev/images").rglob("*.png")
@@ -92,8 +92,8 @@ def test_nlvr_pictures_are_the_originals(tmp_path: Path) -> None:
         wanted = truth[row.texts["id"]]
         assert row.texts["inputs"] == wanted["sentence"].strip()
         assert row.texts["outputs"] == wanted["label"]
-        assert row.pictures == (originals[f"dev-{row.texts['id']}-0.png"],)
-        decodes(row.pictures[0])
+        assert row.images == (originals[f"dev-{row.texts['id']}-0.png"],)
+        require_decodable(row.images[0])
 
 
 def test_questions_and_answers_belong_together(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_questions_and_answers_belong_together(tmp_path: Path) -> None:
 
 
 def test_unanswered_and_missing_are_told_apart(tmp_path: Path) -> None:
-    """A seventh of the answers and a tenth of the pictures are held back."""
+    """A seventh of the answers and a tenth of the images are held back."""
     sources = overlay(tmp_path / "src", ["okvqa-annotations"])
     folder = sources / "okvqa-annotations"
     questions = json.loads((folder / "OpenEnded_mscoco_val2014_questions.json").read_text())
@@ -151,16 +151,16 @@ def test_shapes_agree_with_their_release_in_english(tmp_path: Path) -> None:
     assert compared == 11 * 64
 
 
-def test_shapes_have_their_true_colours(tmp_path: Path) -> None:
+def test_shapes_have_their_true_colors(tmp_path: Path) -> None:
     """ "Is a red shape red" is true just where there is red; read as RGB it would be blue."""
     rows = built("shapes", "validation", "genuine", tmp_path)
     asked = 0
     for row in rows:
         query = json.loads(row.texts["meta"])["query"]
         if query == "(is red red)":
-            picture = Image.open(io.BytesIO(row.pictures[0]))
-            assert picture.size == (240, 240)
-            shown = {colour for _, colour in picture.getcolors(1 << 16) or []}
+            image = Image.open(io.BytesIO(row.images[0]))
+            assert image.size == (240, 240)
+            shown = {color for _, color in image.getcolors(1 << 16) or []}
             is_red = any(c[0] > 150 and c[1] < 100 and c[2] < 100 for c in shown)  # type: ignore[index]
             assert is_red == (row.texts["outputs"] == "yes")
             asked += 1
@@ -178,7 +178,7 @@ def test_vcr_texts_read_well(tmp_path: Path) -> None:
         for odd in (" ?", " .", " ,", " 's", "' s", " n't"):
             assert odd not in said, said
         regions = row.texts["regions"]
-        assert len({region["colour"] for region in regions}) == len(regions)
+        assert len({region["color"] for region in regions}) == len(regions)
         source = original[row.texts["id"]]
         drawn = json.loads(row.texts["meta"])["objects_drawn"]
         assert [source["objects"][n] for n in drawn] == [r["label"] for r in regions]
@@ -216,7 +216,7 @@ def test_genuine_class_names(tmp_path: Path) -> None:
         turn = row.texts["turns"][0]
         assert len(turn["choices"]) == 10
         assert turn["answer"] in turn["choices"]
-        assert turn["answer"].lower() == said.pop(row.pictures[0])
+        assert turn["answer"].lower() == said.pop(row.images[0])
     assert not said
 
 
@@ -225,5 +225,5 @@ def test_frames_of_a_genuine_clip(tmp_path: Path) -> None:
     for row in rows:
         (note,) = json.loads(row.texts["meta"])["frames"]
         assert note["indices"] == [0, 40, 80, 120, 159, 199, 239, 279]
-        assert (note["total"], note["rule"], len(row.pictures)) == (280, "ends", 8)
-        assert len(set(row.pictures)) == 8
+        assert (note["total"], note["rule"], len(row.images)) == (280, "ends", 8)
+        assert len(set(row.images)) == 8

@@ -23,13 +23,13 @@ from m3it_builder.build.plan import Plan
 from m3it_builder.build.text_phase import instances
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
 from m3it_builder.errors import ConvertError, SourceError
-from m3it_builder.media.images import COLOURS, draw
+from m3it_builder.media.images import COLORS, draw
 from m3it_builder.records import Instance, Region, Reject, Split
 from m3it_builder.samples import coco as coco_sample
 from m3it_builder.samples import flickr8k_cn as flickr_sample
 from m3it_builder.samples.files import write_bytes, write_coco
 from m3it_builder.samples.world import World
-from m3it_builder.sources.restricted_pickle import load_plain
+from m3it_builder.sources.restricted_pickle import load_restricted
 from m3it_builder.sources.source import Source
 from m3it_builder.tasks.registry import Task, task_names, variants_of
 from m3it_builder.tasks.sampling import write_sample
@@ -140,19 +140,19 @@ def test_imagenet_offers_as_many_classes_as_told(count: int) -> None:
 
 def test_no_right_caption_among_the_wrong_ones(tmp_path: Path) -> None:
     """Most captions here are those of the neighbour too: right for both, wrong for neither."""
-    pictures = []
+    images = []
     for place in range(1, 25):
-        entry = coco_sample.picture(WORLD, "train", "train2014", place)
+        entry = coco_sample.image(WORLD, "train", "train2014", place)
         for n, sentence in enumerate(entry["sentences"][:4]):
             sentence["raw"] = f"Zebra number {n} of herd {place // 2} in the grass."
-        pictures.append(entry)
-    alone = coco_sample.picture(WORLD, "val", "val2014", 1)
-    coco_sample.write_pictures(tmp_path, [*pictures, alone])
+        images.append(entry)
+    alone = coco_sample.image(WORLD, "val", "val2014", 1)
+    coco_sample.write_images(tmp_path, [*images, alone])
     write_coco(tmp_path, WORLD, "train2014", range(1, 25))
     write_coco(tmp_path, WORLD, "val2014", [1])
     rows, rejects = read(load_task("coco-itm"), "train", tmp_path)
     assert (len(rows), rejects) == (24, [])
-    own = {str(p["cocoid"]): {s["raw"] for s in p["sentences"]} for p in pictures}
+    own = {str(p["cocoid"]): {s["raw"] for s in p["sentences"]} for p in images}
     golds = set()
     for row in rows:
         (turn,) = row.record.turns
@@ -191,13 +191,13 @@ def test_second_version_is_not_taken_for_the_first(tmp_path: Path) -> None:
 def test_pickled_texts_may_be_unicode(value: Any) -> None:
     """Texts that came from JSON are unicode objects in Python 2, not byte strings."""
     for protocol in (0, 1, 2):
-        assert load_plain(pickle.dumps(value, protocol), "refs.p") == value
+        assert load_restricted(pickle.dumps(value, protocol), "refs.p") == value
 
 
 def test_pickles_of_text_mode() -> None:
     """Protocol 0 is lines of ASCII: bytes beyond it are escaped, long numbers end in L."""
     data = b"(lp0\n(dp1\nS'sent'\np2\nS'caf\\xc3\\xa9'\np3\nsS'ref_id'\nL12L\nsS'area'\nF2.5\nsa."
-    assert load_plain(data, "refs.p") == [{"sent": "café", "ref_id": 12, "area": 2.5}]
+    assert load_restricted(data, "refs.p") == [{"sent": "café", "ref_id": 12, "area": 2.5}]
 
 
 def test_marks_and_cells_of_text_files(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_marks_and_cells_of_text_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", [0, 9])
 def test_orientation_that_is_none(tag: int) -> None:
-    """Pictures of ImageNet carry orientation 0: they are to be shown as they are."""
+    """Images of ImageNet carry orientation 0: they are to be shown as they are."""
     outcomes = []
     for orientation in (1, tag):
         exif = Image.Exif()
@@ -232,7 +232,7 @@ def built(name: str, sources: Path, out: Path) -> dict[str, BuiltRow]:
     return {row.texts["id"]: row for row in read_rows(out / name, read_units(out / name)[0])}
 
 
-def test_pictures_change_only_where_regions_are_drawn(tmp_path: Path) -> None:
+def test_images_change_only_where_regions_are_drawn(tmp_path: Path) -> None:
     """Coordinates leave the source's bytes alone; boxes do not, and say what they were."""
     sources = FIXTURES / "refcoco" / "source"
     drawn = {name: built(name, sources, tmp_path) for name in ("refcoco", "refcoco-locate")}
@@ -242,17 +242,15 @@ def test_pictures_change_only_where_regions_are_drawn(tmp_path: Path) -> None:
         for key, row in rows.items():
             (image,) = row.texts["images"]
             original = (sources / image["name"]).read_bytes()
-            assert row.pictures == (original,)
+            assert row.images == (original,)
             assert image["digest"] == image["source_digest"]
             assert json.loads(row.texts["outputs" if name.endswith("locate") else "inputs"])
             if (other := drawn[name].get(key)) is None:
                 continue
-            assert other.pictures != row.pictures
+            assert other.images != row.images
             (shown,) = other.texts["images"]
             assert shown["source_digest"] == image["source_digest"] != shown["digest"]
-            assert edge_colour(other) == pytest.approx(
-                COLOURS[shown_last(other)["colour"]], abs=110
-            )
+            assert edge_color(other) == pytest.approx(COLORS[shown_last(other)["color"]], abs=110)
 
 
 def shown_last(row: BuiltRow) -> dict[str, Any]:
@@ -261,11 +259,11 @@ def shown_last(row: BuiltRow) -> dict[str, Any]:
     return region
 
 
-def edge_colour(row: BuiltRow) -> tuple[int, ...]:
+def edge_color(row: BuiltRow) -> tuple[int, ...]:
     """Return a pixel of the line left of the topmost box."""
     x0, y0, _, y1 = shown_last(row)["box"]
-    picture = Image.open(io.BytesIO(row.pictures[0])).convert("RGB")
-    pixel = picture.getpixel((max(0, int(x0) - 2), int(y0 + y1) // 2))
+    image = Image.open(io.BytesIO(row.images[0])).convert("RGB")
+    pixel = image.getpixel((max(0, int(x0) - 2), int(y0 + y1) // 2))
     return tuple(pixel) if isinstance(pixel, tuple) else (int(pixel or 0),) * 3
 
 

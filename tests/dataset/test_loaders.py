@@ -1,4 +1,4 @@
-"""What people load builds with, the real libraries: every picture of every row comes back."""
+"""What people load builds with, the real libraries: every image of every row comes back."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.support.paths import ALL
 TASKS = ("mixed", "okvqa", "coco", "nlvr", "nlvr-synthetic")
 # One of each kind that is unlike photographs with English questions.
 KINDS = {
-    "refcoco-locate": "regions drawn on the pictures",
+    "refcoco-locate": "regions drawn on the images",
     "flickr8k-cn": "Chinese",
     "msrvtt-qa": "frames of videos",
-    "science-qa": "rows without a picture",
+    "science-qa": "rows without an image",
 }
 SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.03}})
 
@@ -39,7 +39,7 @@ def task_named(name: str) -> Task:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build every task in every format, pictures as bytes, and once as base64."""
+    """Build every task in every format, images as bytes, and once as base64."""
     out = tmp_path_factory.mktemp("built")
     for name in TASKS:
         task = task_named(name)
@@ -72,12 +72,12 @@ def truth(built: Path, name: str) -> dict[str, list[BuiltRow]]:
 
 
 def pixels(data: bytes) -> tuple[tuple[int, int], bytes]:
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    return picture.size, picture.tobytes()
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    return image.size, image.tobytes()
 
 
-def same(picture: Any, data: bytes) -> bool:
-    rgb = picture.convert("RGB")
+def same(image: Any, data: bytes) -> bool:
+    rgb = image.convert("RGB")
     return bool((rgb.size, rgb.tobytes()) == pixels(data))
 
 
@@ -97,7 +97,7 @@ def test_load_dataset(built: Path, name: str, folder: str, streaming: bool) -> N
             texts = got["json"] if folder == "webdataset" else got
             for column in ("id", "instruction", "inputs", "outputs", "license", "meta"):
                 assert texts[column] == row.texts[column]
-            check_pictures(got, folder, row)
+            check_images(got, folder, row)
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
@@ -114,25 +114,25 @@ def test_load_dataset_of_each_kind(kind: Path, folder: str, streaming: bool) -> 
             texts = got["json"] if folder == "webdataset" else got
             for column in ("id", "lang", "instruction", "inputs", "outputs", "meta"):
                 assert texts[column] == row.texts[column]
-            check_pictures(got, folder, row)
-            counts.add(len(row.pictures))
+            check_images(got, folder, row)
+            counts.add(len(row.images))
             said += row.texts["outputs"]
     assert counts == {"msrvtt-qa": {8}, "science-qa": {0, 1}}.get(kind.name, {1})
     assert said.isascii() == (kind.name != "flickr8k-cn")
 
 
-def check_pictures(got: dict[str, Any], folder: str, row: BuiltRow) -> None:
+def check_images(got: dict[str, Any], folder: str, row: BuiltRow) -> None:
     if folder == "jsonl":
         decoded = tuple(base64.b64decode(text) for text in got["image_base64_str"])
-        assert decoded == row.pictures, "the source's own bytes"
+        assert decoded == row.images, "the source's own bytes"
         return
     if folder == "webdataset":
         members = [got[key] for key in sorted(got) if key.endswith(".jpg") and got[key]]
         assert got["json"]["mimes"] == [image["mime"] for image in row.texts["images"]]
     else:
         members = got["images"]
-    assert len(members) == len(row.pictures)
-    assert all(map(same, members, row.pictures))
+    assert len(members) == len(row.images)
+    assert all(map(same, members, row.images))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -144,8 +144,8 @@ def test_load_from_disk_memory_mapped(built: Path, name: str) -> None:
         assert loaded[split].cache_files, "opened from the files, not copied into memory"
         for got, row in zip(loaded[split], rows, strict=True):
             assert got["id"] == row.texts["id"]
-            assert len(got["images"]) == len(row.pictures)
-            assert all(map(same, got["images"], row.pictures))
+            assert len(got["images"]) == len(row.images)
+            assert all(map(same, got["images"], row.images))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -159,9 +159,9 @@ def test_webdataset_library(built: Path, name: str) -> None:
         assert len({sample["__key__"] for sample in samples}) == len(rows)
         for sample, row in zip(samples, rows, strict=True):
             assert json.loads(sample["json"])["id"] == row.texts["id"]
-            members = tuple(sample[f"{n}.jpg"] for n in range(len(row.pictures)))
-            assert members == row.pictures, "byte for byte"
-            assert f"{len(row.pictures)}.jpg" not in sample
+            members = tuple(sample[f"{n}.jpg"] for n in range(len(row.images)))
+            assert members == row.images, "byte for byte"
+            assert f"{len(row.images)}.jpg" not in sample
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -173,7 +173,7 @@ def test_duckdb_reads_parquet_and_index(built: Path, name: str) -> None:
             f" FROM read_parquet('{folder}/parquet/{split}-*.parquet')"
         ).fetchall()
         wanted = [
-            (r.texts["id"], r.texts["outputs"], len(r.pictures), sum(map(len, r.pictures)) or None)
+            (r.texts["id"], r.texts["outputs"], len(r.images), sum(map(len, r.images)) or None)
             for r in rows
         ]
         assert sorted(found) == sorted(wanted)
@@ -182,7 +182,7 @@ def test_duckdb_reads_parquet_and_index(built: Path, name: str) -> None:
 @pytest.mark.parametrize("images", ["bytes", "base64"])
 @pytest.mark.parametrize("name", TASKS)
 def test_jsonl_consumer_of_the_old_loader(built: Path, name: str, images: str) -> None:
-    """Read the four fields as consumers of M3IT's loader do, first picture only."""
+    """Read the four fields as consumers of M3IT's loader do, first image only."""
     for split, rows in truth(built, name).items():
         lines = [
             json.loads(line)
@@ -195,9 +195,9 @@ def test_jsonl_consumer_of_the_old_loader(built: Path, name: str, images: str) -
                 assert isinstance(line[field], str)
                 assert line[field] == row.texts[field]
             assert isinstance(line["image_base64_str"], list)
-            if row.pictures:
-                picture = base64.b64decode(line["image_base64_str"][0], validate=True)
-                assert picture == row.pictures[0]
+            if row.images:
+                image = base64.b64decode(line["image_base64_str"][0], validate=True)
+                assert image == row.images[0]
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
@@ -210,7 +210,7 @@ def test_base64_everywhere(built: Path, folder: str, streaming: bool) -> None:
         for got, row in zip(loaded[split], rows, strict=True):
             texts = got["json"] if folder == "webdataset" else got
             decoded = tuple(base64.b64decode(text) for text in texts["image_base64_str"])
-            assert decoded == row.pictures
+            assert decoded == row.images
 
 
 def test_parquet_is_laid_out_as_the_hub_wants(built: Path) -> None:
@@ -223,8 +223,8 @@ def test_parquet_is_laid_out_as_the_hub_wants(built: Path) -> None:
             meta = file.metadata.row_group(group)
             columns = [meta.column(n) for n in range(meta.num_columns)]
             by_name = {column.path_in_schema: column for column in columns}
-            pictures = by_name["images.list.element.bytes"]
-            assert pictures.compression == "UNCOMPRESSED"
-            assert "PLAIN_DICTIONARY" not in pictures.encodings
+            images = by_name["images.list.element.bytes"]
+            assert images.compression == "UNCOMPRESSED"
+            assert "PLAIN_DICTIONARY" not in images.encodings
             assert by_name["id"].has_offset_index
             assert meta.total_byte_size < 64 << 20

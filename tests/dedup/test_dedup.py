@@ -28,11 +28,11 @@ from m3it_builder.cards.cards import SplitCard
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dedup import Search, find, spread
 from m3it_builder.dedup import hamming_search as search
-from m3it_builder.dedup import hash_images as pictures
+from m3it_builder.dedup import hash_images as images
 from m3it_builder.dedup import near_images as near
 from m3it_builder.dedup import phash as hashing
 from m3it_builder.dedup.ngrams import gram_length, grams, words
-from m3it_builder.dedup.phash import UnreadablePicture, look
+from m3it_builder.dedup.phash import UnreadableImage, look
 from m3it_builder.errors import BuildError
 from m3it_builder.samples.files import write_bytes
 from m3it_builder.tasks.registry import Task
@@ -45,7 +45,7 @@ LONG = "the quick brown fox jumps over the lazy dog while seven grey herons watc
 
 @dataclass(frozen=True)
 class Row:
-    """One row to be built: its id, its pictures as bytes, what is asked and answered."""
+    """One row to be built: its id, its images as bytes, what is asked and answered."""
 
     id: str
     images: tuple[bytes, ...] = ()
@@ -54,19 +54,19 @@ class Row:
 
 
 def scene(number: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Return a picture of soft blotches, unlike that of any other number."""
+    """Return an image of soft blotches, unlike that of any other number."""
     cells = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 
 
-def encoded(picture: Image.Image, kind: str = "JPEG", **how: Any) -> bytes:
+def encoded(image: Image.Image, kind: str = "JPEG", **how: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **how)
+    image.save(buffer, kind, **how)
     return buffer.getvalue()
 
 
 def make(sources: Path, name: str, **splits: Sequence[Row]) -> Task:
-    """Return a task of these rows, its pictures written below a source folder."""
+    """Return a task of these rows, its images written below a source folder."""
     for split, rows in splits.items():
         for number, row in enumerate(rows):
             for place, data in enumerate(row.images):
@@ -117,17 +117,17 @@ def dropped(tmp_path: Path) -> dict[tuple[str, str, str], str]:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> list[Task]:
-    """Return two tasks: two pictures stand in both as they are, two in another encoding."""
+    """Return two tasks: two images stand in both as they are, two in another encoding."""
     first = [Row(f"a{n}", (encoded(scene(n)),), f"What is number {n}?") for n in range(30)]
-    # One picture in many rows, as captions have it: five rows, one picture.
+    # One image in many rows, as captions have it: five rows, one image.
     first += [Row(f"a0-{n}", (encoded(scene(0)),), f"And caption {n}?") for n in range(4)]
     second = [
         Row("v0", (encoded(scene(0)),), "The same bytes"),
-        Row("v1", (encoded(scene(100)), encoded(scene(1))), "The second picture is the same"),
+        Row("v1", (encoded(scene(100)), encoded(scene(1))), "The second image is the same"),
         Row("v2", (encoded(scene(2), quality=40),), "Of lower quality"),
         Row("v3", (encoded(scene(3).resize((48, 36)), "PNG"),), "Smaller, and a PNG"),
         Row("v4", (encoded(scene(104)),), "Of its own"),
-        Row("v5", (), "Without any picture"),
+        Row("v5", (), "Without any image"),
     ]
     sources = tmp_path / "src"
     return [make(sources, "one", train=first), make(sources, "two", validation=second)]
@@ -138,7 +138,7 @@ def planted(tmp_path: Path) -> list[Task]:
     [(("webdataset",), "bytes"), (("parquet",), "bytes"), (("jsonl",), "base64"),
      (("arrow", "parquet"), "base64")],
 )  # fmt: skip
-def test_planted_pictures_are_found(
+def test_planted_images_are_found(
     tmp_path: Path, planted: list[Task], formats: tuple[str, ...], images: str
 ) -> None:
     out = built(tmp_path, planted, formats=formats, images=images)
@@ -148,18 +148,18 @@ def test_planted_pictures_are_found(
         ("one/train", "two/validation", "exact"): (2, 6, 2),
         ("one/train", "two/validation", "near"): (2, 2, 2),
     }
-    assert report["pictures"] | {"unreadable_listed": []} == {
+    assert report["images"] | {"unreadable_listed": []} == {
         "distinct": 34, "in_rows": 40, "decoded": 34, "kept": 0, "flat": 0, "unreadable": 0,
         "unreadable_listed": [],
     }  # fmt: skip
     assert dropped(tmp_path) == {
-        **{("one", "train", row): "exact_picture" for row in ("a0", "a1")},
-        **{("one", "train", f"a0-{n}"): "exact_picture" for n in range(4)},
-        **{("one", "train", row): "near_picture" for row in ("a2", "a3")},
+        **{("one", "train", row): "exact_image" for row in ("a0", "a1")},
+        **{("one", "train", f"a0-{n}"): "exact_image" for n in range(4)},
+        **{("one", "train", row): "near_image" for row in ("a2", "a3")},
     }
     pairs = pq.read_table(tmp_path / "report" / "pairs.parquet").to_pylist()
     across = [row for row in pairs if row["left_task"] != row["right_task"]]
-    keys = ("left_id", "left_picture", "right_id", "right_picture")
+    keys = ("left_id", "left_image", "right_id", "right_image")
     assert {tuple(str(row[key])[:2] for key in keys) for row in across} == {
         ("a0", "0", "v0", "0"), ("a1", "0", "v1", "1"), ("a2", "0", "v2", "0"),
         ("a3", "0", "v3", "0"),
@@ -171,14 +171,14 @@ def test_second_run_decodes_nothing(
 ) -> None:
     out = built(tmp_path, planted)
     first = compared(tmp_path, out)
-    monkeypatch.setattr(pictures, "look", None)
+    monkeypatch.setattr(images, "look", None)
     second = compared(tmp_path, out)
-    assert second["pictures"]["decoded"] == 0
-    assert second["pictures"]["kept"] == first["pictures"]["decoded"] == 34
+    assert second["images"]["decoded"] == 0
+    assert second["images"]["kept"] == first["images"]["decoded"] == 34
     assert second["shared"] == first["shared"]
     monkeypatch.undo()
     monkeypatch.setattr("m3it_builder.dedup.cache._STEM", "hashes-of-another-version")
-    assert compared(tmp_path, out)["pictures"]["decoded"] == 34
+    assert compared(tmp_path, out)["images"]["decoded"] == 34
 
 
 @pytest.mark.slow
@@ -207,9 +207,9 @@ def test_an_interrupted_run_is_taken_up(
     tmp_path: Path, planted: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = built(tmp_path, planted)
-    monkeypatch.setattr(pictures, "_JOB_PICTURES", 8)
+    monkeypatch.setattr(images, "_JOB_IMAGES", 8)
     jobs = 0
-    hash_job = getattr(pictures, "_hash")
+    hash_job = getattr(images, "_hash")
 
     def stops(job: Any) -> Any:
         nonlocal jobs
@@ -219,11 +219,11 @@ def test_an_interrupted_run_is_taken_up(
         return hash_job(job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "_hash", stops)
+        patch.setattr(images, "_hash", stops)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path, out)
     assert list((tmp_path / "report").iterdir()) == [], "nothing looks finished"
-    assert compared(tmp_path, out)["pictures"]["kept"] == 16
+    assert compared(tmp_path, out)["images"]["kept"] == 16
 
 
 def test_rows_of_the_list_are_left_out(tmp_path: Path, planted: list[Task]) -> None:
@@ -255,8 +255,8 @@ def test_what_is_kept_is_chosen_by_rule(tmp_path: Path) -> None:
     test = [Row("e0", (encoded(scene(0)),), "And this?")]
     out = built(tmp_path, [make(sources, "both", train=train, test=test)])
     wanted = {
-        "evaluation": {("both", "train", "t0-0"): "exact_picture"},
-        "training": {("both", "test", "e0"): "exact_picture"},
+        "evaluation": {("both", "train", "t0-0"): "exact_image"},
+        "training": {("both", "test", "e0"): "exact_image"},
         "all": {},
     }
     for keep, rows in wanted.items():
@@ -292,14 +292,14 @@ def test_texts(tmp_path: Path) -> None:
         Row("short", (), "Two and two?", "Four."),
         Row("other answer", (), "Two and two??", "five"),
         Row("car", (encoded(scene(1)),), asked, "red"),
-        # A template asks of twenty pictures what an evaluation row asks of another one.
+        # A template asks of twenty images what an evaluation row asks of another one.
         *(Row(f"template{n}", (encoded(scene(20 + n)),), f"{LONG} template?") for n in range(20)),
     ]
     test = [
         Row("long", (encoded(scene(2)),), LONG),
         Row("zh", (), chinese),
         Row("tiny", (), "TWO and two", "four"),
-        Row("same question, own picture", (encoded(scene(3)),), asked, "red"),
+        Row("same question, own image", (encoded(scene(3)),), asked, "red"),
         Row("untouched", (), "a b c d e f g h i j k l m n o p q r s t u v w x y z"),
     ]
     task = make(sources, "texts", train=train[:5], test=test)
@@ -316,25 +316,25 @@ def test_texts(tmp_path: Path) -> None:
     assert set(dropped(tmp_path)) == set(reasons) - {("texts", "train", "copied")}
 
 
-def test_flat_pictures_are_compared_by_digest_alone(tmp_path: Path) -> None:
+def test_flat_images_are_compared_by_digest_alone(tmp_path: Path) -> None:
     blank = Image.new("RGB", (64, 48), (240, 240, 240))
     train = [Row(f"t{n}", (encoded(blank, quality=60 + n),)) for n in range(5)]
     test = [Row("e", (encoded(blank, quality=60),))]
     out = built(tmp_path, [make(tmp_path / "src", "flat", train=train, test=test)])
     report = compared(tmp_path, out)
-    assert report["pictures"]["flat"] == report["pictures"]["distinct"] > 1
-    assert set(dropped(tmp_path).values()) <= {"exact_picture"}
+    assert report["images"]["flat"] == report["images"]["distinct"] > 1
+    assert set(dropped(tmp_path).values()) <= {"exact_image"}
     assert ("flat", "train", "t0") in dropped(tmp_path)
 
 
-def test_pictures_of_one_row_are_no_pair(tmp_path: Path) -> None:
+def test_images_of_one_row_are_no_pair(tmp_path: Path) -> None:
     """Frames of one video look alike; that says nothing of rows."""
     frames = tuple(encoded(scene(5), quality=90 - 10 * n) for n in range(3))
     out = built(tmp_path, [make(tmp_path / "src", "frames", train=[Row("film", frames)])])
     assert counts(compared(tmp_path, out)) == {}
 
 
-def test_broken_pictures_are_reported(tmp_path: Path, planted: list[Task]) -> None:
+def test_broken_images_are_reported(tmp_path: Path, planted: list[Task]) -> None:
     out = built(tmp_path, planted)
     (shard,) = (out / "one" / "webdataset").glob("*.tar")
     data = bytearray(shard.read_bytes())
@@ -344,13 +344,13 @@ def test_broken_pictures_are_reported(tmp_path: Path, planted: list[Task]) -> No
     (other,) = (out / "two" / "webdataset").glob("*.tar")
     other.write_bytes(other.read_bytes()[:600])  # torn
     report = compared(tmp_path, out)
-    listed = report["pictures"]["unreadable_listed"]
+    listed = report["images"]["unreadable_listed"]
     why = {(one["unit"], one["id"]): one["reason"] for one in listed}
     assert "shard is damaged" in why["one/train", "a7"]
     assert "shard cannot be read" in why["two/validation", "v4"]
-    assert report["pictures"]["unreadable"] == len(listed) == 5
+    assert report["images"]["unreadable"] == len(listed) == 5
     assert "shard is damaged" in (tmp_path / "report" / "report.html").read_text()
-    with pytest.raises(UnreadablePicture, match="truncated"):
+    with pytest.raises(UnreadableImage, match="truncated"):
         look(encoded(scene(7))[:-600])
 
 
@@ -373,7 +373,7 @@ def test_a_read_only_build_keeps_its_hashes_in_the_report(
     monkeypatch.setattr("os.access", lambda path, _: not Path(path).is_relative_to(out))
     before = sorted(out.rglob("*"))
     compared(tmp_path, out)
-    assert compared(tmp_path, out)["pictures"]["decoded"] == 0
+    assert compared(tmp_path, out)["images"]["decoded"] == 0
     assert sorted(out.rglob("*")) == before
 
 
@@ -381,8 +381,8 @@ def test_command(tmp_path: Path, planted: list[Task]) -> None:
     out = built(tmp_path, planted)
     done = run_m3it("dedup", out, "--out", tmp_path / "report")
     assert done.returncode == 0, done.stderr
-    assert "exact_picture" in done.stdout
-    assert "34 distinct pictures: 34 decoded" in done.stdout
+    assert "exact_image" in done.stdout
+    assert "34 distinct images: 34 decoded" in done.stdout
     done = run_m3it("dedup", out, "--out", tmp_path / "report", "--json", "--keep", "all")
     report = json.loads(done.stdout)
     assert report == json.loads((tmp_path / "report" / "report.json").read_text())
@@ -432,7 +432,7 @@ def test_a_limit_is_taken_before_rows_are_dropped(tmp_path: Path, planted: list[
     path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     plan = make_plan(load_pipeline("default"), {**words, "drop": [str(path)]})
     report = Build(sources=tmp_path / "src", out=tmp_path / "second", plan=plan).unit(task, "train")
-    assert (report.rows, report.rejects["dropped"], report.unmet) == (6, 4, 1)
+    assert (report.rows, report.rejects["dropped"], report.unmatched) == (6, 4, 1)
     left = pq.read_table(tmp_path / "second/one/meta/train/index.parquet", columns=["id"])
     assert set(left["id"].to_pylist()) == set(chosen[4:])
 
@@ -471,7 +471,7 @@ HASHES = st.lists(
 
 
 def _hashes(drawn: list[tuple[int, list[int]]]) -> Any:
-    """Return hashes that lie around a few centres, as those of pictures do."""
+    """Return hashes that lie around a few centres, as those of images do."""
     centres = np.random.default_rng(0).integers(0, 2**64, 6, dtype=np.uint64)
     values = [int(centres[c]) ^ sum(1 << bit for bit in set(bits)) for c, bits in drawn]
     return np.unique(np.array(values, np.uint64))
@@ -555,39 +555,39 @@ def test_words_of_many_scripts() -> None:
     assert lengths == [13, 19, 52, 13]
 
 
-def test_looks_survive_what_is_done_to_pictures() -> None:
+def test_looks_survive_what_is_done_to_images() -> None:
     for number in range(20):
-        picture = scene(number, (320, 240))
-        known = look(encoded(picture, "PNG"))
+        image = scene(number, (320, 240))
+        known = look(encoded(image, "PNG"))
         changed = {
-            "quality 30": encoded(picture, quality=30),
-            "WebP": encoded(picture, "WEBP", quality=60),
-            "half": encoded(picture.resize((160, 120)), quality=85),
-            "double": encoded(picture.resize((640, 480)), quality=85),
-            "cropped": encoded(picture.crop((2, 1, 318, 239)), quality=85),
-            "grey": encoded(picture.convert("L"), quality=85),
-            "turned": _turned(picture),
+            "quality 30": encoded(image, quality=30),
+            "WebP": encoded(image, "WEBP", quality=60),
+            "half": encoded(image.resize((160, 120)), quality=85),
+            "double": encoded(image.resize((640, 480)), quality=85),
+            "cropped": encoded(image.crop((2, 1, 318, 239)), quality=85),
+            "grey": encoded(image.convert("L"), quality=85),
+            "turned": _turned(image),
         }
         for name, data in changed.items():
             seen = look(data)
             bits, fine_bits = _apart(known, seen)
             assert bits <= hashing.DEFAULT_DISTANCE, (number, name)
             assert fine_bits <= hashing.fine_distance(hashing.DEFAULT_DISTANCE), (number, name)
-            assert _same_colours(known, seen), (number, name)
+            assert _same_colors(known, seen), (number, name)
         other = look(encoded(scene(number + 1000, (320, 240)), "PNG"))
         assert _apart(known, other)[0] > 12
 
 
-def _turned(picture: Image.Image) -> bytes:
-    """Return a picture stored on its side, with the tag that says so."""
+def _turned(image: Image.Image) -> bytes:
+    """Return an image stored on its side, with the tag that says so."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(picture.transpose(Image.Transpose.ROTATE_90), quality=95, exif=exif)
+    return encoded(image.transpose(Image.Transpose.ROTATE_90), quality=95, exif=exif)
 
 
-def _same_colours(one: hashing.Look, two: hashing.Look) -> bool:
+def _same_colors(one: hashing.Look, two: hashing.Look) -> bool:
     sides = [np.frombuffer(each.thumb, np.uint8)[None] for each in (one, two)]
-    return bool(hashing.same_colours(*sides)[0])
+    return bool(hashing.same_colors(*sides)[0])
 
 
 def _apart(one: hashing.Look, two: hashing.Look) -> tuple[int, int]:
@@ -600,7 +600,7 @@ def test_genuine_photographs_are_all_different() -> None:
     folders = [REAL / name for name in ("coco", "imagenet", "gqa", "cc3m", "laion400m")]
     files = [path for folder in folders for path in sorted(folder.rglob("*.jpg"))]
     if not files:
-        pytest.skip(f"genuine pictures below {REAL} are not here")
+        pytest.skip(f"genuine images below {REAL} are not here")
     seen: dict[bytes, hashing.Look] = {}
     for path in files:
         seen.setdefault(path.read_bytes(), look(path.read_bytes()))
@@ -610,10 +610,10 @@ def test_genuine_photographs_are_all_different() -> None:
     for number, one in enumerate(looks):
         for two in looks[number + 1 :]:
             bits, fine = _apart(one, two)
-            assert bits > hashing.DEFAULT_DISTANCE or fine > limit or not _same_colours(one, two)
+            assert bits > hashing.DEFAULT_DISTANCE or fine > limit or not _same_colors(one, two)
     for data, known in seen.items():
-        with Image.open(io.BytesIO(data)) as picture:
-            again = look(encoded(picture.convert("RGB"), quality=40))
+        with Image.open(io.BytesIO(data)) as image:
+            again = look(encoded(image.convert("RGB"), quality=40))
         assert _apart(known, again)[0] <= hashing.DEFAULT_DISTANCE
 
 

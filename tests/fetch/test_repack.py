@@ -19,7 +19,7 @@ from m3it_builder.cards.cards import Join, SourceCard, SourceFile, load_source_c
 from m3it_builder.errors import CardError, SourceError
 from m3it_builder.fetch.download import Fetched, fetch_source, repack_source
 from m3it_builder.progress import Silent
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 from tests.support.command import assert_one_line, run_m3it
 
 FILES = {"photos/1.jpg": b"one" * 40_000, "photos/ä 中.jpg": b"two", "list.json": b"[1, 2]"}
@@ -62,8 +62,8 @@ def repack(one: SourceCard, folder: Path) -> list[Fetched]:
 
 
 def contents(one: SourceCard, folder: Path, names: Mapping[str, bytes]) -> dict[str, bytes]:
-    catalogue = Catalogue(one, folder)
-    return {name: catalogue.open(name).read() for name in names}
+    catalog = Catalog(one, folder)
+    return {name: catalog.open(name).read() for name in names}
 
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -79,7 +79,7 @@ def test_compressed_tars(tmp_path: Path, name: str) -> None:
     place(tmp_path, {name: PACKINGS[name](tar(FILES))})
     one = card(name)
     with pytest.raises(SourceError, match=r"in place: run `m3it fetch raw --repack`"):
-        Catalogue(one, tmp_path).open("list.json")
+        Catalog(one, tmp_path).open("list.json")
     (result,) = repack(one, tmp_path)
     assert (result.ok, result.state) == (True, "repacked as all.repacked.tar, 3 files")
     assert contents(one, tmp_path, FILES) == FILES
@@ -153,7 +153,7 @@ def test_the_original_may_go(tmp_path: Path) -> None:
     assert contents(one, tmp_path, FILES) == FILES
     (result,) = fetch_source(one, tmp_path)
     assert (result.ok, result.state) == (True, "there, repacked")
-    assert Catalogue(one, tmp_path).unread() is None
+    assert Catalog(one, tmp_path).unread() is None
 
 
 def test_links_are_counted(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_damage_and_malice_leave_nothing(
 def test_seven_zip_is_unpacked_by_hand(tmp_path: Path) -> None:
     place(tmp_path, {"all.7z": b"7z\xbc\xaf"})
     with pytest.raises(SourceError, match=r"all\.7z cannot be read: unpack it where it lies"):
-        Catalogue(card("all.7z"), tmp_path).open("list.json")
+        Catalog(card("all.7z"), tmp_path).open("list.json")
 
 
 def test_card_of_parts_that_make_no_tar(tmp_path: Path) -> None:

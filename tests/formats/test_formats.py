@@ -14,14 +14,14 @@ from m3it_builder.converters.shapes import english
 from m3it_builder.errors import SourceError
 from m3it_builder.formats.groups import one_of_each
 from m3it_builder.formats.options import draw, seeded, shuffled
-from m3it_builder.formats.regions import COLOURS, coloured, from_xywh
+from m3it_builder.formats.regions import COLORS, colored, from_xywh
 from m3it_builder.formats.similar import Similar
 from m3it_builder.formats.tokens import sentence
-from m3it_builder.media.images import COLOURS as PAINTS
+from m3it_builder.media.images import COLORS as PAINTS
 from m3it_builder.records import Record, Reject
 from m3it_builder.samples.python2_pickle import dumps
 from m3it_builder.sources.lookup import Lookup
-from m3it_builder.sources.restricted_pickle import load_plain
+from m3it_builder.sources.restricted_pickle import load_restricted
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ def test_one_of_each() -> None:
     assert all(400 < count < 600 for count in drawn.values())
 
 
-def test_boxes_and_colours() -> None:
+def test_boxes_and_colors() -> None:
     assert from_xywh([1, 2, 10, 20]) == (1, 2, 11, 22)
-    regions = coloured([(0, 0, 1, 1)] * 3, ["cat", "dog", "cat"])
-    assert [(r.colour, r.label) for r in regions] == [
+    regions = colored([(0, 0, 1, 1)] * 3, ["cat", "dog", "cat"])
+    assert [(r.color, r.label) for r in regions] == [
         ("red", "cat"),
         ("green", "dog"),
         ("blue", "cat"),
     ]
-    with pytest.raises(ValueError, match="11 boxes, 10 colours"):
-        coloured([(0, 0, 1, 1)] * 11)
-    assert set(COLOURS) == set(PAINTS), "every colour has its paint"
+    with pytest.raises(ValueError, match="11 boxes, 10 colors"):
+        colored([(0, 0, 1, 1)] * 11)
+    assert set(COLORS) == set(PAINTS), "every color has its paint"
 
 
 def test_similar_texts_are_like_and_never_of_the_same_owner() -> None:
@@ -150,7 +150,7 @@ plain = st.recursive(
 
 @given(plain)
 def test_python_2_pickles(value: Any) -> None:
-    assert load_plain(dumps(value), "x.p") == value
+    assert load_restricted(dumps(value), "x.p") == value
 
 
 @pytest.mark.parametrize(
@@ -165,13 +165,13 @@ def test_python_2_pickles(value: Any) -> None:
 )
 def test_pickles_that_would_run_something(attack: bytes) -> None:
     with pytest.raises(SourceError, match=r"refs\.p: the pickle asks for .* was not loaded"):
-        load_plain(attack, "refs.p")
+        load_restricted(attack, "refs.p")
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", dumps([1, 2, 3])[:-4], b"\x80\x02]q\x00("])
 def test_damaged_pickles(data: bytes) -> None:
     with pytest.raises(SourceError, match=r"refs\.p: not a whole pickle"):
-        load_plain(data, "refs.p")
+        load_restricted(data, "refs.p")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from m3it_builder.formats.regions import COLOURS
-from m3it_builder.media.images import COLOURS as PAINTS
+from m3it_builder.formats.regions import COLORS
+from m3it_builder.media.images import COLORS as PAINTS
 from tests.support.paths import ROOT
 
 
@@ -38,7 +38,7 @@ def test_gallery_is_what_builds_draw(name: str) -> None:
     assert f"| {name} | {CASES[name].shows} | ![{name}](drawing/{name}.png) |" in PAGE
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - {"colours", "tiny", "overlapping"}))
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"colors", "tiny", "overlapping"}))
 def test_every_box_frames_its_star(name: str) -> None:
     """The first star fills the red rectangle, whatever the frame, the mode and the scale."""
     drawn = CASES[name].drawn()
@@ -55,13 +55,13 @@ def test_every_box_frames_its_star(name: str) -> None:
     assert dark[3] - dark[1] > 0.75 * inside.height
 
 
-def test_colours_are_documented_in_their_order() -> None:
+def test_colors_are_documented_in_their_order() -> None:
     listed = re.findall(r"^\| (\d+) \| (\w+) \| (\d+), (\d+), (\d+) \|$", PAGE, re.MULTILINE)
-    assert [name for _, name, *_ in listed] == list(COLOURS)
+    assert [name for _, name, *_ in listed] == list(COLORS)
     assert {name: tuple(map(int, rgb)) for _, name, *rgb in listed} == PAINTS
-    assert [int(number) for number, *_ in listed] == list(range(1, len(COLOURS) + 1))
+    assert [int(number) for number, *_ in listed] == list(range(1, len(COLORS) + 1))
 
 
-def test_no_picture_is_left_over() -> None:
+def test_no_image_is_left_over() -> None:
     kept = {path.stem for path in (ROOT / "docs" / "drawing").glob("*.png")}
     assert kept == set(CASES)

@@ -1,4 +1,4 @@
-"""Pictures: what headers say, what is refused, and where rectangles fall."""
+"""Images: what headers say, what is refused, and where rectangles fall."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 from PIL.JpegImagePlugin import get_sampling
 
 from m3it_builder.media.images import (
-    as_displayed,
-    decodes,
     displayed,
     draw,
+    exif_transposed_regions,
     line_width,
     measured,
+    require_decodable,
     to_rgb,
 )
-from m3it_builder.media.probe import BadPicture, probe
+from m3it_builder.media.probe import BadImage, probe
 from m3it_builder.records import Region
 
 RED = (255, 0, 0)
@@ -30,15 +30,15 @@ RED = (255, 0, 0)
 
 def encoded(mode: str, kind: str, size: tuple[int, int] = (60, 40), **more: Any) -> bytes:
     noise = random.Random(7).randbytes(size[0] * size[1])
-    picture = Image.frombytes("L", size, noise).point(lambda value: 64 + value // 2)
+    image = Image.frombytes("L", size, noise).point(lambda value: 64 + value // 2)
     if mode.startswith("I;16"):
-        picture = Image.frombytes(
+        image = Image.frombytes(
             "I;16", size, bytes(range(256)) * (size[0] * size[1] * 2 // 256 + 1)
         )
     elif mode != "L":
-        picture = picture.convert(mode)
+        image = image.convert(mode)
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **more)
+    image.save(buffer, kind, **more)
     return buffer.getvalue()
 
 
@@ -77,7 +77,7 @@ def test_truncation_is_found_at_any_place(mode: str, kind: str, more: dict[str, 
     data = encoded(mode, kind, **more)
     step = max(1, len(data) // 40)
     for cut in {*range(4, len(data) - 20, step), len(data) // 2}:
-        with pytest.raises(BadPicture) as caught:
+        with pytest.raises(BadImage) as caught:
             probe(data[:cut])
         assert caught.value.reason in ("image_truncated", "image_unknown", "image_damaged")
 
@@ -87,7 +87,7 @@ def test_probe_never_fails_otherwise(data: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF", b"BM"):
         try:
             width = probe(start + data).width
-        except BadPicture as bad:
+        except BadImage as bad:
             assert bad.reason.startswith("image_")
         else:
             assert width > 0
@@ -102,8 +102,8 @@ def test_probe_never_fails_otherwise(data: bytes) -> None:
         (b"plain text", "image_unknown", "starts with"),
     ],
 )
-def test_what_is_no_picture(data: bytes, reason: str, detail: str) -> None:
-    with pytest.raises(BadPicture) as caught:
+def test_what_is_no_image(data: bytes, reason: str, detail: str) -> None:
+    with pytest.raises(BadImage) as caught:
         probe(data)
     assert caught.value.reason == reason
     assert detail in caught.value.detail
@@ -122,7 +122,7 @@ def test_every_form_can_be_drawn_on(mode: str, kind: str, more: dict[str, Any]) 
     result = Image.open(io.BytesIO(drawn.data))
     assert result.mode == "RGB"
     # The line lies outside the box: columns 8 and 9, rows 6 and 7 on its upper left.
-    halved = mode == "RGB" and kind == "JPEG"  # what stores colours at half size blurs them so
+    halved = mode == "RGB" and kind == "JPEG"  # what stores colors at half size blurs them so
     for place in ((8, 20), (9, 20), (50, 20), (30, 7), (30, 32)):
         assert near(result.getpixel(place), RED, 80 if halved else 12), place
     before = to_rgb(Image.open(io.BytesIO(data)))
@@ -158,10 +158,10 @@ def near(one: Any, other: Any, tolerance: int = 12) -> bool:
 
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
-    picture = Image.frombytes(
+    image = Image.frombytes(
         "I;16", (2, 1), (100).to_bytes(2, "little") + (65_535).to_bytes(2, "little")
     )
-    assert [to_rgb(picture).getpixel((x, 0)) for x in (0, 1)] == [(0, 0, 0), (255, 255, 255)]
+    assert [to_rgb(image).getpixel((x, 0)) for x in (0, 1)] == [(0, 0, 0), (255, 255, 255)]
 
 
 def test_transparency_becomes_white() -> None:
@@ -205,8 +205,8 @@ def test_exif_orientation_in_both_frames(orientation: int, frame: Any) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_coordinates_are_those_of_the_picture_as_shown(orientation: int) -> None:
-    """A box of the stored picture, told in numbers, frames the same patch once it is turned."""
+def test_coordinates_are_those_of_the_image_as_shown(orientation: int) -> None:
+    """A box of the stored image, told in numbers, frames the same patch once it is turned."""
     stored = Image.new("RGB", (60, 40), "black")
     stored.paste((255, 255, 255), (10, 8, 20, 14))
     exif = Image.Exif()
@@ -215,11 +215,12 @@ def test_coordinates_are_those_of_the_picture_as_shown(orientation: int) -> None
     stored.save(buffer, "PNG", exif=exif)
     shown = ImageOps.exif_transpose(Image.open(io.BytesIO(buffer.getvalue())))
     wanted = shown.convert("L").getbbox()
-    half = Region((5.0, 4.0, 10.0, 7.0))  # annotated on a picture of half the size
+    half = Region((5.0, 4.0, 10.0, 7.0))  # annotated on an image of half the size
     for region, size in ((Region((10, 8, 20, 14)), (60, 40)), (half, (30, 20))):
-        (told,) = as_displayed(buffer.getvalue(), [region], size, None)
+        (told,) = exif_transposed_regions(buffer.getvalue(), [region], size, None)
         assert told.box == wanted
-    (kept,) = as_displayed(buffer.getvalue(), [Region(wanted or ())], shown.size, "displayed")  # type: ignore[arg-type]
+    region = Region(wanted or ())  # type: ignore[arg-type]
+    (kept,) = exif_transposed_regions(buffer.getvalue(), [region], shown.size, "displayed")
     assert kept.box == wanted
 
 
@@ -229,7 +230,7 @@ def test_odd_structures_that_decode_all_the_same() -> None:
     jpeg = encoded("RGB", "JPEG")
     stray = jpeg[:20] + b"\0" + jpeg[20:]  # between two markers
     for data, mime in ((gif[:-1], "image/gif"), (stray, "image/jpeg")):
-        with pytest.raises(BadPicture):
+        with pytest.raises(BadImage):
             probe(data)
         found = measured(data)
         assert found is not None
@@ -244,11 +245,11 @@ def test_old_bitmap_header() -> None:
     data = b"BM" + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26) + header + pixels
     assert (probe(data).width, probe(data).height) == (3, 2)
     assert Image.open(io.BytesIO(data)).size == (3, 2)
-    with pytest.raises(BadPicture, match="truncated"):
+    with pytest.raises(BadImage, match="truncated"):
         probe(data[:-5])
 
 
-def test_profile_of_a_transparent_picture_is_kept() -> None:
+def test_profile_of_a_transparent_image_is_kept() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     buffer = io.BytesIO()
     Image.new("RGBA", (60, 40), (9, 99, 199, 255)).save(buffer, "PNG", icc_profile=profile)
@@ -257,7 +258,7 @@ def test_profile_of_a_transparent_picture_is_kept() -> None:
 
 
 def test_size_alone_tells_the_frame() -> None:
-    """Boxes annotated on the turned picture are found by its size, without being told."""
+    """Boxes annotated on the turned image are found by its size, without being told."""
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()
@@ -272,20 +273,20 @@ def test_other_scale_and_other_shape() -> None:
     data = encoded("RGB", "PNG", (120, 80))
     drawn = draw(data, [Region((10, 10, 20, 20))], (60, 40), None)
     assert near(Image.open(io.BytesIO(drawn.data)).getpixel((19, 30)), RED)
-    with pytest.raises(BadPicture, match="size_mismatch: annotated 60x60, is 120x80"):
+    with pytest.raises(BadImage, match="size_mismatch: annotated 60x60, is 120x80"):
         draw(data, [Region((10, 10, 20, 20))], (60, 60), None)
 
 
-def test_undecodable_picture() -> None:
+def test_undecodable_image() -> None:
     data = bytearray(encoded("RGB", "PNG"))
     data[60:80] = bytes(20)
     assert probe(bytes(data)).width == 60, "the header alone is well"
-    with pytest.raises(BadPicture, match="image_undecodable"):
-        decodes(bytes(data))
+    with pytest.raises(BadImage, match="image_undecodable"):
+        require_decodable(bytes(data))
 
 
 @pytest.mark.parametrize(("size", "line"), [((50, 50), 2), ((640, 480), 3), ((1920, 1080), 10)])
-def test_line_width_follows_the_picture(size: tuple[int, int], line: int) -> None:
+def test_line_width_follows_the_image(size: tuple[int, int], line: int) -> None:
     assert line_width(*size) == line
 
 
@@ -320,7 +321,7 @@ def test_tables_of_any_number_are_kept_for_their_components(luma: int, chroma: i
 
 
 def test_a_jpeg_stored_as_rgb_is_encoded_afresh() -> None:
-    """Its tables are those of colours; as tables of chroma they would spoil the picture."""
+    """Its tables are those of colors; as tables of chroma they would spoil the image."""
     buffer = io.BytesIO()
     scene = Image.radial_gradient("L").resize((200, 160)).convert("RGB")
     scene.save(buffer, "JPEG", quality=60, keep_rgb=True)
@@ -340,10 +341,10 @@ def test_odd_exif_does_not_matter() -> None:
     assert displayed(buffer.getvalue()).size == (40, 60)
 
 
-def test_several_pictures_in_one_jpeg_are_a_jpeg() -> None:
+def test_several_images_in_one_jpeg_are_a_jpeg() -> None:
     buffer = io.BytesIO()
-    pictures = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
-    pictures[0].save(buffer, "MPO", save_all=True, append_images=pictures[1:])
+    images = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
+    images[0].save(buffer, "MPO", save_all=True, append_images=images[1:])
     data = buffer.getvalue()
     odd = data[:2] + b"\x00" + data[2:]
     found = measured(odd) or measured(data)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from m3it_builder.errors import BuildError
 from m3it_builder.shards import row_groups as grouping
 from m3it_builder.shards.batches import Batcher
-from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture
+from m3it_builder.shards.formats import TEXT_COLUMNS, EncodedImage, ShardRow
 from m3it_builder.shards.parquet import pages as parquet_pages
 from m3it_builder.shards.parquet import writer as parquet
 from m3it_builder.shards.parquet.writer import ParquetWriter
@@ -29,7 +29,7 @@ from m3it_builder.storage.output import Output
 from tests.support.compact import read_footer, read_struct
 
 MIMES = ("image/jpeg", "image/png", "image/webp")
-PICTURES = {"bytes": "images", "base64": "image_base64_str"}
+IMAGES = {"bytes": "images", "base64": "image_base64_str"}
 LONG = "長x😀" * 40  # longer than a bound may be
 
 LAST = "\U0010ffff" * 70  # no text lies above all that begin so
@@ -39,10 +39,10 @@ texts = st.one_of(
     st.sampled_from([LONG, LONG + "!", "a" * 255 + "é", "b" * 254 + "\ud7ff" * 2, LAST]),
     st.text(max_size=40),
 )
-pictures = st.builds(Picture, st.binary(max_size=60), st.sampled_from(MIMES))
+images = st.builds(EncodedImage, st.binary(max_size=60), st.sampled_from(MIMES))
 bodies = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(TEXT_COLUMNS, texts)),
-    st.lists(pictures, max_size=5),
+    st.lists(images, max_size=5),
 )
 many_rows = st.lists(bodies, max_size=40)
 forms = st.sampled_from(["bytes", "base64"])
@@ -60,18 +60,18 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "PAGE_BYTES", 200)
 
 
-def rows_of(made: Sequence[tuple[dict[str, str], list[Picture]]]) -> list[OutRow]:
+def rows_of(made: Sequence[tuple[dict[str, str], list[EncodedImage]]]) -> list[ShardRow]:
     return [
-        OutRow(f"k{n:04d}", {**words, "id": f"{words['id']}/{n}"}, tuple(images))
+        ShardRow(f"k{n:04d}", {**words, "id": f"{words['id']}/{n}"}, tuple(images))
         for n, (words, images) in enumerate(made)
     ]
 
 
-def typical(count: int, size: int, seed: int = 0) -> list[OutRow]:
+def typical(count: int, size: int, seed: int = 0) -> list[ShardRow]:
     """Return rows like those of a task: a few instructions, ids that differ, one license."""
     chance = random.Random(seed)
     return [
-        OutRow(
+        ShardRow(
             f"{n:06d}",
             {
                 **dict.fromkeys(TEXT_COLUMNS, "constant"),
@@ -82,7 +82,7 @@ def typical(count: int, size: int, seed: int = 0) -> list[OutRow]:
                 "meta": f'{{"n":{n}}}',
             },
             tuple(
-                Picture(chance.randbytes(size), "image/jpeg")
+                EncodedImage(chance.randbytes(size), "image/jpeg")
                 for _ in range(chance.choice([1, 1, 2, 0]))
             ),
         )
@@ -90,7 +90,7 @@ def typical(count: int, size: int, seed: int = 0) -> list[OutRow]:
     ]
 
 
-def write(path: Path, rows: Sequence[OutRow], images: Any = "bytes") -> Path:
+def write(path: Path, rows: Sequence[ShardRow], images: Any = "bytes") -> Path:
     output = Output(path)
     writer = ParquetWriter(output, images)
     for row in rows:
@@ -100,7 +100,7 @@ def write(path: Path, rows: Sequence[OutRow], images: Any = "bytes") -> Path:
     return path
 
 
-def arrow(rows: Sequence[OutRow], images: str = "bytes") -> pa.Table:
+def arrow(rows: Sequence[ShardRow], images: str = "bytes") -> pa.Table:
     """Return what a file must hold, made by pyarrow, with the notes of a file of ours."""
     batches: list[pa.RecordBatch] = []
     batcher = Batcher(images, batches.append)
@@ -153,10 +153,10 @@ def test_filters_find_the_rows(
             all_of_it = [row.texts["id"] for row in rows if _holds(row.texts[name], sign, value)]
             assert found["id"].to_pylist() == all_of_it
         same = duckdb.execute(
-            f"SELECT id, {PICTURES[images]} FROM read_parquet(?) WHERE {name} = ?",
+            f"SELECT id, {IMAGES[images]} FROM read_parquet(?) WHERE {name} = ?",
             [str(path), value],
         ).fetchall()
-        some = wanted.filter(pa.compute.equal(wanted[name], value)).select(["id", PICTURES[images]])
+        some = wanted.filter(pa.compute.equal(wanted[name], value)).select(["id", IMAGES[images]])
         assert sorted(same) == sorted(tuple(row.values()) for row in some.to_pylist())
 
 
@@ -178,8 +178,8 @@ def test_duckdb_reads_all(made: Any, tmp_path: Path, small: None) -> None:
     assert found == [
         (
             *(row.texts[name] for name in TEXT_COLUMNS),
-            [picture.data for picture in row.pictures],
-            [grouping.picture_path(row.key, n, p) for n, p in enumerate(row.pictures)],
+            [image.data for image in row.images],
+            [grouping.image_path(row.key, n, p) for n, p in enumerate(row.images)],
         )
         for row in rows
     ]
@@ -204,7 +204,7 @@ def test_polars_reads_all(made: Any, images: str, chance: Any, tmp_path: Path, s
     found = pl.scan_parquet(path).filter(pl.col(name) == value).collect(engine="streaming")
     assert found.to_dicts() == [row for row in wanted if row[name] == value]
     first = chance.randrange(len(rows) + 1)
-    part = pl.scan_parquet(path).slice(first, 3).select("id", PICTURES[images]).collect()
+    part = pl.scan_parquet(path).slice(first, 3).select("id", IMAGES[images]).collect()
     assert part["id"].to_list() == [row["id"] for row in wanted[first : first + 3]]
 
 
@@ -371,7 +371,7 @@ def _check_pair(least: bytes, most: bytes, values: Sequence[bytes]) -> None:
 def test_dictionaries_of_any_size(tmp_path: Path, count: int) -> None:
     base = typical(1, 0)[0]
     rows = [
-        replace(base, texts={**base.texts, "instruction": f"{n % count}"}, pictures=())
+        replace(base, texts={**base.texts, "instruction": f"{n % count}"}, images=())
         for n in range(count + 3)
     ]
     path = write(tmp_path / "a.parquet", rows)
@@ -418,7 +418,7 @@ def test_groups_and_pages_of_the_real_size(tmp_path: Path) -> None:
     found = duckdb.execute(
         "SELECT images[1].path FROM read_parquet(?) WHERE id = 'row-000321'", [str(path)]
     )
-    assert found.fetchall() == [("000321.0.jpg",)] if rows[321].pictures else [(None,)]
+    assert found.fetchall() == [("000321.0.jpg",)] if rows[321].images else [(None,)]
 
 
 @pytest.mark.parametrize("images", ["bytes", "base64"])
@@ -441,7 +441,7 @@ def _groups(path: Path) -> list[bytes]:
     return [data[group[5] : group[5] + group[6]] for group in read_footer(data)[4]]
 
 
-@pytest.mark.parametrize("size", [700, 20_000], ids=["small pictures", "larger ones"])
+@pytest.mark.parametrize("size", [700, 20_000], ids=["small images", "larger ones"])
 def test_files_are_no_larger_than_those_of_pyarrow(tmp_path: Path, size: int) -> None:
     rows = typical(10_000_000 // size, size)
     ours = write(tmp_path / "ours", rows).stat().st_size
@@ -459,7 +459,7 @@ def test_files_are_no_larger_than_those_of_pyarrow(tmp_path: Path, size: int) ->
     assert ours <= 1.03 * (tmp_path / "theirs").stat().st_size
 
 
-def test_datasets_reads_the_pictures(tmp_path: Path) -> None:
+def test_datasets_reads_the_images(tmp_path: Path) -> None:
     import datasets
 
     rows = typical(300, 40_000)
@@ -469,12 +469,12 @@ def test_datasets_reads_the_pictures(tmp_path: Path) -> None:
         loaded = loaded.cast_column("images", datasets.List(datasets.Image(decode=False)))
         for got, row in zip(loaded, rows, strict=True):
             assert {name: got[name] for name in TEXT_COLUMNS} == row.texts
-            assert [image["bytes"] for image in got["images"]] == [p.data for p in row.pictures]
+            assert [image["bytes"] for image in got["images"]] == [p.data for p in row.images]
 
 
 def test_row_too_large_for_a_page_is_said(tmp_path: Path) -> None:
-    picture = Picture(bytes(64 << 20), "image/png")
-    row = replace(typical(1, 10)[0], pictures=(picture,) * 33)  # one picture in memory
+    image = EncodedImage(bytes(64 << 20), "image/png")
+    row = replace(typical(1, 10)[0], images=(image,) * 33)  # one image in memory
     with pytest.raises(BuildError, match="more than Parquet takes"):
         write(tmp_path / "a.parquet", [row])
 
@@ -486,7 +486,7 @@ def test_texts_that_grow_when_compressed_are_measured_packed(
     noise = "".join(chr(chance.randrange(0x80, 0x800)) for _ in range(3_000))
     page = 4 + len(noise.encode()) + 6  # its length, itself, and the levels of a row
     monkeypatch.setattr(parquet_pages, "MOST_BYTES", page + parquet_pages._HEAD_BYTES)
-    row = replace(typical(1, 10)[0], pictures=())
+    row = replace(typical(1, 10)[0], images=())
     write(tmp_path / "a.parquet", [replace(row, texts={**row.texts, "inputs": "x" * (page - 10)})])
     with pytest.raises(BuildError, match="in column inputs, more than Parquet takes"):
         write(tmp_path / "a.parquet", [replace(row, texts={**row.texts, "inputs": noise})])
@@ -513,5 +513,5 @@ def test_no_group_holds_more_than_offsets_reach(
 
 def test_rows_of_next_to_nothing_do_not_pile_up(tmp_path: Path) -> None:
     blank = dict.fromkeys(TEXT_COLUMNS, "")
-    path = write(tmp_path / "a.parquet", [OutRow(f"{n}", blank, ()) for n in range(100_000)])
+    path = write(tmp_path / "a.parquet", [ShardRow(f"{n}", blank, ()) for n in range(100_000)])
     assert pq.ParquetFile(path).num_row_groups > 1

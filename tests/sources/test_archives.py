@@ -35,11 +35,11 @@ def test_zip_agrees_with_zipfile(
             with archive.open(name, "w", force_zip64=zip64) as member:
                 member.write(data)
         archive.writestr("folder/", b"")
-    members = {member.name: member.place for member in list_members(path)}
+    members = {member.name: member.location for member in list_members(path)}
     assert members.keys() == files.keys()
-    for name, place in members.items():
-        assert read_slice(place) == files[name]
-        with open_slice(place) as stream:
+    for name, location in members.items():
+        assert read_slice(location) == files[name]
+        with open_slice(location) as stream:
             assert stream.read() == files[name]
 
 
@@ -52,18 +52,18 @@ def test_tar_agrees_with_tarfile(tmp_path: Path, files: dict[str, bytes], kind: 
             entry = tarfile.TarInfo("./" + name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    members = {member.name: member.place for member in list_members(path)}
+    members = {member.name: member.location for member in list_members(path)}
     assert members.keys() == files.keys()
-    assert all(read_slice(place) == files[name] for name, place in members.items())
+    assert all(read_slice(location) == files[name] for name, location in members.items())
 
 
 def test_zip64_end_record(tmp_path: Path) -> None:
-    """More than 65,535 members make a zip64 archive, as VCR's pictures are."""
+    """More than 65,535 members make a zip64 archive, as VCR's images are."""
     path = tmp_path / "many.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(65_600):
             archive.writestr(str(number), b"%d" % number)
-    places = {member.name: member.place for member in list_members(path)}
+    places = {member.name: member.location for member in list_members(path)}
     assert len(places) == 65_600
     assert read_slice(places["65599"]) == b"65599"
 
@@ -77,7 +77,7 @@ def test_long_names_in_tar(tmp_path: Path) -> None:
         archive.addfile(entry, io.BytesIO(b"abc"))
     (member,) = list_members(path)
     assert member.name == name
-    assert read_slice(member.place) == b"abc"
+    assert read_slice(member.location) == b"abc"
 
 
 @pytest.mark.parametrize("name", ["../evil.jpg", "a/../../b", "/etc/passwd", "a\\..\\..\\b"])
@@ -128,9 +128,9 @@ def test_encrypted_member(tmp_path: Path) -> None:
     path.write_bytes(data)
     (member,) = list_members(path)
     with pytest.raises(SourceError, match=r"encrypted.*unpack the archive beside it"):
-        read_slice(member.place)
+        read_slice(member.location)
     with pytest.raises(SourceError, match="encrypted"):
-        open_slice(member.place)
+        open_slice(member.location)
 
 
 def test_count_that_wrapped(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_bytes_put_before_the_archive(tmp_path: Path) -> None:
         archive.writestr("a", b"some text" * 50)
     path.write_bytes(b"#!/bin/sh\nexit\n" + path.read_bytes())
     (member,) = list_members(path)
-    assert read_slice(member.place) == b"some text" * 50
+    assert read_slice(member.location) == b"some text" * 50
 
 
 @pytest.mark.parametrize("extra", [*range(1, 200, 7), 63])
@@ -165,7 +165,7 @@ def test_output_held_back_at_the_end(tmp_path: Path, extra: int) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", text)
     (member,) = list_members(path)
-    with open_slice(member.place) as stream:
+    with open_slice(member.location) as stream:
         assert stream.read() == text
 
 
@@ -190,8 +190,11 @@ def test_flipped_byte_is_found(tmp_path: Path) -> None:
     path.write_bytes(data)
     (member,) = list_members(path)
     with pytest.raises(SourceError, match="fails its checksum"):
-        read_slice(member.place)
-    with pytest.raises(SourceError, match="fails its checksum"), open_slice(member.place) as stream:
+        read_slice(member.location)
+    with (
+        pytest.raises(SourceError, match="fails its checksum"),
+        open_slice(member.location) as stream,
+    ):
         stream.read()
 
 

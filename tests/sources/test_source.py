@@ -17,7 +17,7 @@ from m3it_builder.cards.cards import Layout, SourceCard, SourceFile, SplitCard, 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import File, Slice
 from m3it_builder.sources.archive_index import INDEX_FOLDER
-from m3it_builder.sources.catalog import Catalogue
+from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.source import Source
 from m3it_builder.tasks.registry import Task
 
@@ -112,21 +112,21 @@ def test_other_layouts(tmp_path: Path, layout: tuple[str, str], prefix: str, pac
         pack_zip(tmp_path / "raw" / "all.zip", files, prefix)
     else:
         put(tmp_path / "raw", files, prefix)
-    place = Catalogue(card(layout), tmp_path).find("train/a.jpg")
+    place = Catalog(card(layout), tmp_path).find("train/a.jpg")
     assert isinstance(place, Slice if packed else File)
 
 
 def test_listing_is_kept_and_renewed(tmp_path: Path) -> None:
     path = tmp_path / "raw" / "all.zip"
     pack_zip(path, {"a": b"1"})
-    assert Catalogue(card(), tmp_path).find("a")
+    assert Catalog(card(), tmp_path).find("a")
     (listing,) = (tmp_path / INDEX_FOLDER).iterdir()
     made = listing.stat().st_mtime_ns
-    assert Catalogue(card(), tmp_path).find("a")
+    assert Catalog(card(), tmp_path).find("a")
     assert listing.stat().st_mtime_ns == made, "the second look made no new listing"
     pack_zip(path, {"b": b"2"})
     os.utime(path, ns=(1, 1))
-    assert Catalogue(card(), tmp_path).find("b")
+    assert Catalog(card(), tmp_path).find("b")
     assert len(list((tmp_path / INDEX_FOLDER).iterdir())) == 1, "the old listing is gone"
 
 
@@ -134,7 +134,7 @@ def test_sources_that_cannot_be_written_to(tmp_path: Path) -> None:
     """Listings then go to the user's cache; a file in the way stands for a read-only mount."""
     pack_zip(tmp_path / "raw" / "all.zip", {"a": b"1"})
     (tmp_path / INDEX_FOLDER).write_bytes(b"")
-    assert Catalogue(card(), tmp_path).find("a")
+    assert Catalog(card(), tmp_path).find("a")
     cached = Path(os.environ["XDG_CACHE_HOME"]) / "m3it" / "index"
     assert any(cached.glob("raw-all.zip-*.sqlite"))
 
@@ -260,7 +260,7 @@ def test_annotations_in_a_folder_of_their_archive(tmp_path: Path) -> None:
     pack_zip(tmp_path / "raw" / "all.zip", {"some/where/q.json": b"{}", "x/1.jpg": b"1"})
     door = source(tmp_path)
     assert door.json("raw/q.json") == {}
-    assert door.find("raw/1.jpg") is None, "a picture must be where its name says"
+    assert door.find("raw/1.jpg") is None, "an image must be where its name says"
     with pytest.raises(SourceError, match=r"looked into all\.zip"):
         door.json("raw/other.json")
 
@@ -281,18 +281,18 @@ def test_accents_apart_from_their_letters(tmp_path: Path) -> None:
 
 def test_glob_in_another_layout(tmp_path: Path) -> None:
     put(tmp_path / "raw" / "images", {"1.jpg": b"1", "2.jpg": b"2"})
-    found = Catalogue(card(("train/", "images/")), tmp_path).glob("train/*.jpg")
+    found = Catalog(card(("train/", "images/")), tmp_path).glob("train/*.jpg")
     assert found == ["train/1.jpg", "train/2.jpg"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database, but long enough to be one" * 99])
 def test_damaged_listing_is_made_anew(tmp_path: Path, damage: bytes) -> None:
     pack_zip(tmp_path / "raw" / "all.zip", ARCHIVE)
-    assert Catalogue(card(), tmp_path).find("train/a.jpg")
+    assert Catalog(card(), tmp_path).find("train/a.jpg")
     (listing,) = (tmp_path / INDEX_FOLDER).iterdir()
     assert listing.stat().st_mode & 0o044 == 0o044, "other users may read it"
     listing.write_bytes(damage)
-    assert Catalogue(card(), tmp_path).find("train/a.jpg")
+    assert Catalog(card(), tmp_path).find("train/a.jpg")
 
 
 def test_undeclared_source_is_refused(tmp_path: Path) -> None:

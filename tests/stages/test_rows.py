@@ -71,10 +71,10 @@ def test_rows_survive_the_spool(row: Row) -> None:
 
 
 @given(rows, st.text(max_size=5))
-def test_where_a_picture_lies_is_no_part_of_the_row(row: Row, path: str) -> None:
+def test_where_a_image_lies_is_no_part_of_the_row(row: Row, path: str) -> None:
     """Moving the sources leaves a row's text, and with it its shard, as it was."""
     moved = tuple(
-        replace(image, place=replace(image.place, path=path)) if image.place else image
+        replace(image, location=replace(image.location, path=path)) if image.location else image
         for image in row.record.images
     )
     other = replace(row, record=replace(row.record, images=moved))

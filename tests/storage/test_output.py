@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from m3it_builder.shards import row_groups as grouping
-from m3it_builder.shards.formats import TEXT_COLUMNS, OutRow, Picture, open_writer
+from m3it_builder.shards.formats import TEXT_COLUMNS, EncodedImage, ShardRow, open_writer
 from m3it_builder.storage import preallocate as room
 from m3it_builder.storage.digest import file_digest
 from m3it_builder.storage.output import Output
@@ -162,19 +162,19 @@ def _short_writev(whole: object):  # type: ignore[no-untyped-def]
     return writev
 
 
-def rows(count: int) -> list[OutRow]:
+def rows(count: int) -> list[ShardRow]:
     dice = random.Random(5)
     return [
-        OutRow(
+        ShardRow(
             f"row-{number}",
             {name: f"{name} {number}" for name in TEXT_COLUMNS},
-            (Picture(dice.randbytes(dice.randint(100, 900)), "image/jpeg"),),
+            (EncodedImage(dice.randbytes(dice.randint(100, 900)), "image/jpeg"),),
         )
         for number in range(count)
     ]
 
 
-def groups(path: Path, made: Sequence[OutRow]) -> list[tuple[str, ...]]:
+def groups(path: Path, made: Sequence[ShardRow]) -> list[tuple[str, ...]]:
     output = Output(path)
     writer = open_writer("parquet", output, "bytes")
     for row in made:

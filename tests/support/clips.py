@@ -18,18 +18,18 @@ SIZE = (BITS * BAR, 96)
 
 def numbered(number: int) -> Image.Image:
     """Return a frame that carries a number below 1024."""
-    picture = Image.new("RGB", SIZE, (0, 0, 0))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", SIZE, (0, 0, 0))
+    pen = ImageDraw.Draw(image)
     for bit in range(BITS):
         if number >> bit & 1:
             pen.rectangle((bit * BAR, 0, (bit + 1) * BAR - 1, SIZE[1] - 1), fill=(255, 255, 255))
-    return picture
+    return image
 
 
-def number_of(picture: Image.Image) -> int:
+def number_of(image: Image.Image) -> int:
     """Read the number of a frame; damage shows as a bar that is neither black nor white."""
-    assert picture.size == SIZE
-    grey = picture.convert("L")
+    assert image.size == SIZE
+    grey = image.convert("L")
     number = 0
     for bit in range(BITS):
         level = grey.getpixel(((bit * BAR) + BAR // 2, SIZE[1] // 2))
@@ -80,14 +80,14 @@ def two_streams(small: int, large: int) -> bytes:
             streams.append(stream)
         for stream, total in zip(streams, (small, large), strict=True):
             for number in range(total):
-                picture = numbered(number).resize((stream.width, stream.height))
-                out.mux(stream.encode(av.VideoFrame.from_image(picture)))
+                image = numbered(number).resize((stream.width, stream.height))
+                out.mux(stream.encode(av.VideoFrame.from_image(image)))
             out.mux(stream.encode())
     return buffer.getvalue()
 
 
 def sound_only(cover: bool = False) -> bytes:
-    """Return a recording without a film, with a cover picture if asked."""
+    """Return a recording without a film, with a cover image if asked."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as out:
         stream = out.add_stream("aac", rate=8000)

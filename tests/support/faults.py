@@ -18,7 +18,7 @@ from blake3 import blake3
 from m3it_builder.dataset.index import SCHEMA
 from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.dataset.reader import read_rows
-from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, OutRow, Picture, open_writer
+from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, EncodedImage, ShardRow, open_writer
 from m3it_builder.shards.webdataset import tar_header
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.storage.output import Output
@@ -162,25 +162,25 @@ def patch(folder: Path, name: str, edit: Callable[[bytearray], Any], claim: bool
 def lie(folder: Path, edit: Callable[[Rows, list[list[bytes]]], Any], split: str = "train") -> None:
     """Rewrite index and every format from changed rows, as a faulty build would have done.
 
-    ``edit`` gets all rows, and the pictures of each.
+    ``edit`` gets all rows, and the images of each.
     """
     unit = read_manifest(folder / "meta" / split)
     assert unit is not None
     built = list(read_rows(folder, unit))
     rows = [dict(row.texts) for row in built]
-    pictures = [list(row.pictures) for row in built]
-    edit(rows, pictures)
+    stored = [list(row.images) for row in built]
+    edit(rows, stored)
     for entry in unit.shards:
         chosen = [n for n, row in enumerate(rows) if row["shard"] == entry["shard"]]
         for name in unit.formats:
             output = Output(folder / entry["files"][name]["path"])
             writer = open_writer(name, output, unit.plan["images"])
             for n in chosen:
-                images = zip(pictures[n], rows[n]["images"], strict=True)
-                out = OutRow(
+                images = zip(stored[n], rows[n]["images"], strict=True)
+                out = ShardRow(
                     rows[n]["key"],
                     {column: rows[n][column] for column in TEXT_COLUMNS},
-                    tuple(Picture(data, image["mime"]) for data, image in images),
+                    tuple(EncodedImage(data, image["mime"]) for data, image in images),
                 )
                 offset, length = writer.write(out)
                 if length:
@@ -191,7 +191,7 @@ def lie(folder: Path, edit: Callable[[Rows, list[list[bytes]]], Any], split: str
 
     def count(value: dict[str, Any]) -> None:
         images = [image for row in rows for image in row["images"]]
-        value["picture_bytes"] = sum(image["bytes"] for image in images)
+        value["image_bytes"] = sum(image["bytes"] for image in images)
 
     manifest(folder, count, split)
     redigest(folder, split)

@@ -1,7 +1,7 @@
 """Sources made of genuine slices of official files, completed where only a part is genuine.
 
 Each function lays out one source folder. What is not genuine is a stand-in: blank
-pictures of the sizes the annotations name, answers where only questions are to be
+images of the sizes the annotations name, answers where only questions are to be
 had, official containers around values that come to us in another form.
 ``python -m tests.support.genuine`` prints what becomes of each.
 """
@@ -35,7 +35,7 @@ class Slice:
 
     task: str
     split: Split
-    kind: str  # genuine, overlaid (pictures or answers stand in) or reconstructed (container too)
+    kind: str  # genuine, overlaid (images or answers stand in) or reconstructed (container too)
     lay: Callable[[Path], None]
     options: dict[str, str]
 
@@ -93,7 +93,7 @@ def karpathy_record(sources: Path) -> None:
 
 
 def coco_captions(sources: Path) -> None:
-    """Put genuine captions of val2017 into Karpathy's container, with their genuine pictures."""
+    """Put genuine captions of val2017 into Karpathy's container, with their genuine images."""
     folder = _real("coco")
     captions = json.loads((folder / "annotations" / "captions_val2017.json").read_text())
     entries = []
@@ -103,10 +103,10 @@ def coco_captions(sources: Path) -> None:
         sentences = [{"raw": a["caption"], "sentid": a["id"], "tokens": []} for a in own]
         entries.append({"filepath": "val2014", "filename": name, "split": "val",
                         "cocoid": image["id"], "sentences": sentences})  # fmt: skip
-        picture = folder / "val2017" / image["file_name"]
-        if picture.exists():
+        path = folder / "val2017" / image["file_name"]
+        if path.exists():
             target = sources / "coco-2014-val-images" / "val2014" / name
-            write_bytes(target, picture.read_bytes())
+            write_bytes(target, path.read_bytes())
     write_json(sources / "karpathy-splits" / "dataset_coco.json", {"images": entries})
 
 
@@ -148,8 +148,8 @@ def refcoco(release: str, by: str, file: str) -> Callable[[Path], None]:
             )  # fmt: skip
             said = row["question"]
             ref["sentences"].append({"sent_id": number, "sent": said, "raw": said, "tokens": []})
-            picture = sources / "coco-2014-train-images" / "train2014" / name
-            write_bytes(picture, blank((width, height)))
+            path = sources / "coco-2014-train-images" / "train2014" / name
+            write_bytes(path, blank((width, height)))
         folder = sources / f"{release}-annotations" / release
         write_bytes(folder / f"refs({by}).p", dumps(list(refs.values())))
         coco = {"images": list(images.values()), "annotations": list(annotations.values())}
@@ -189,7 +189,7 @@ def vist_stories(sources: Path) -> None:
     folder = _real("vist")
     stories = json.loads((folder / "derived_gt_test_stories.json").read_text())
     photos = sorted((folder / "images").iterdir())
-    pictures = sources / "vist-images" / "images" / "test"
+    images = sources / "vist-images" / "images" / "test"
     entries = []
     for place, (story, text) in enumerate(stories.items()):
         words = text.split(" ")
@@ -198,7 +198,7 @@ def vist_stories(sources: Path) -> None:
             genuine = photos[order % 3] if place == 0 else None
             photo = genuine.stem if genuine else f"{story}{order}"
             data = genuine.read_bytes() if genuine else blank()
-            write_bytes(pictures / f"{photo}.jpg", data)
+            write_bytes(images / f"{photo}.jpg", data)
             entries.append([{"story_id": story, "album_id": "1", "photo_flickr_id": photo,
                              "worker_arranged_photo_order": order, "text": " ".join(part),
                              "original_text": " ".join(part)}])  # fmt: skip
@@ -245,16 +245,16 @@ def imagenet_validation(sources: Path) -> None:
 
 
 def imagenet_train(sources: Path) -> None:
-    """Genuine pictures under genuine class ids, with made-up numbers."""
+    """Genuine images under genuine class ids, with made-up numbers."""
     folder = _real("imagenet")
     lists = sources / "imagenet-1k-kaggle"
     write_bytes(lists / "LOC_synset_mapping.txt", (folder / "LOC_synset_mapping.txt").read_bytes())
     lines = []
-    for number, picture in enumerate(sorted((folder / "sample_images_renamed").iterdir()), 1):
-        wnid = picture.name.partition("_")[0]
+    for number, image in enumerate(sorted((folder / "sample_images_renamed").iterdir()), 1):
+        wnid = image.name.partition("_")[0]
         name = f"{wnid}/{wnid}_{number}"
         lines.append(f"{name} {number}\n")
-        write_bytes(sources / "imagenet-1k-train" / f"{name}.JPEG", picture.read_bytes())
+        write_bytes(sources / "imagenet-1k-train" / f"{name}.JPEG", image.read_bytes())
     path = lists / "ILSVRC" / "ImageSets" / "CLS-LOC" / "train_cls.txt"
     write_bytes(path, "".join(lines).encode())
 

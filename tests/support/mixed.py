@@ -1,4 +1,4 @@
-"""A task for tests alone: rows with 0, 1 and 3 pictures, of every codec, and awkward texts."""
+"""A task for tests alone: rows with 0, 1 and 3 images, of every codec, and awkward texts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from m3it_builder.samples.world import World, paint
 from m3it_builder.tasks.registry import Task
 
 CODECS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# The first five rows have one picture, as a loader that looks at them alone would take for all.
+# The first five rows have one image, as a loader that looks at them alone would take for all.
 COUNTS = (1, 1, 1, 1, 1, 3, 0, 3, 1, 0, 2, 3)
 TEXTS = ("plain", "日本語 и é", 'quotes " \\ and \n a line', "  blanks  ", "<img> & {braces}", "😀")
 
 
-def picture_name(row: int, place: int) -> str:
+def image_name(row: int, place: int) -> str:
     return f"mixed-files/{row}-{place}.jpg"  # whatever the codec: content decides
 
 
@@ -30,20 +30,20 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         yield Record(
             id=f"row.{row}/{source.split}",  # dots and slashes cannot stand in a tar key
             turns=(Turn(f"{TEXTS[row % len(TEXTS)]} {source.split} {row}", f"answer {row}"),),
-            images=tuple(source.image(picture_name(first + row, place)) for place in range(count)),
+            images=tuple(source.image(image_name(first + row, place)) for place in range(count)),
             meta={"row": row, "nested": {"list": [1, None, "x"]}},
         )
 
 
 def write(world: World, sources: Path, count: int) -> None:
     for first in (0, 1_000):
-        for row, pictures in enumerate(COUNTS):
-            for place in range(pictures):
+        for row, images in enumerate(COUNTS):
+            for place in range(images):
                 number = first + row * 10 + place
                 buffer = io.BytesIO()
-                picture: PILImage.Image = paint(world.scene(number))
-                picture.save(buffer, CODECS[(row + place) % len(CODECS)])
-                write_bytes(sources / picture_name(first + row, place), buffer.getvalue())
+                image: PILImage.Image = paint(world.scene(number))
+                image.save(buffer, CODECS[(row + place) % len(CODECS)])
+                write_bytes(sources / image_name(first + row, place), buffer.getvalue())
 
 
 TASK = Task(

@@ -57,7 +57,7 @@ def other_order_each_time(source: Source) -> Iterator[Item]:
     yield from items[turn:] + items[:turn]
 
 
-def two_pictures(source: Source) -> Iterator[Item]:
+def two_images(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         yield replace(item, images=item.images * 2) if isinstance(item, Record) else item
 

@@ -50,12 +50,12 @@ def first_row(**values: Any) -> Plant:
 
 def first_image(**values: Any) -> Plant:
     return lambda folder: faults.index(
-        folder, lambda rows: pictured(rows)["images"][0].update(values)
+        folder, lambda rows: imaged(rows)["images"][0].update(values)
     )
 
 
-def pictured(rows: faults.Rows) -> dict[str, Any]:
-    """Return a row that has pictures."""
+def imaged(rows: faults.Rows) -> dict[str, Any]:
+    """Return a row that has images."""
     return next(row for row in rows if row["images"])
 
 
@@ -130,9 +130,9 @@ def bad_utf8(held: pa.Table) -> pa.Table:
     return held.set_column(held.schema.get_field_index("context"), SCHEMA.field("context"), texts)
 
 
-def corrupt_pixels(rows: faults.Rows, pictures: list[list[bytes]]) -> None:
+def corrupt_pixels(rows: faults.Rows, images: list[list[bytes]]) -> None:
     """Change a byte amid a PNG's pixels; header and end marker stay, digests are made anew."""
-    for row, held in zip(rows, pictures, strict=True):
+    for row, held in zip(rows, images, strict=True):
         for place, image in enumerate(row["images"]):
             if image["mime"] == "image/png":
                 data = bytearray(held[place])
@@ -145,7 +145,7 @@ def corrupt_pixels(rows: faults.Rows, pictures: list[list[bytes]]) -> None:
 
 
 def other_type(rows: faults.Rows, _: Any) -> None:
-    pictured(rows)["images"][0]["mime"] = "image/webp"
+    imaged(rows)["images"][0]["mime"] = "image/webp"
 
 
 def second_json(edit: Callable[[dict[str, Any]], Any]) -> Plant:
@@ -178,7 +178,7 @@ def json_last(held: faults.Members) -> None:
     held[place - 1], held[place] = held[place], held[place - 1]
 
 
-def flip_picture(held: faults.Members) -> None:
+def flip_image(held: faults.Members) -> None:
     place = next(n for n, (name, _) in enumerate(held) if name.endswith(".0.jpg"))
     name, data = held[place]
     middle = len(data) // 2
@@ -189,10 +189,10 @@ def as_members(held: faults.Members) -> None:
     rows, held[:] = list(held), []
     for name, data in rows:
         value = orjson.loads(data)
-        pictures = [base64.b64decode(text) for text in value.pop("image_base64_str")]
-        held.append((name, orjson.dumps({**value, "mimes": ["image/jpeg"] * len(pictures)})))
+        images = [base64.b64decode(text) for text in value.pop("image_base64_str")]
+        held.append((name, orjson.dumps({**value, "mimes": ["image/jpeg"] * len(images)})))
         key = name.partition(".")[0]
-        held += [(f"{key}.{n}.jpg", picture) for n, picture in enumerate(pictures)]
+        held += [(f"{key}.{n}.jpg", image) for n, image in enumerate(images)]
 
 
 def drop_row(held: faults.Members) -> None:
@@ -300,11 +300,11 @@ PLANTED = [
     Planted("manifest_counts", "a reject that is not counted",
             each(rejects([a_reject()]), edited(examples=12, rejects={})),
             quick=True),
-    Planted("manifest_counts", "one picture more",
-            lambda f: faults.manifest(f, lambda m: m.update(pictures=m["pictures"] + 1)),
+    Planted("manifest_counts", "one image more",
+            lambda f: faults.manifest(f, lambda m: m.update(images=m["images"] + 1)),
             quick=True),
-    Planted("manifest_counts", "one byte of pictures more",
-            lambda f: faults.manifest(f, lambda m: m.update(picture_bytes=m["picture_bytes"] + 1)),
+    Planted("manifest_counts", "one byte of images more",
+            lambda f: faults.manifest(f, lambda m: m.update(image_bytes=m["image_bytes"] + 1)),
             quick=True),
     Planted("manifest_counts", "rows in the wrong shard",
             change_shards(lambda s: (s[0].update(rows=s[0]["rows"] + 1),
@@ -365,12 +365,12 @@ PLANTED = [
     Planted("wrong_key", "of another id", first_row(key="other"), quick=True),
     Planted("null_value", "a text", first_row(outputs=None),
             quick=True),
-    Planted("null_value", "inside a picture", first_image(digest=None), quick=True),
+    Planted("null_value", "inside an image", first_image(digest=None), quick=True),
     Planted("null_value", "all turns", first_row(turns=None), quick=True),
     Planted("null_value", "in a Parquet file",
             lambda f: faults.table_rows(f, "parquet", lambda r: r[0].update(inputs=None))),
-    Planted("null_value", "a picture in Arrow",
-            lambda f: faults.table_rows(f, "arrow", lambda r: pictured(r)["images"][0].update(
+    Planted("null_value", "an image in Arrow",
+            lambda f: faults.table_rows(f, "arrow", lambda r: imaged(r)["images"][0].update(
                 bytes=None))),
     Planted("damaged_text", "a null character", in_inputs("a\0b"), quick=True),
     Planted("damaged_text", "no UTF-8", rewrite_index(bad_utf8), ("index_order",), quick=True),
@@ -378,7 +378,7 @@ PLANTED = [
     Planted("wrong_unit", "another split", first_row(split="test"), quick=True),
     Planted("empty_output", "blanks", first_row(outputs=" \n"), ("rendering",), quick=True),
     Planted("empty_instruction", "nothing", first_row(instruction=""), quick=True),
-    Planted("empty_input", "neither picture nor text",
+    Planted("empty_input", "neither image nor text",
             lambda f: faults.index(f, lambda rows: [
                 (r.update(inputs=""), r["turns"][-1].update(question=""))
                 for r in rows if not r["images"]]), quick=True),
@@ -387,19 +387,19 @@ PLANTED = [
     Planted("language", "no tag", first_row(lang="English"), quick=True),
     Planted("language", "not the card's", first_row(lang="fr"), quick=True),
     Planted("license", "of the row", first_row(license=""), quick=True),
-    Planted("license", "of the picture", first_row(image_license=" "), quick=True),
-    Planted("picture_count", "more than the card allows",
+    Planted("license", "of the image", first_row(image_license=" "), quick=True),
+    Planted("image_count", "more than the card allows",
             lambda f: faults.manifest(f, lambda m: m["card"].update(images={"min": 0, "max": 2})),
             quick=True),
-    Planted("picture_facts", "no width", first_image(width=0), quick=True),
-    Planted("picture_facts", "no digest", first_image(digest="x", source_digest="x"), quick=True),
-    Planted("picture_facts", "no picture", first_image(mime="text/html"), quick=True),
-    Planted("picture_name", "absolute", first_image(name="/data/1.jpg"), quick=True),
-    Planted("picture_name", "climbing", first_image(name="a/../../1.jpg"), quick=True),
+    Planted("image_facts", "no width", first_image(width=0), quick=True),
+    Planted("image_facts", "no digest", first_image(digest="x", source_digest="x"), quick=True),
+    Planted("image_facts", "no image", first_image(mime="text/html"), quick=True),
+    Planted("image_name", "absolute", first_image(name="/data/1.jpg"), quick=True),
+    Planted("image_name", "climbing", first_image(name="a/../../1.jpg"), quick=True),
     Planted("drawn", "no region, other bytes", first_image(source_digest="0" * 64), quick=True),
     Planted("drawn", "one region of many is not",
             lambda f: faults.index(f, one_region_undrawn), task="refcoco", quick=True),
-    Planted("region", "on no picture", first_region(image=3), ("drawn",), "refcoco", quick=True),
+    Planted("region", "on no image", first_region(image=3), ("drawn",), "refcoco", quick=True),
     Planted("region", "outside", first_region(box=[9000.0, 9000.0, 9010.0, 9010.0]),
             task="refcoco", quick=True),
     Planted("region", "upside down", first_region(box=[20.0, 30.0, 10.0, 40.0]),
@@ -408,7 +408,7 @@ PLANTED = [
             task="refcoco", quick=True),
     Planted("region", "three edges", first_region(box=[1.0, 2.0, 3.0]),
             task="refcoco", quick=True),
-    Planted("region", "a colour nobody draws", first_region(colour="pink"), ("rendering",),
+    Planted("region", "a color nobody draws", first_region(color="pink"), ("rendering",),
             "refcoco", quick=True),
     Planted("choices", "out of range", set_choice(gold=9), ("rendering",),
             "science-qa", quick=True),
@@ -427,7 +427,7 @@ PLANTED = [
     Planted("private", "a home folder of Windows",
             first_row(meta=json.dumps({"file": "C:\\Users\\alice\\1.jpg"})), quick=True),
     Planted("private", "a home folder as a name", first_image(name="/Users/alice/1.jpg"),
-            ("picture_name",), quick=True),
+            ("image_name",), quick=True),
     Planted("private", "the build folder in a text", build_path, quick=True),
     Planted("private", "a home folder in a README", said("README.md", "\nBuilt in /home/bob/x/\n"),
             quick=True),
@@ -447,7 +447,7 @@ PLANTED = [
     Planted("shard_schema", "a key more in JSONL",
             lambda f: faults.lines(f, lambda r: r[-1].update(x=1)), ("row_place",)),
     Planted("shard_schema", "no mimes in a tar", second_json(lambda v: v.pop("mimes"))),
-    Planted("shard_schema", "pictures as members where base64 was promised",
+    Planted("shard_schema", "images as members where base64 was promised",
             lambda f: faults.members(f, as_members), ("row_place",), folder="base64"),
     Planted("tar_header", "a time", header_field(136, b"00000000017\0")),
     Planted("tar_header", "an owner", header_field(108, b"0001750\0")),
@@ -455,10 +455,10 @@ PLANTED = [
     Planted("tar_header", "a checksum", header_field(136, b"00000000017\0", checksum=False)),
     Planted("tar_header", "padding",
             lambda f: faults.patch(f, "webdataset", padding)),
-    Planted("tar_members", "pictures before their json", lambda f: faults.members(f, json_last)),
+    Planted("tar_members", "images before their json", lambda f: faults.members(f, json_last)),
     Planted("tar_members", "a stranger",
             lambda f: faults.members(f, lambda m: m.append(("x.txt", b"x")))),
-    Planted("tar_members", "a picture left out", lambda f: faults.members(f, lambda m: m.insert(
+    Planted("tar_members", "an image left out", lambda f: faults.members(f, lambda m: m.insert(
         1, (m[0][0].replace(".json", ".1.jpg"), b"x")))),
     Planted("tar_end", "no end blocks",
             lambda f: faults.patch(f, "webdataset", lambda d: d.__delitem__(slice(-1024, None)))),
@@ -466,7 +466,7 @@ PLANTED = [
             lambda f: faults.patch(f, "webdataset", lambda d: d.extend(b"x" * 512))),
     Planted("tar_end", "a member cut short", lambda f: faults.patch(
         f, "webdataset", lambda d: d.__delitem__(slice(-2000, None)))),
-    Planted("parquet_layout", "compressed pictures", compressed),
+    Planted("parquet_layout", "compressed images", compressed),
     Planted("row_missing", "in a tar", lambda f: faults.members(f, drop_row)),
     Planted("row_missing", "in Parquet",
             lambda f: faults.table(f, "parquet", lambda t: t.slice(0, t.num_rows - 1))),
@@ -507,28 +507,28 @@ PLANTED = [
         for row in r]), folder="base64"),
     Planted("base64", "in a tar", every_json(lambda v: v.update(
         image_base64_str=[t[:-2] + "%%" for t in v["image_base64_str"]])), folder="base64"),
-    Planted("picture_differs", "a byte in a tar", lambda f: faults.members(f, flip_picture)),
-    Planted("picture_differs", "another picture in Parquet",
-            lambda f: faults.table_rows(f, "parquet", lambda r: pictured(r)["images"][0].update(
-                bytes=pictured(r[::-1])["images"][-1]["bytes"]))),
-    Planted("picture_differs", "a picture less in Arrow",
-            lambda f: faults.table_rows(f, "arrow", lambda r: pictured(r)["images"].pop())),
-    Planted("picture_differs", "another picture in JSONL",
+    Planted("image_differs", "a byte in a tar", lambda f: faults.members(f, flip_image)),
+    Planted("image_differs", "another image in Parquet",
+            lambda f: faults.table_rows(f, "parquet", lambda r: imaged(r)["images"][0].update(
+                bytes=imaged(r[::-1])["images"][-1]["bytes"]))),
+    Planted("image_differs", "an image less in Arrow",
+            lambda f: faults.table_rows(f, "arrow", lambda r: imaged(r)["images"].pop())),
+    Planted("image_differs", "another image in JSONL",
             lambda f: faults.lines(f, lambda r: r[0].update(image_base64_str=["AAAA"])),
             ("row_place",)),
-    Planted("picture_undecodable", "spoiled before it was packed",
+    Planted("image_undecodable", "spoiled before it was packed",
             lambda f: faults.lie(f, corrupt_pixels)),
-    Planted("picture_undecodable", "spoiled, as base64",
+    Planted("image_undecodable", "spoiled, as base64",
             lambda f: faults.lie(f, corrupt_pixels), folder="base64"),
-    Planted("picture_described", "another type everywhere", lambda f: faults.lie(f, other_type)),
-    Planted("picture_described", "another width", first_image(width=1)),
-    Planted("picture_described", "another length",
-            lambda f: faults.index(f, lambda r: pictured(r)["images"][0].update(bytes=7)),
+    Planted("image_described", "another type everywhere", lambda f: faults.lie(f, other_type)),
+    Planted("image_described", "another width", first_image(width=1)),
+    Planted("image_described", "another length",
+            lambda f: faults.index(f, lambda r: imaged(r)["images"][0].update(bytes=7)),
             ("manifest_counts",)),
-    Planted("picture_described", "another type in the json of a tar",
+    Planted("image_described", "another type in the json of a tar",
             second_json(lambda v: v.update(mimes=["image/webp"] * len(v["mimes"])))),
-    Planted("picture_described", "another path in Parquet",
-            lambda f: faults.table_rows(f, "parquet", lambda r: pictured(r)["images"][0].update(
+    Planted("image_described", "another path in Parquet",
+            lambda f: faults.table_rows(f, "parquet", lambda r: imaged(r)["images"][0].update(
                 path="/home/x.jpg"))),
     Planted("readme_missing", "of the task", unlink("README.md"), quick=True),
     Planted("readme_missing", "of a format", unlink("parquet/README.md"), quick=True),
@@ -552,7 +552,7 @@ PLANTED = [
     Planted("readme_header", "a number for a pattern", head(
         "parquet/README.md",
         lambda h: h["configs"][0]["data_files"][0].update(path=7)), quick=True),
-    Planted("readme_features", "two pictures where rows have three", head(
+    Planted("readme_features", "two images where rows have three", head(
         "webdataset/README.md", lambda h: [
             h["dataset_info"]["features"].remove(f)
             for f in list(h["dataset_info"]["features"]) if f["name"] == "2.jpg"]), quick=True),

@@ -23,14 +23,14 @@ LANGUAGES = {
 
 
 @cache
-def picture(number: int, codec: str = "JPEG") -> bytes:
+def image(number: int, codec: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
     paint(World(7).scene(number)).save(buffer, codec)
     return buffer.getvalue()
 
 
 def text(number: int, codec: str = "JPEG") -> str:
-    return base64.b64encode(picture(number, codec)).decode()
+    return base64.b64encode(image(number, codec)).decode()
 
 
 def write_lines(path: Path, rows: Iterable[Any]) -> None:
@@ -124,7 +124,7 @@ def _odd_rows(data: Path, count: int) -> None:
     write_pool(vist)
     science = data / "reasoning" / "science_qa"
     rows: list[Any] = [
-        {"image_base64_str": "", "inputs": "No picture?", "outputs": "none"},
+        {"image_base64_str": "", "inputs": "No image?", "outputs": "none"},
         {"image_base64_str": None, "inputs": "Null?", "outputs": "null"},
         {"image_base64_str": [], "inputs": "Empty list?", "outputs": 3},
         {"inputs": "No key?", "outputs": 2.5, "hint": None},
@@ -180,7 +180,7 @@ HOSTILE_REJECTS = {
 
 
 def write_m3it_80(root: Path, count: int = 12) -> Path:
-    """Write a download of M3IT-80: texts a language, pictures beside them; returns its folder."""
+    """Write a download of M3IT-80: texts a language, images beside them; returns its folder."""
     folder = root / "data" / "okvqa"
     rows = [
         {"image_str": text(300 + n), "inputs": f"Q{n}?", "outputs": f"A{n}.", "question_id": 40 + n}

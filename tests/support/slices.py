@@ -40,7 +40,7 @@ def overlay(sources: Path, ids: Iterable[str]) -> Path:
 
 
 def write_stand_ins(archive: Path, names: Iterable[str], data: bytes) -> None:
-    """Write a zip with one stand-in picture under every name the slice refers to."""
+    """Write a zip with one stand-in image under every name the slice refers to."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name in names:

@@ -16,7 +16,7 @@ NEEDS_VIDEO = {"msrvtt-qa"}
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clean build: 0 to 3 pictures, boxes drawn and told, choices, base64."""
+    """Return a clean build: 0 to 3 images, boxes drawn and told, choices, base64."""
     folder = tmp_path_factory.mktemp("verify")
     for name in ("mixed", "okvqa", "refcoco", "refcoco-text", "science-qa"):
         build(folder / "src", folder / "out", name)

@@ -22,7 +22,7 @@ def test_no_fault_in_a_build_of_every_task(every_task: tuple[Path, list[str]]) -
     assert found.bytes > 1_000_000
 
 
-def test_every_picture_of_every_task_is_found_in_its_source(
+def test_every_image_of_every_task_is_found_in_its_source(
     every_task: tuple[Path, list[str]],
 ) -> None:
     """Files, members, frames of videos and cells of arrays alike."""
@@ -31,7 +31,7 @@ def test_every_picture_of_every_task_is_found_in_its_source(
         found = verdict(folder / "out", quick=True, tasks=(name,), sources=folder / "src" / name)
         assert kinds(found) == {}, name
         assert found.unchecked == {}
-        assert bool(found.from_sources) == bool(found.pictures), name
+        assert bool(found.from_sources) == bool(found.images), name
 
 
 @pytest.mark.parametrize("name", ["mixed", "science-qa", "refcoco"])
@@ -64,15 +64,15 @@ def test_rows_lost_while_packing_are_no_fault(base: Path, tmp_path: Path) -> Non
 def test_a_unit_without_rows_has_no_fault(base: Path, tmp_path: Path) -> None:
     sources = tmp_path / "src" / "refcoco"
     shutil.copytree(base / "src" / "refcoco", sources)
-    pictures = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))
-    for path in pictures:
+    images = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))
+    for path in images:
         path.write_bytes(b"")
     plan = replace(PLAN, max_reject_share=1.0)
     build(tmp_path / "src", tmp_path / "packed", "refcoco", plan)
     found = verdict(tmp_path / "packed")
     assert (kinds(found), found.rows, found.units) == ({}, 0, 3)
     assert found.bytes > 0, "shards without rows are shards"
-    for path in pictures:
+    for path in images:
         path.unlink()
     build(tmp_path / "src", tmp_path / "located", "refcoco", plan)
     found = verdict(tmp_path / "located")

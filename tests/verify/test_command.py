@@ -58,7 +58,7 @@ def test_progress_ends_where_it_should(base: Path, workers: int) -> None:
         base / "out", tasks=("refcoco",), sources=sources, workers=workers, progress=seen
     )
     assert [phase[0] for phase in seen.phases] == ["shards", "sources"]
-    assert [phase[1] for phase in seen.phases] == seen.done, "shared pictures count too"
+    assert [phase[1] for phase in seen.phases] == seen.done, "shared images count too"
     assert seen.done[0] == found.bytes > 0
     verdict(base / "out", tasks=("refcoco",), quick=True, progress=seen)
     assert seen.phases[-1] == ("shards", found.rows, "rows")

@@ -31,7 +31,7 @@ def test_planted_fault_is_found(base: Path, tmp_path: Path, planted: Planted) ->
 
 
 def test_every_check_has_a_fault_planted() -> None:
-    elsewhere = {"shard_unreadable", "source_file", "source_picture"}
+    elsewhere = {"shard_unreadable", "source_file", "source_image"}
     assert {planted.check for planted in PLANTED} | elsewhere == set(CHECKS)
 
 

@@ -1,4 +1,4 @@
-"""Pictures and annotations of a build, held to the official files."""
+"""Images and annotations of a build, held to the official files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def raw(base: Path, tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "okvqa", tmp_path / "raw"
 
 
-def pictures_of(sources: Path) -> list[Path]:
+def images_of(sources: Path) -> list[Path]:
     return sorted((sources / "coco-2014-train-images").rglob("*.jpg"))
 
 
@@ -38,7 +38,7 @@ def test_sources_unchanged_altered_missing(raw: tuple[Path, Path]) -> None:
         for image in row["images"]
     }
     altered, gone, *_ = [
-        path for path in pictures_of(sources) if path.parent.name + "/" + path.name in used
+        path for path in images_of(sources) if path.parent.name + "/" + path.name in used
     ]
     data = bytearray(altered.read_bytes())
     data[len(data) // 2] ^= 1
@@ -48,12 +48,10 @@ def test_sources_unchanged_altered_missing(raw: tuple[Path, Path]) -> None:
     annotations.write_bytes(annotations.read_bytes() + b" ")
     code, found, said = verified(folder, "--quick", "--split", "train", "--sources", str(sources))
     assert code == 1
-    assert set(found) == {"source_file", "source_picture"}
+    assert set(found) == {"source_file", "source_image"}
     assert "the official files are others by now; build again with --replace" in said
     assert "delete" not in said
-    told = {
-        fault["where"].split()[1]: fault["detail"] for fault in found["source_picture"]["faults"]
-    }
+    told = {fault["where"].split()[1]: fault["detail"] for fault in found["source_image"]["faults"]}
     assert {name.rpartition("/")[2]: detail for name, detail in told.items()} == {
         altered.name: "its bytes are others now",
         gone.name: "it is not there",
@@ -73,13 +71,13 @@ def test_sources_moved_into_their_archive(raw: tuple[Path, Path]) -> None:
     assert (code, found) == (0, {})
     (images / "train2014.zip").write_bytes(b"PK no zip")
     code, found, _ = verified(folder, "--quick", "--sources", str(sources))
-    assert (code, set(found)) == (1, {"source_picture"})
+    assert (code, set(found)) == (1, {"source_image"})
 
 
 def test_sources_of_a_task_that_is_not_installed(base: Path, tmp_path: Path) -> None:
     found = verdict(base / "out", tasks=("mixed",), sources=base / "src" / "mixed", quick=True)
     assert kinds(found) == {}
-    assert found.from_sources == found.pictures > 10
+    assert found.from_sources == found.images > 10
 
 
 @pytest.mark.skipif(find_spec("av") is None, reason="no video decoder")
@@ -94,11 +92,11 @@ def test_frames_are_checked_or_counted(every_task: tuple[Path, list[str]], tmp_p
 
     faults.index(folder, shift)
     found = verdict(folder, quick=True, sources=sources)
-    assert kinds(found)["source_picture"] == 1
+    assert kinds(found)["source_image"] == 1
     faults.manifest(folder, lambda value: value["toolchain"].update(pillow="1.0"))
     found = verdict(folder, quick=True, sources=sources, splits=("train",))
-    assert "source_picture" not in kinds(found)
+    assert "source_image" not in kinds(found)
     (reason,) = found.unchecked
     assert reason.startswith("made with pillow 1.0")
-    assert found.unchecked[reason] == found.pictures
+    assert found.unchecked[reason] == found.images
     assert found.from_sources == 0

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.errors import BuildError
-from m3it_builder.media.loaded import Taken, take
-from m3it_builder.media.probe import BadPicture
+from m3it_builder.media.loaded import Loaded, load_images
+from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video import Backend, Policy
-from m3it_builder.records import File, Frames, Place
+from m3it_builder.records import File, Frames, Location
 
 _CACHE_BYTES = 32 << 20
 _MODULES = {"pyav": ("av", "video"), "decord": ("decord", "video-decord")}
@@ -61,14 +61,14 @@ class FrameReader:
         self._plan = plan
         self._max_pixels = max_pixels
         self._process: subprocess.Popen[bytes] | None = None
-        self._cache: OrderedDict[tuple[Place, Frames], Taken | BadPicture] = OrderedDict()
+        self._cache: OrderedDict[tuple[Location, Frames], Loaded | BadImage] = OrderedDict()
         self._cached = 0
 
-    def read(self, place: Place, frames: Frames) -> Taken | BadPicture:
+    def read(self, location: Location, frames: Frames) -> Loaded | BadImage:
         """Return frames of one video, or why there are none."""
-        key = (place, frames)
+        key = (location, frames)
         if key not in self._cache:
-            self._remember(key, self._ask(place, frames))
+            self._remember(key, self._ask(location, frames))
         self._cache.move_to_end(key)
         return self._cache[key]
 
@@ -79,10 +79,10 @@ class FrameReader:
             self._process.communicate()
             self._process = None
 
-    def _ask(self, place: Place, frames: Frames) -> Taken | BadPicture:
+    def _ask(self, location: Location, frames: Frames) -> Loaded | BadImage:
         request = {
-            "path": place.path,
-            "slice": None if isinstance(place, File) else _fields(place),
+            "path": location.path,
+            "slice": None if isinstance(location, File) else _fields(location),
             "count": frames.count,
             "rule": frames.rule,
             "policy": self._plan.policy,
@@ -90,20 +90,20 @@ class FrameReader:
             "quality": self._plan.quality,
             "max_pixels": self._max_pixels,
         }
-        if isinstance(place, File) and not Path(place.path).is_file():
-            return BadPicture("image_missing", "it was there when the build began")
+        if isinstance(location, File) and not Path(location.path).is_file():
+            return BadImage("image_missing", "it was there when the build began")
         try:
-            header, pictures = self._exchange(json.dumps(request).encode() + b"\n")
+            header, images = self._exchange(json.dumps(request).encode() + b"\n")
         except TimeoutError:
             self.close()
-            return BadPicture("video_timeout", f"more than {self._plan.timeout:g} s")
+            return BadImage("video_timeout", f"more than {self._plan.timeout:g} s")
         except (EOFError, BrokenPipeError):
             self.close()
-            return BadPicture("video_crashed", "the decoder crashed on it")
+            return BadImage("video_crashed", "the decoder crashed on it")
         if "reason" in header:
-            return BadPicture(header["reason"], header["detail"])
+            return BadImage(header["reason"], header["detail"])
         note = {key: header[key] for key in ("total", "indices", "times")}
-        return take(pictures, note | {"rule": frames.rule, "decoder": self._plan.backend})
+        return load_images(images, note | {"rule": frames.rule, "decoder": self._plan.backend})
 
     def _exchange(self, request: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]:
         process = self._running()
@@ -124,7 +124,7 @@ class FrameReader:
             )
         return self._process
 
-    def _remember(self, key: tuple[Place, Frames], taken: Taken | BadPicture) -> None:
+    def _remember(self, key: tuple[Location, Frames], taken: Loaded | BadImage) -> None:
         self._cache[key] = taken
         self._cached += _size(taken)
         while self._cached > _CACHE_BYTES and len(self._cache) > 1:
@@ -166,11 +166,18 @@ class _Answer:
         self._held += data
 
 
-def _fields(place: Any) -> list[Any]:
-    return [place.path, place.offset, place.length, place.packed, place.method, place.crc]
+def _fields(location: Any) -> list[Any]:
+    return [
+        location.path,
+        location.offset,
+        location.length,
+        location.packed,
+        location.method,
+        location.crc,
+    ]
 
 
-def _size(taken: Taken | BadPicture) -> int:
-    if isinstance(taken, BadPicture):
+def _size(taken: Loaded | BadImage) -> int:
+    if isinstance(taken, BadImage):
         return 100
-    return sum(len(picture.data) for picture in taken.pictures)
+    return sum(len(image.data) for image in taken.images)

@@ -200,7 +200,7 @@ def _open(file: str | BinaryIO) -> Any:
 
 
 def _stream(container: Any) -> Any:
-    """Return the main video stream: not a cover picture, not a small preview."""
+    """Return the main video stream: not a cover image, not a small preview."""
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise BadVideo("video_empty", "it has no video stream")
@@ -212,7 +212,7 @@ def _stream(container: Any) -> Any:
 
 def _upright(frame: Any) -> Image.Image:
     """Return a frame as RGB, turned the way players show it."""
-    picture: Image.Image = frame.to_image()
+    image: Image.Image = frame.to_image()
     turn = {
         90: Image.Transpose.ROTATE_90,
         -90: Image.Transpose.ROTATE_270,
@@ -220,4 +220,4 @@ def _upright(frame: Any) -> Image.Image:
         180: Image.Transpose.ROTATE_180,
         -180: Image.Transpose.ROTATE_180,
     }.get(round(frame.rotation))
-    return picture.transpose(turn) if turn is not None else picture
+    return image.transpose(turn) if turn is not None else image

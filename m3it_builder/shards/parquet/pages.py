@@ -1,6 +1,6 @@
 """Pages of a Parquet file: a header, levels, and values that are not copied on their way.
 
-A plain page of byte arrays is each value behind its length, so pictures go to the
+A plain page of byte arrays is each value behind its length, so images go to the
 file as they were read. Data pages are of version 1, their levels run-length coded.
 """
 
@@ -85,7 +85,7 @@ def flat_levels(rows: int) -> Levels:
     return Levels(rows, rows, rows, _framed(varint(rows << 1) + b"\1"))
 
 
-@lru_cache(8)  # pages of one picture a row are alike; others are long, and not kept for long
+@lru_cache(8)  # pages of one image a row are alike; others are long, and not kept for long
 def nested_levels(counts: tuple[int, ...], depth: int) -> Levels:
     """Return the levels of a list column.
 
@@ -167,7 +167,7 @@ def _require_fits(leaf: Leaf, size: int) -> None:
     if size > MOST_BYTES - _HEAD_BYTES:
         raise BuildError(
             f"a row has {size:,} bytes in column {leaf.path[0]}, more than Parquet takes "
-            f"({MOST_BYTES:,}); give it fewer or smaller pictures, or build another format"
+            f"({MOST_BYTES:,}); give it fewer or smaller images, or build another format"
         )
 
 

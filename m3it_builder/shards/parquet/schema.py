@@ -26,7 +26,7 @@ class Leaf:
 
     path: tuple[str, ...]
     compressed: bool
-    bounded: bool  # its least and greatest values are told: those of texts, not of pictures
+    bounded: bool  # its least and greatest values are told: those of texts, not of images
     repeats: bool  # its values go through a dictionary
     nested: bool  # a row may have any number of values
 
@@ -37,10 +37,10 @@ class Leaf:
 
 
 @lru_cache
-def leaves(images: str) -> tuple[Leaf, ...]:
+def leaves(encoding: str) -> tuple[Leaf, ...]:
     """Return the leaves of a shard, in the order of the schema."""
     found: list[Leaf] = []
-    for name, feature in table_features(images).items():
+    for name, feature in table_features(encoding).items():
         if feature == "string":
             found.append(_leaf((name,), bounded=True))
         elif feature == ["string"]:
@@ -55,9 +55,9 @@ def _leaf(path: tuple[str, ...], compressed: bool = True, bounded: bool = False)
     return Leaf(path, compressed, bounded, path[0] in _REPEATS, len(path) > 1)
 
 
-def elements(images: str) -> list[bytes]:
+def elements(encoding: str) -> list[bytes]:
     """Return the schema tree, flattened as a footer holds it: a struct an element."""
-    features = table_features(images)
+    features = table_features(encoding)
     made = [struct({3: i32(0), 4: text("schema"), 5: i32(len(features))})]
     for name, feature in features.items():
         made += _column(name, feature)

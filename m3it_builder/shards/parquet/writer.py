@@ -1,7 +1,7 @@
-"""Parquet shards, laid out the way the Hub stores and pages picture datasets best.
+"""Parquet shards, laid out the way the Hub stores and pages image datasets best.
 
 Row groups stay far below 64 MB and are cut by content, so that a changed row
-re-uploads little; the page index lets readers skip; pictures, which do not
+re-uploads little; the page index lets readers skip; images, which do not
 compress, are stored plain, and go to the file uncopied, page by page. Their column is
 the first of the schema, so that all columns lie in its order (see
 ``docs/decisions/0013-our-own-parquet-pages.md``).
@@ -16,7 +16,7 @@ from typing import Literal
 import pybase64
 
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.shards.formats import OutRow
+from m3it_builder.shards.formats import ShardRow
 from m3it_builder.shards.parquet.footer import MAGIC, About, Chunk, Group, write_footer
 from m3it_builder.shards.parquet.pages import (
     PAGE_BYTES,
@@ -29,7 +29,7 @@ from m3it_builder.shards.parquet.pages import (
     write_words,
 )
 from m3it_builder.shards.parquet.schema import Leaf, elements, leaves
-from m3it_builder.shards.row_groups import ends_group, fits, picture_path, row_size
+from m3it_builder.shards.row_groups import ends_group, fits, image_path, row_size
 from m3it_builder.storage.output import Output
 from m3it_builder.version import __version__
 
@@ -37,27 +37,27 @@ from m3it_builder.version import __version__
 class ParquetWriter:
     """Writes one Parquet file."""
 
-    def __init__(self, output: Output, images: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
         self._output = output
-        self._images = images
-        self._leaves = leaves(images)
-        self._pictures = _Pictures(output, self._leaves[0])
+        self._encoding = encoding
+        self._leaves = leaves(encoding)
+        self._images = _Images(output, self._leaves[0])
         self._rows: list[Mapping[str, str]] = []
         self._paths: list[list[bytes]] = []
         self._size = 0
         self._groups: list[Group] = []
         output.write(MAGIC)
 
-    def write(self, row: OutRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> tuple[int, int]:
         """Append one row; a Parquet row has no place of its own."""
         size = row_size(row)
         if self._rows and not fits(self._size, size):
             self._end_group()
-        if self._images == "base64":
-            self._pictures.add([pybase64.b64encode(picture.data) for picture in row.pictures])
+        if self._encoding == "base64":
+            self._images.add([pybase64.b64encode(image.data) for image in row.images])
         else:
-            self._pictures.add([picture.data for picture in row.pictures])
-            names = [picture_path(row.key, *placed) for placed in enumerate(row.pictures)]
+            self._images.add([image.data for image in row.images])
+            names = [image_path(row.key, *placed) for placed in enumerate(row.images)]
             self._paths.append([name.encode() for name in names])
         self._rows.append(row.texts)
         self._size += size
@@ -70,15 +70,15 @@ class ParquetWriter:
         if self._rows:
             self._end_group()
         about = About(
-            schema=elements(self._images),
+            schema=elements(self._encoding),
             leaves=len(self._leaves),
-            notes=_notes(self._images),
+            notes=_notes(self._encoding),
             maker=f"m3it_builder version {__version__}",
         )
         write_footer(self._output, about, self._groups)
 
     def _end_group(self) -> None:
-        chunks = [self._pictures.end(), *map(self._text_chunk, self._leaves[1:])]
+        chunks = [self._images.end(), *map(self._text_chunk, self._leaves[1:])]
         self._groups.append(Group(len(self._rows), tuple(chunks)))
         self._rows.clear()
         self._paths.clear()
@@ -91,8 +91,8 @@ class ParquetWriter:
         return _column_chunk(self._output, leaf, [row[name] for row in self._rows])
 
 
-class _Pictures:
-    """The pictures of a row group; a page is written as soon as it is full."""
+class _Images:
+    """The images of a row group; a page is written as soon as it is full."""
 
     def __init__(self, output: Output, leaf: Leaf) -> None:
         self._output = output
@@ -102,11 +102,11 @@ class _Pictures:
         self._size = 0
         self._pages: list[Page] = []
 
-    def add(self, pictures: Sequence[bytes]) -> None:
-        """Append the pictures of a row."""
-        self._counts.append(len(pictures))
-        self._held += pictures
-        self._size += sum(map(len, pictures))
+    def add(self, images: Sequence[bytes]) -> None:
+        """Append the images of a row."""
+        self._counts.append(len(images))
+        self._held += images
+        self._size += sum(map(len, images))
         if self._size >= PAGE_BYTES:
             self._end_page()
 
@@ -143,7 +143,7 @@ def _column_chunk(output: Output, leaf: Leaf, texts: Sequence[str]) -> Chunk:
 
 
 def _path_chunk(output: Output, leaf: Leaf, rows: Sequence[Sequence[bytes]]) -> Chunk:
-    """Write the names of the pictures, in pages that hold whole rows."""
+    """Write the names of the images, in pages that hold whole rows."""
     pages = []
     for first, last in _cuts([sum(map(len, names)) for names in rows]):
         levels = nested_levels(tuple(map(len, rows[first:last])), leaf.depth)
@@ -164,8 +164,8 @@ def _cuts(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, len(sizes)
 
 
-def _notes(images: str) -> dict[str, str]:
-    schema = arrow_schema(table_features(images))
+def _notes(encoding: str) -> dict[str, str]:
+    schema = arrow_schema(table_features(encoding))
     # Both spellings: `datasets` writes one, the Hub's viewer looks for the other.
     marks = {"content_defined_chunking": "true", "use_content_defined_chunking": "true"}
     schema = schema.with_metadata({**schema.metadata, **marks})

@@ -21,8 +21,8 @@ from PIL import Image, ImageChops, ImageStat
 av = pytest.importorskip("av")
 
 from m3it_builder.errors import BuildError  # noqa: E402
-from m3it_builder.media.loaded import Taken  # noqa: E402
-from m3it_builder.media.probe import BadPicture  # noqa: E402
+from m3it_builder.media.loaded import Loaded  # noqa: E402
+from m3it_builder.media.probe import BadImage  # noqa: E402
 from m3it_builder.media.video import RULES, BadVideo, Clip, Policy, Rule, choose, pyav  # noqa: E402
 from m3it_builder.media.video.extract import FrameReader, VideoPlan, require_backend  # noqa: E402
 from m3it_builder.records import File, Frames  # noqa: E402
@@ -208,7 +208,7 @@ GENUINE_BUT_NOT_FOR_DECORD = {
     "mmaction2_test.avi",  # no times
     "torchcodec_av1_video.mkv",  # no decoder
     "torchcodec_h265_video.mp4",  # wrong frames
-    "torchcodec_h264_10bits.mp4",  # colours of an older FFmpeg
+    "torchcodec_h264_10bits.mp4",  # colors of an older FFmpeg
 }
 
 
@@ -227,7 +227,7 @@ def all_frames(data: bytes) -> list[Image.Image]:
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Return the mean difference of two pictures, of 255."""
+    """Return the mean difference of two images, of 255."""
     assert one.size == other.size
     return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
@@ -353,9 +353,9 @@ def whole(path: Path) -> File:
     return File(str(path), facts.st_size, facts.st_mtime_ns)
 
 
-def numbers(taken: Taken | BadPicture) -> list[int]:
-    assert isinstance(taken, Taken), taken
-    return [clips.number_of(Image.open(io.BytesIO(picture.data))) for picture in taken.pictures]
+def numbers(taken: Loaded | BadImage) -> list[int]:
+    assert isinstance(taken, Loaded), taken
+    return [clips.number_of(Image.open(io.BytesIO(image.data))) for image in taken.images]
 
 
 def test_worker_tells_what_it_took(frames: FrameReader, tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_worker_tells_what_it_took(frames: FrameReader, tmp_path: Path) -> None:
     path.write_bytes(clips.clip(90, "mp4", "libx264"))
     taken = frames.read(whole(path), EIGHT)
     assert numbers(taken) == [0, 13, 25, 38, 51, 64, 76, 89]
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, Loaded)
     assert taken.note == {
         "total": 90,
         "indices": [0, 13, 25, 38, 51, 64, 76, 89],
@@ -381,7 +381,7 @@ def test_a_video_is_decoded_once(frames: FrameReader, tmp_path: Path) -> None:
     path.unlink()
     assert frames.read(place, EIGHT) is first
     gone = frames.read(place, Frames(4, "ends"))
-    assert isinstance(gone, BadPicture)
+    assert isinstance(gone, BadImage)
     assert gone.reason == "image_missing"
 
 
@@ -408,7 +408,7 @@ def test_worker_that_hangs_is_ended(tmp_path: Path) -> None:
     os.kill(hung, signal.SIGSTOP)
     reader._plan = VideoPlan(timeout=0.5)
     taken = reader.read(whole(path), Frames(3, "ends"))
-    assert isinstance(taken, BadPicture)
+    assert isinstance(taken, BadImage)
     assert (taken.reason, taken.detail) == ("video_timeout", "more than 0.5 s")
     reader._plan = VideoPlan(timeout=20)
     assert numbers(reader.read(whole(path), Frames(2, "ends"))) == [0, 8]
@@ -425,7 +425,7 @@ def test_worker_that_crashes_is_replaced(tmp_path: Path) -> None:
     os.kill(doomed, signal.SIGSTOP)
     threading.Timer(0.3, os.kill, (doomed, signal.SIGKILL)).start()
     taken = reader.read(whole(path), Frames(3, "ends"))
-    assert isinstance(taken, BadPicture)
+    assert isinstance(taken, BadImage)
     assert taken.reason == "video_crashed"
     assert numbers(reader.read(whole(path), Frames(2, "ends"))) == [0, 8]
     reader.close()
