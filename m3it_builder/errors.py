@@ -16,6 +16,9 @@ needs the source code to be understood.
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 class M3ITError(Exception):
@@ -60,6 +63,30 @@ class AuditError(M3ITError):
 
 class ContractError(M3ITError):
     """A task breaks the contract of ``m3it_builder.testing``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A unit that failed, while others went on."""
+
+    unit: str  # task/split
+    error: M3ITError
+
+
+@contextmanager
+def collect_failure(unit: str, failures: list[Failure]) -> Iterator[None]:
+    """Append a foreseen error of one unit to a list, so that the caller continues with the next.
+
+    Anything else is a bug: it is raised, with a note that names the unit.
+    """
+    try:
+        yield
+    except Exception as error:
+        foreseen_error = foreseen(error)
+        if foreseen_error is None:
+            error.add_note(f"while working on {unit}")
+            raise
+        failures.append(Failure(unit, foreseen_error))
 
 
 _ADVICE = {

@@ -57,6 +57,9 @@ class Pixels:
     scale: int = 1  # enlarged so many times, by repeating pixels
 
 
+ImageSelection = Frames | Pixels
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One image, or one video, by name; ``place`` is filled in by the locate stage."""
@@ -64,13 +67,13 @@ class Image:
     name: str  # "<source_id>/<path inside the official archive>", never absolute
     size: tuple[int, int] | None = None  # width, height the annotation was made on
     location: Location | None = None
-    part: Frames | Pixels | None = None  # None: the whole file is the image
+    selection: ImageSelection | None = None  # None: the whole file is the image
     others: tuple[str, ...] = ()  # further names it may have, tried in this order
 
     @property
     def count(self) -> int:
         """Return how many images it becomes in a row."""
-        return self.part.count if isinstance(self.part, Frames) else 1
+        return self.selection.count if isinstance(self.selection, Frames) else 1
 
 
 @dataclass(frozen=True, slots=True)

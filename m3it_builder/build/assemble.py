@@ -102,19 +102,19 @@ def _with_shown_regions(row: Row, how: Packing, taken: Sequence[Loaded]) -> Row:
 def _with_notes(row: Row, taken: Sequence[Loaded]) -> Row:
     """Add to the meta of a row which frames were taken of its videos."""
     record = row.record
-    if not any([isinstance(image.part, Frames) for image in record.images]):
+    if not any([isinstance(image.selection, Frames) for image in record.images]):
         return row
     notes = [
         {"video": image.name, **parts.note}
         for image, parts in zip(record.images, taken, strict=True)
-        if isinstance(image.part, Frames)
+        if isinstance(image.selection, Frames)
     ]
     return replace(row, record=replace(record, meta={**record.meta, "frames": notes}))
 
 
 def _names(image: Image, taken: Loaded) -> list[str]:
     """Return a name in the source for each image: frames and cells add their index."""
-    if image.part is None:
+    if image.selection is None:
         return [image.name]
     return [f"{image.name}#{index}" for index in taken.note["indices"]]
 

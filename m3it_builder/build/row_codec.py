@@ -41,7 +41,9 @@ def encode(row: Row) -> tuple[bytes, bytes]:
         "meta": record.meta,
         "turns": [[t.question, t.answer, t.choices, t.gold] for t in record.turns],
         "regions": [[r.box, r.color, r.label, r.image] for r in record.regions],
-        "images": [[i.name, i.size, _part(i.part), *_identity(i.location)] for i in record.images],
+        "images": [
+            [i.name, i.size, _selection(i.selection), *_identity(i.location)] for i in record.images
+        ],
     }
     locations = [_where(image.location) for image in record.images]
     return orjson.dumps(text), orjson.dumps(locations)
@@ -70,10 +72,10 @@ def decode(text: bytes, locations: bytes) -> Row:
     )
 
 
-def _part(part: Frames | Pixels | None) -> list[Any] | None:
-    if isinstance(part, Frames):
-        return [part.count, part.rule]
-    return [part.index, part.order, part.scale] if part else None
+def _selection(selection: Frames | Pixels | None) -> list[Any] | None:
+    if isinstance(selection, Frames):
+        return [selection.count, selection.rule]
+    return [selection.index, selection.order, selection.scale] if selection else None
 
 
 def _identity(location: Location | None) -> tuple[int, ...]:
@@ -112,9 +114,9 @@ def _where(location: Location | None) -> list[Any]:
 
 
 def _image(image: list[Any], where: list[Any]) -> Image:
-    name, size, part, *_ = image
+    name, size, selection, *_ = image
     location: Location = File(*where) if len(where) == 3 else Slice(*where)
     taken = None
-    if part:
-        taken = Frames(*part) if len(part) == 2 else Pixels(*part)
+    if selection:
+        taken = Frames(*selection) if len(selection) == 2 else Pixels(*selection)
     return Image(name, tuple(size) if size else None, location, taken)

@@ -75,7 +75,7 @@ class Spool:
         """Store one row; a second row of the same id becomes a reject."""
         dropped = self._dropped.get(row.record.id)
         text, places = encode(row)
-        self._has_video |= any(isinstance(image.part, Frames) for image in row.record.images)
+        self._has_video |= any(isinstance(image.selection, Frames) for image in row.record.images)
         row_id = row.record.id
         size = byte_count(row.record) + len(text)
         done = self._base.execute(

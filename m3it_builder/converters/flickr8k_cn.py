@@ -26,7 +26,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             photos.put(found["stem"], found.groupdict())
         elif line.strip():
             yield Reject(f"line {number}", "unreadable_line", line[:80])
-    stems = source.text(f"{folder}/flickr8k{source.part}.txt")
+    stems = source.text(f"{folder}/flickr8k{source.file_split}.txt")
     groups = ((stem, photos.all(stem)) for stem in stems)
     every = source.option("captions") == "all"
     yield from one_of_each(groups, partial(_captioned, source), source.task, everything=every)

@@ -14,7 +14,7 @@ from m3it_builder.formats.groups import one_of_each
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a clip, or a question; its images are frames of the clip."""
-    file = f"msrvtt-qa-annotations/{source.part}_qa.json"
+    file = f"msrvtt-qa-annotations/{source.file_split}_qa.json"
     clips = source.lookup((row["video_id"], row) for row in source.items(file))
     yield from one_of_each(
         clips.groups(),

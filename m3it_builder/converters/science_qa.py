@@ -13,7 +13,7 @@ KEPT = ("task", "grade", "subject", "topic", "category", "skill", "lecture", "so
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a problem; its hint is context, its lecture and solution are meta."""
     for number, problem in source.entries("scienceqa-annotations/problems.json"):
-        if problem["split"] != source.part:
+        if problem["split"] != source.file_split:
             continue
         choices = tuple(choice.strip() for choice in problem["choices"])
         gold = problem["answer"]
@@ -21,7 +21,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield Reject(number, "no_answer", f"answer {gold} of {len(choices)} choices")
             continue
         image = problem["image"]
-        path = f"scienceqa-images/{source.part}/{number}/{image}"
+        path = f"scienceqa-images/{source.file_split}/{number}/{image}"
         yield Record(
             id=number,
             turns=(Turn(problem["question"].strip(), choices[gold], choices, gold),),

@@ -18,7 +18,7 @@ Tokens = Sequence[str | list[int]]
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a question; the target is the right answer, or the right rationale."""
     target = str(source.option("target"))
-    for row in source.jsonl(f"vcr-annotations/{source.part}.jsonl"):
+    for row in source.jsonl(f"vcr-annotations/{source.file_split}.jsonl"):
         stills = "vcr-images/vcr1images/"
         if source.find(stills + row["metadata_fn"]) is None:
             yield Reject(row["annot_id"], "metadata_missing", row["metadata_fn"])

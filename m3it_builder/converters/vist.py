@@ -13,7 +13,7 @@ LENGTH = 5  # photographs of a story
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a story; the target is its sentences, joined."""
-    file = f"vist-annotations-sis/sis/{source.part}.story-in-sequence.json"
+    file = f"vist-annotations-sis/sis/{source.file_split}.story-in-sequence.json"
     titles = source.lookup((album["id"], album["title"]) for album in source.items(file, "albums"))
     stories = source.lookup(
         (entry["story_id"], entry) for (entry,) in source.items(file, "annotations")
@@ -29,7 +29,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             id=story,
             turns=(Turn("", " ".join(entry["original_text"].strip() for entry in entries)),),
             images=tuple(
-                source.image(f"vist-images/images/{source.part}/{id}.jpg") for id in photos
+                source.image(f"vist-images/images/{source.file_split}/{id}.jpg") for id in photos
             ),
             meta={
                 "album_id": entries[0]["album_id"],

@@ -11,7 +11,7 @@ from m3it_builder import Image, Record, Reject, Source, Turn
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record a dialog: the caption as context, every round a turn."""
-    file = f"visdial-annotations/visdial_1.0_{source.part}.json"
+    file = f"visdial-annotations/visdial_1.0_{source.file_split}.json"
     questions = source.lookup(enumerate(source.items(file, "data.questions")))
     answers = source.lookup(enumerate(source.items(file, "data.answers")))
     for dialog in source.items(file, "data.dialogs"):
@@ -37,5 +37,5 @@ def _image(source: Source, number: int) -> Image:
             f"coco-2014-train-images/train2014/COCO_train2014_{number:012d}.jpg",
             f"coco-2014-val-images/val2014/COCO_val2014_{number:012d}.jpg",
         )
-    folder = f"VisualDialog_{source.part}2018"
+    folder = f"VisualDialog_{source.file_split}2018"
     return source.image(f"visdial-images/{folder}/{folder}_{number:012d}.jpg")

@@ -32,7 +32,7 @@ class _Layout:
     whole: bytes | None = None  # the array itself, where it is packed and cannot be reached into
 
 
-def read_cell(location: Location, part: Pixels) -> bytes:
+def read_cell(location: Location, selection: Pixels) -> bytes:
     """Return one image of an array as PNG.
 
     Raises:
@@ -40,16 +40,16 @@ def read_cell(location: Location, part: Pixels) -> bytes:
         BadImage: ``image_missing``, the array has no such index.
     """
     layout = _layout(location)
-    if not 0 <= part.index < layout.count:
-        raise BadImage("image_missing", f"index {part.index} of {layout.count} images")
+    if not 0 <= selection.index < layout.count:
+        raise BadImage("image_missing", f"index {selection.index} of {layout.count} images")
     size = layout.width * layout.height * 3
-    at = layout.start + part.index * size
+    at = layout.start + selection.index * size
     data = layout.whole[at : at + size] if layout.whole is not None else _read(location, at, size)
     if len(data) != size:
         raise SourceError(f"{location.path}: the array is cut short; download it again")
-    image = Image.frombytes("RGB", (layout.width, layout.height), data, "raw", part.order)
-    if part.scale > 1:
-        wider = layout.width * part.scale, layout.height * part.scale
+    image = Image.frombytes("RGB", (layout.width, layout.height), data, "raw", selection.order)
+    if selection.scale > 1:
+        wider = layout.width * selection.scale, layout.height * selection.scale
         image = image.resize(wider, Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)

@@ -30,7 +30,7 @@ _OPEN_ARCHIVES = 16
 _ASKED = 4  # places of a stretch
 _OPEN_FILES = 400  # of the 1,024 that a process may have as a rule
 
-ImageKey = tuple[str, int, str]  # path, offset, part
+ImageKey = tuple[str, int, str]  # path, offset, selection
 Read = dict[ImageKey, Loaded | BadImage]
 
 
@@ -38,7 +38,7 @@ def key_of(image: Image) -> ImageKey:
     """Return what distinguishes one located image from another, in the order they lie."""
     if image.location is None:
         raise ValueError(f"{image.name} was never located")
-    return *_lies(image.location), repr(image.part) if image.part else ""
+    return *_lies(image.location), repr(image.selection) if image.selection else ""
 
 
 def read_ahead(rows: Iterable[Row], reader: ImageReader) -> Iterator[tuple[list[Row], Read]]:
@@ -103,7 +103,9 @@ class ImageReader:
 
     def announce(self, images: Iterable[Image]) -> None:
         """Ask the operating system to begin reading what will soon be read, in disk order."""
-        locations = [image.location for image in images if image.part is None and image.location]
+        locations = [
+            image.location for image in images if image.selection is None and image.location
+        ]
         if all(map(_is_cached, locations[:: max(1, len(locations) // _ASKED)])):
             return  # to announce what is in memory costs a tenth of the packer's time
         for location in sorted(set(locations), key=_lies):
@@ -121,13 +123,15 @@ class ImageReader:
         return {key: self._read(distinct[key]) for key in sorted(distinct)}
 
     def _read(self, image: Image) -> Loaded | BadImage:
-        location, part = image.location, image.part
+        location, selection = image.location, image.selection
         assert location is not None  # noqa: S101 - it has a key
-        if isinstance(part, Frames):
-            return self._frames.read(location, part)
+        if isinstance(selection, Frames):
+            return self._frames.read(location, selection)
         try:
-            if isinstance(part, Pixels):
-                return load_images((read_cell(location, part),), {"indices": [part.index]})
+            if isinstance(selection, Pixels):
+                return load_images(
+                    (read_cell(location, selection),), {"indices": [selection.index]}
+                )
             return self._whole(location)
         except FileNotFoundError:
             return BadImage("image_missing", "it was there when the build began")
@@ -202,8 +206,8 @@ def byte_count(record: Record) -> int:
 
 
 def _expected(image: Image) -> int:
-    if image.part is None:
+    if image.selection is None:
         return image.location.length if image.location else 0
-    if isinstance(image.part, Frames):
-        return image.part.count * _FRAME_BYTES
+    if isinstance(image.selection, Frames):
+        return image.selection.count * _FRAME_BYTES
     return _CELL_BYTES

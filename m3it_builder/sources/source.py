@@ -42,7 +42,7 @@ class Source:
     def __init__(self, task: Task, split: Split, root: Path) -> None:
         self.task = task.name
         self.split = split
-        self.part = "val" if split == "validation" else split  # as most official files call it
+        self.file_split = "val" if split == "validation" else split  # as official files spell it
         self.root = root.absolute()
         self.position = ""  # file and record read last, for error messages
         self.texts: set[str] = set()  # names of annotation files read, of the first few
@@ -73,7 +73,7 @@ class Source:
             count: how many frames.
             rule: how they are spread; see ``m3it_builder.media.video.choose``.
         """
-        return Image(name, part=Frames(count, cast(Any, rule)))
+        return Image(name, selection=Frames(count, cast(Any, rule)))
 
     def array(self, name: str, index: int, order: str = "RGB", scale: int = 1) -> Image:
         """Return one image of a NumPy file of images, (N, height, width, 3) of uint8.
@@ -84,7 +84,7 @@ class Source:
             order: of the channels in the file, ``RGB`` or ``BGR``.
             scale: enlarge so many times, by repeating pixels.
         """
-        return Image(name, part=Pixels(index, cast(Any, order), scale))
+        return Image(name, selection=Pixels(index, cast(Any, order), scale))
 
     def find(self, name: str) -> Location | None:
         """Return where a name lies, or None if it is nowhere."""

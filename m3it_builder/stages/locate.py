@@ -36,11 +36,11 @@ def _located(image: Image, source: Source) -> Image:
     """Return the image under the first of its names that is there."""
     if image.location is not None:  # the converter knew: it lies inside the annotation
         return image
-    endings = _VIDEO_ENDINGS if isinstance(image.part, Frames) else _IMAGE_ENDINGS
+    endings = _VIDEO_ENDINGS if isinstance(image.selection, Frames) else _IMAGE_ENDINGS
     for name in (image.name, *image.others):
         if location := source.find(name):
             return replace(image, name=name, location=location, others=())
-    if isinstance(image.part, Pixels):
+    if isinstance(image.selection, Pixels):
         return image
     for name in (image.name, *image.others):
         stem, dot, ending = name.rpartition(".")

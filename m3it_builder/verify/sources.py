@@ -139,15 +139,17 @@ class _Check:
         if location is None:
             return None
         if wanted.frames is not None:
-            return Image(base, location=location, part=wanted.frames)
+            return Image(base, location=location, selection=wanted.frames)
         return (
-            Image(base, location=location, part=Pixels(int(index))) if index.isdecimal() else None
+            Image(base, location=location, selection=Pixels(int(index)))
+            if index.isdecimal()
+            else None
         )
 
     def _not_now(self, image: Image) -> str | None:
-        if isinstance(image.part, Frames) and not self._can_decode:
+        if isinstance(image.selection, Frames) and not self._can_decode:
             return "frames: no decoder is installed"
-        return self._obstacle if image.part is not None else None
+        return self._obstacle if image.selection is not None else None
 
     def _compare(self, wanted: Wanted, image: Image, reader: ImageReader) -> None:
         found: list[tuple[str, ...] | str] = []
@@ -180,7 +182,7 @@ def _obstacle(claim: UnitClaim) -> str | None:
 
 def _candidates(image: Image, wanted: Wanted, reader: ImageReader) -> list[Image]:
     """Return the image; where it is a cell of an array, in either order of colors."""
-    if not isinstance(image.part, Pixels) or image.location is None:
+    if not isinstance(image.selection, Pixels) or image.location is None:
         return [image]
     try:
         taken = reader.read([image])[key_of(image)]
@@ -189,7 +191,11 @@ def _candidates(image: Image, wanted: Wanted, reader: ImageReader) -> list[Image
         return [image]
     scale = max(1, wanted.width // width) if width else 1
     return [
-        Image(image.name, location=image.location, part=Pixels(image.part.index, order, scale))
+        Image(
+            image.name,
+            location=image.location,
+            selection=Pixels(image.selection.index, order, scale),
+        )
         for order in ("RGB", "BGR")
     ]
 
