@@ -12,10 +12,10 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import boxes, dedup, help_cost, phase_a, phase_b, scale, table
+from benchmarks import boxes, dedup, help_cost, parquet, phase_a, phase_b, scale, table
 
-# Phase A leaves memory in pieces, which costs those most who gather much of it: it comes late.
-BENCHMARKS = (help_cost, phase_b, boxes, scale, phase_a, dedup)
+# Phase A fragments memory, at the cost of writers that buffer much: it comes late.
+BENCHMARKS = (help_cost, phase_b, parquet, boxes, scale, phase_a, dedup)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Phase B against its peers: CPU seconds for the same images and texts, in one run.
 
-Every way of writing runs in a process of its own, round after round, so that
-whatever else the machine does falls on all alike. What counts are ratios.
+Every writer runs in a process of its own, in alternating rounds, so that other load on
+the machine affects all of them equally. Ratios are the result, not seconds.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from benchmarks.images import task, write_images
+import msgspec
+
+from benchmarks.images import PIXELS, task, write_images
 from benchmarks.writers import OURS, PEERS
-from m3it_builder.build.assemble import texts
 from m3it_builder.build.builder import Build
 from m3it_builder.build.fingerprint import fingerprint
-from m3it_builder.build.plan import PipelineFile, Plan
-from m3it_builder.build.spool import ReadSpool
+from m3it_builder.build.plan import Plan
+from m3it_builder.build.spool_reader import ReadSpool
 from m3it_builder.build.unit import Unit
+from m3it_builder.records import File, Instance
+from m3it_builder.shards.formats import TEXT_COLUMNS
+from m3it_builder.tasks.opening import catalogs_of
 
 NAME = Path(__file__).stem
 IMAGES = int(os.environ.get("M3IT_BENCH_IMAGES", "2000"))
@@ -30,17 +33,12 @@ ROUNDS = int(os.environ.get("M3IT_BENCH_ROUNDS", "5"))
 
 
 def run() -> dict[str, object]:
-    """Return samples a CPU second for each way, and its ratio to plain concatenation."""
+    """Return samples per CPU second for each writer, and its ratio to plain concatenation."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, IMAGES)
-        os.sync()  # what was prepared is not to be written back while others write
-        ways = [*PEERS, *OURS]
-        seconds: dict[str, list[float]] = {way: [] for way in ways}
-        for number in range(ROUNDS):
-            for way in ways[number:] + ways[:number]:  # nobody always comes after the same one
-                if (taken := _timed(way, folder)) is not None:
-                    seconds[way].append(taken)
+        os.sync()  # write-back of the prepared files must not fall on a writer
+        seconds = alternate([*PEERS, *OURS], folder, ROUNDS)
         size = sum(path.stat().st_size for path in (folder / "src").rglob("*.jpg"))
     return {"images": IMAGES, "bytes an image": size // IMAGES, "ways": _table(seconds)}
 
@@ -58,28 +56,42 @@ def _table(seconds: dict[str, list[float]]) -> dict[str, object]:
     }
 
 
-def prepare(folder: Path, count: int, boxes: int = 0, shard_mb: float = 256.0) -> None:
-    """Write images, a ready spool for us, and the same texts for the peers."""
-    write_images(folder / "src" / "bench-images", count)
+def alternate(ways: list[str], folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Return the CPU seconds of each writer in each round; none if it is not installed."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(rounds):
+        start = number % len(ways)  # so that no writer always follows the same one
+        for way in ways[start:] + ways[:start]:
+            if (measured := _timed(way, folder)) is not None:
+                seconds[way].append(measured)
+    return seconds
+
+
+def prepare(folder: Path, count: int, boxes: int = 0, pixels: tuple[int, int] = PIXELS) -> None:
+    """Write images, a complete spool for us, and the same texts for the peers."""
+    sources = folder / "src"
+    write_images(sources / "bench-images", count, pixels=pixels)
     made = task(count, boxes)
-    file = PipelineFile.model_validate({"output": {"shard_mb": shard_mb}})
-    plan = Plan(file=file, formats=("webdataset",))
-    build = Build(sources=folder / "src", out=folder / "built", plan=plan, plan_only=True)
+    plan = Plan(formats=("webdataset",))
+    build = Build(sources=sources, out=folder / "built", plan=plan, plan_only=True)
     build.unit(made, "train")
     unit = Unit(made, "train", folder / "built")
     unit.spool.replace(folder / "spool.sqlite")
-    parts = fingerprint(made, "train", plan, folder / "src")
+    built_from = fingerprint(made, "train", plan, catalogs_of(made, "train", sources))
+    (folder / "packing.json").write_bytes(msgspec.json.encode(build.packing(unit, built_from)))
     spool = ReadSpool(folder / "spool.sqlite")
-    shards = spool.shards()
-    how = build.packing(unit, parts)
-    (folder / "job.json").write_text(json.dumps(asdict(how)))
-    rows = [
-        (row.record.id, texts(row, "bench", "train"), row.record.images[0].place.path)  # type: ignore[union-attr]
-        for shard in shards
-        for row in spool.rows(shard)
-    ]
+    rows = [_peer_row(row) for shard in spool.shards() for row in spool.instances(shard)]
     (folder / "rows.json").write_text(json.dumps(rows))
     spool.close()
+
+
+def _peer_row(instance: Instance) -> tuple[str, dict[str, str], str]:
+    record = instance.record
+    texts = {name: str(getattr(instance, name, "")) for name in TEXT_COLUMNS}
+    texts |= {"id": record.id, "meta": json.dumps(record.meta)}
+    location = record.images[0].location
+    assert isinstance(location, File)  # noqa: S101 - the images are written one by one
+    return record.id, texts, str(location.path)
 
 
 def _timed(way: str, folder: Path) -> float | None:

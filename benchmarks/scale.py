@@ -1,7 +1,7 @@
-"""Phase B over processes and over rows: speed of two workers, and memory at 100,000 rows.
+"""Scaling of phase B: speed with two workers, and memory at 100,000 rows.
 
-Workers draw a box on every image, which is work for the processor; time is
-that of the clock. Memory is the peak of the whole build, both phases.
+Workers draw a box on every image, so that they are CPU-bound; time is wall-clock time.
+Memory is the peak of the whole build, both phases.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ NAME = Path(__file__).stem
 IMAGES = int(os.environ.get("M3IT_BENCH_DRAWN", "5000"))
 ROWS = int(os.environ.get("M3IT_BENCH_ROWS", "100000"))
 ROUNDS = int(os.environ.get("M3IT_BENCH_ROUNDS", "5"))
-_FEWER = 20  # so many times fewer rows, to see that memory does not grow with them
-_SMALL = 6_000  # bytes of an image, where rows are many
+_FEWER = 20  # the baseline has 1/20 of the rows, to show that memory does not grow with them
+_SMALL = 6_000  # bytes per image, for many rows
 
 
 def run() -> dict[str, object]:
-    """Return the speed of two workers against one, and peaks in MB."""
+    """Return the speed of two workers against one, and peak memory in MB."""
     return {"cores": os.cpu_count(), "workers": _workers(), "memory": _memory()}
 
 
@@ -39,9 +39,9 @@ def _workers() -> dict[str, float]:
         folder = Path(name)
         write_images(folder / "src" / "bench-images", IMAGES)
         for _ in range(ROUNDS):
-            for workers, taken in seconds.items():
+            for workers, measured in seconds.items():
                 job = {"count": IMAGES, "boxes": 1, "workers": workers, "shard_mb": 12}
-                taken.append(_child(folder, job)["phase_b_s"])
+                measured.append(_run_child(folder, job)["phase_b_s"])
     ratio = median(one / two for one, two in zip(seconds[1], seconds[2], strict=True))
     return {"speed of two, against one": round(ratio, 2)}
 
@@ -51,12 +51,12 @@ def _memory() -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_images(folder / "src" / "bench-images", ROWS, _SMALL)
-        for form in ("webdataset", "parquet"):
+        for format_name in ("webdataset", "parquet"):
             few, many = (
-                _child(folder, {"count": count, "formats": [form]})["peak_mb"]
+                _run_child(folder, {"count": count, "formats": [format_name]})["peak_mb"]
                 for count in (ROWS // _FEWER, ROWS)
             )
-            peaks[form] = {
+            peaks[format_name] = {
                 f"MB at {ROWS // _FEWER:,} rows": round(few, 1),
                 f"MB at {ROWS:,} rows": round(many, 1),
                 "ratio": round(many / few, 3),
@@ -64,9 +64,9 @@ def _memory() -> dict[str, dict[str, float]]:
     return peaks
 
 
-def _child(folder: Path, job: dict[str, Any]) -> dict[str, float]:
-    words = [sys.executable, "-m", "benchmarks.scale", str(folder), json.dumps(job)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def _run_child(folder: Path, job: dict[str, Any]) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.scale", str(folder), json.dumps(job)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -74,14 +74,14 @@ def _child(folder: Path, job: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Build once, in a fresh folder; print seconds of phase B, and the peak of memory."""
+    """Build once in a new folder; print seconds of phase B and peak memory."""
     import resource
 
     folder, job = Path(sys.argv[1]), json.loads(sys.argv[2])
     file = PipelineFile.model_validate({"output": {"shard_mb": float(job.get("shard_mb", 256))}})
     formats = tuple(job.get("formats", ["webdataset"]))
     plan = Plan(file=file, formats=formats)
-    made = task(job["count"], job.get("boxes", 0))
+    bench_task = task(job["count"], job.get("boxes", 0))
     with tempfile.TemporaryDirectory(dir=folder) as out:
         build = Build(
             sources=folder / "src",
@@ -90,12 +90,12 @@ def main() -> None:
             workers=job.get("workers", 1),
             plan_only=True,
         )
-        build.unit(made, "train")
-        began = time.perf_counter()
+        build.unit(bench_task, "train")
+        start = time.perf_counter()
         Build(sources=folder / "src", out=Path(out), plan=plan, workers=job.get("workers", 1)).unit(
-            made, "train"
+            bench_task, "train"
         )
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sys.stdout.write(json.dumps({"phase_b_s": seconds, "peak_mb": kilobytes / 1e3}) + "\n")
 

@@ -1,4 +1,4 @@
-"""What long work tells whoever watches: one bar a phase, or nothing."""
+"""Progress callbacks of long operations: one phase at a time, as a protocol."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ Unit = Literal["rows", "bytes"]
 
 
 class Progress(Protocol):
-    """Receives the advance of one phase after the other."""
+    """Receives the progress of consecutive phases."""
 
     def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
-        """Begin a phase; ``total`` is in its unit, None where nobody can know."""
+        """Begin a phase; ``total`` is in its unit, or None if unknown."""
 
     def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
-        """Report units done, bytes written and rows rejected since the last report."""
+        """Report units done, bytes written and rows rejected since the last call."""
 
     def finish(self) -> None:
         """End the phase."""
 
 
 class Silent:
-    """Reports to nobody."""
+    """Discards all progress."""
 
     def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
         """Do nothing."""

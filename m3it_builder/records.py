@@ -1,23 +1,30 @@
-"""The values that flow through the pipeline. All of them are immutable.
+"""The values of the pipeline. All of them are immutable.
 
-A converter fills *structure* (turns, choices, regions); ``render`` makes the
+A converter fills *structure* (turns, choices, regions); ``stages.render`` makes the
 strings. An image is a flat, picklable reference until the packer reads it.
+
+They are msgspec structs rather than dataclasses, because every row is encoded into the
+spool, decoded from it and copied with changes (see ``docs/decisions/0014-records-are-structs.md``);
+copies with changes are made by ``msgspec.structs.replace``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the annotation's frame
+# Numbers as the source gives them, whole ones stay whole: x0, y0, x1, y1 in pixels of the
+# annotation's frame.
+Number = int | float
+Box = tuple[Number, Number, Number, Number]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True, array_like=True, tag=True):
     """A loose file."""
 
     path: str  # absolute
@@ -25,50 +32,46 @@ class File:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A member of a zip or of a plain tar, or base64 text in a file, read where it lies."""
+class Slice(Struct, frozen=True, array_like=True, tag=True):
+    """A member of a zip or plain tar, or base64 text in a file, read in place."""
 
     path: str  # absolute path of the archive
     offset: int  # of the data in a tar or a text, of the local header in a zip
-    length: int  # bytes once unpacked
-    packed: int  # bytes in the archive
+    length: int  # bytes, decompressed
+    stored_length: int  # bytes in the archive
     method: Literal["tar", "stored", "deflated", "base64", "unusable"]
-    crc: int | None  # CRC-32 of the unpacked bytes; tar keeps none
+    crc: int | None  # CRC-32 of the decompressed bytes; tar has none
 
 
 Location = File | Slice
 
 
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """What is taken of a video: so many frames, spread by a rule of ``media.video``."""
+class Frames(Struct, frozen=True, array_like=True, tag=True):
+    """Frames of a video, chosen by a rule of ``media.video``."""
 
     count: int
     rule: Literal["ends", "inner", "middles", "times"] = "ends"
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """What is taken of a NumPy array of images, (N, height, width, 3) of uint8."""
+class Pixels(Struct, frozen=True, array_like=True, tag=True):
+    """One image of a NumPy array, (N, height, width, 3) of uint8."""
 
     index: int
     order: Literal["RGB", "BGR"] = "RGB"
-    scale: int = 1  # enlarged so many times, by repeating pixels
+    scale: int = 1  # enlargement factor, by repeating pixels
 
 
 ImageSelection = Frames | Pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """One image, or one video, by name; ``place`` is filled in by the locate stage."""
+class Image(Struct, frozen=True, array_like=True):
+    """One image, or one video, by name; the locate stage fills in ``location``."""
 
     name: str  # "<source_id>/<path inside the official archive>", never absolute
     size: tuple[int, int] | None = None  # width, height the annotation was made on
     location: Location | None = None
     selection: ImageSelection | None = None  # None: the whole file is the image
-    others: tuple[str, ...] = ()  # further names it may have, tried in this order
+    other_names: tuple[str, ...] = ()  # alternatives, tried in this order
 
     @property
     def count(self) -> int:
@@ -76,18 +79,16 @@ class Image:
         return self.selection.count if isinstance(self.selection, Frames) else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Struct, frozen=True, array_like=True):
     """A box on one image of the record; texts refer to it as ``{box:N}``."""
 
     box: Box
     color: str = "red"
     label: str = ""  # what is in the box, "person" for instance
-    image: int = 0  # index of the image it lies on
+    image: int = 0  # position of its image in the record
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True, array_like=True):
     """One question and its answer; either may be empty where the task has none."""
 
     question: str
@@ -96,8 +97,7 @@ class Turn:
     gold: int | None = None  # index of the right choice; ``choices[gold] == answer``
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, array_like=True, kw_only=True):
     """One source example in unified form. As a rule it has no instruction yet."""
 
     id: str  # the source's own id, unique within one (task, split)
@@ -105,27 +105,27 @@ class Record:
     images: tuple[Image, ...] = ()
     regions: tuple[Region, ...] = ()
     context: str = ""  # text given before the turns: a hint, a caption, a passage
-    meta: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+    meta: Mapping[str, Any] = {}  # JSON values only
     license: str | None = None  # where it differs from the card's
     image_license: str | None = None
     instruction: str = ""  # where the source already has one, it is kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
-    """A record joined with an instruction and rendered: one published row."""
+class Instance(Struct, frozen=True, kw_only=True):
+    """A record joined with an instruction: one row, once ``render`` has filled its texts."""
 
     task: str
     split: Split
     lang: str  # BCP 47
     instruction: str
-    inputs: str  # "" where the image is the whole input
-    outputs: str
+    inputs: str = ""  # stays "" where the image is the whole input
+    outputs: str = ""
+    license: str  # of the annotations
+    image_license: str
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(Struct, frozen=True):
     """A source example that did not become an instance, and the reason."""
 
     id: str
@@ -133,22 +133,8 @@ class Reject:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How a task's answers and regions appear in ``inputs`` and ``outputs``."""
 
     answer: Literal["text", "letter", "both"] = "text"  # "dog", "(B)" or "(B) dog"
     regions: Literal["drawn", "text"] = "drawn"  # "the red box", or pixel coordinates
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row on its way to a shard."""
-
-    instruction: str
-    inputs: str
-    outputs: str
-    lang: str
-    license: str
-    image_license: str
-    record: Record

@@ -30,10 +30,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
+from msgspec import structs
 
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
@@ -143,11 +146,11 @@ def _check_splits(task: Task, rows: dict[Any, list[BuiltRow]]) -> None:
     for split, entry in task.card.splits.items():
         withheld = entry.answers == "withheld"
         _require(withheld or bool(rows[split]), task, f"split {split} yields no row")
-        keys = {(row.texts["inputs"], *_digests(row)) for row in rows[split]}
+        keys = {(row.row.inputs, *_digests(row)) for row in rows[split]}
         for key in keys:
             other = seen.setdefault(key, split)
             _require(other == split, task, f"a row of {split} stands in {other} too: {key[0]!r}")
-        ids = [row.texts["id"] for row in rows[split]]
+        ids = [row.row.id for row in rows[split]]
         _require(len(set(ids)) == len(ids), task, f"ids of {split} repeat")
     most = max(map(len, rows.values()))
     _require(most >= 3, task, "no split of the fixture has three rows, so order is not judged")
@@ -163,48 +166,44 @@ def _check_formats(built: Path, unit: Manifest, rows: list[BuiltRow]) -> None:
         )
 
 
-def _check_row(task: Task, row: BuiltRow, places: tuple[str, ...]) -> None:
-    texts = row.texts
-    said = json.dumps(texts, ensure_ascii=False)
-    where = f"row {texts['split']}/{texts['id']}"
-    for place in places:
-        _require(place not in said, task, f"{where} tells of the local path {place}")
-    _require(
-        isinstance(json.loads(texts["meta"]), dict), task, f"{where} has a meta that is no object"
-    )
-    _require(bool(texts["outputs"].strip()), task, f"{where} has no output")
+def _check_row(task: Task, built: BuiltRow, folders: tuple[str, ...]) -> None:
+    row = built.row
+    where = f"row {row.split}/{row.id}"
+    published = msgspec.json.encode(row).decode()
+    for folder in folders:
+        _require(folder not in published, task, f"{where} contains the local path {folder}")
+    is_object = isinstance(json.loads(row.meta), dict)
+    _require(is_object, task, f"{where} has a meta that is not a JSON object")
+    _require(bool(row.outputs.strip()), task, f"{where} has no output")
     for field in ("instruction", "inputs", "outputs"):
-        left = _TOKEN.search(texts[field])
+        left = _TOKEN.search(getattr(row, field))
         _require(left is None, task, f"{where} has an unrendered region in its {field}")
-    _check_structure(task, texts, where)
-    for data in row.images:
+    _check_structure(task, row, where)
+    for data in built.images:
         try:
             require_decodable(data)
         except BadImage as bad:
             raise ContractError(f"{task.name}: {where} has an image that does not decode") from bad
 
 
-def _check_structure(task: Task, texts: dict[str, Any], where: str) -> None:
-    for turn in texts["turns"]:
-        if turn["choices"]:
-            gold = turn["gold"]
-            fits = gold is not None and turn["choices"][gold] == turn["answer"]
+def _check_structure(task: Task, row: IndexRow, where: str) -> None:
+    for turn in row.turns:
+        if turn.choices:
+            fits = turn.gold is not None and turn.choices[turn.gold] == turn.answer
             _require(fits, task, f"{where}: the options do not contain the answer")
-        for name in ("question", "answer"):
-            for token in _TOKEN.findall(turn[name]):
-                exists = int(token) < len(texts["regions"])
-                _require(
-                    exists, task, f"{where}: its {name} speaks of box {token}, which is not there"
-                )
-    for region in texts["regions"]:
-        exists = region["image"] < len(texts["images"])
-        _require(exists, task, f"{where}: a region lies on image {region['image']}")
+        for text in (turn.question, turn.answer):
+            for token in _TOKEN.findall(text):
+                exists = int(token) < len(row.regions)
+                _require(exists, task, f"{where}: {text!r} refers to box {token}, which is missing")
+    for region in row.regions:
+        exists = region.image < len(row.images)
+        _require(exists, task, f"{where}: a region is on image {region.image}, which is missing")
 
 
 def _rejects(
     built: Path, unit: Manifest, task: Task, places: tuple[str, ...]
 ) -> list[dict[str, str]]:
-    rows = pq.read_table(built / unit.reject_table["path"]).to_pylist()
+    rows = pq.read_table(built / unit.reject_table.path).to_pylist()
     for row in rows:
         fault = row["reason"] in _CONVERTER_FAULTS
         _require(not fault, task, f"{row['split']}/{row['id']} is rejected as {row['reason']}, "
@@ -259,20 +258,21 @@ def _differences(wanted: Any, found: Any, place: str) -> Iterator[tuple[str, tup
         yield place, (wanted, found)
 
 
-def _expected_row(row: BuiltRow) -> dict[str, Any]:
-    """Return what of a row must stay the same: no encoder's bytes, no place in a shard."""
-    texts = row.texts
-    kept = ("id", "instruction", "inputs", "outputs", "license", "image_license", "context",
-            "turns", "regions")  # fmt: skip
-    images = [
-        {key: image[key] for key in ("name", "mime", "width", "height", "source_digest")}
-        for image in texts["images"]
-    ]
-    return {key: texts[key] for key in kept} | {"meta": json.loads(texts["meta"]), "images": images}
+def _expected_row(built: BuiltRow) -> dict[str, Any]:
+    """Return what must stay the same of a row: no encoder's bytes, no position in a shard."""
+    kept = ("id", "instruction", "inputs", "outputs", "license", "image_license", "context")
+    row, described = built.row, ("name", "mime", "width", "height", "source_digest")
+    return {
+        **{name: getattr(row, name) for name in kept},
+        "turns": [structs.asdict(turn) for turn in row.turns],
+        "regions": [structs.asdict(region) for region in row.regions],
+        "meta": json.loads(row.meta),
+        "images": [{name: getattr(image, name) for name in described} for image in row.images],
+    }
 
 
-def _digests(row: BuiltRow) -> tuple[str, ...]:
-    return tuple(image["source_digest"] for image in row.texts["images"])
+def _digests(built: BuiltRow) -> tuple[str, ...]:
+    return tuple(image.source_digest for image in built.row.images)
 
 
 def _require(holds: bool, task: Task | str, fault: str) -> None:

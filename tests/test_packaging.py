@@ -58,6 +58,8 @@ def test_wheel_brings_its_data(installed: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [report["rows"] for report in json.loads(done.stdout)] == [5, 5]
     assert run_m3it("audit", "build", cwd=tmp_path, env=env).returncode == 0
+    report = run_m3it("dedup", "build", "--out", "duplicates", cwd=tmp_path, env=env)
+    assert report.returncode == 0, "the template of the HTML report is in the wheel"
     made = run_m3it("new", "birds", cwd=tmp_path, env=env)
     assert made.returncode == 0, "templates are in the wheel"
 

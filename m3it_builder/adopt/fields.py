@@ -1,17 +1,20 @@
-"""Published rows have keys of their own in every task; this is what they come to mean.
+"""Map the task-specific keys of published rows to unified fields.
 
-Where a row has several keys for one part, the first of the list counts and the
-others go to the meta. Newer files keep most of a row under ``meta``; what stands
-outside of it counts first.
+Where several keys of a row map to one field, the first in its tuple wins and the
+others go to the meta. Newer files nest most of a row under ``meta``; keys outside
+of ``meta`` take precedence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-from m3it_builder.adopt.json_spans import Span, plain, text
+from m3it_builder.adopt.json_spans import Span, SpannedValue, resolve_spans, string_at
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 IMAGES = ("image_base64_str", "image_base64", "image_str", "img_str", "images", "image", "img")
 INSTRUCTION = ("instruction", "instructions")
@@ -19,13 +22,18 @@ INPUTS = ("inputs", "input", "question", "query")
 OUTPUTS = ("outputs", "output", "answer", "answers", "target", "response", "caption")
 LABEL = ("label", "labels")
 
+# What a key was mapped to; a value of adopt-report.json.
+Role = Literal[
+    "images", "instruction", "inputs", "outputs", "label", "meta", "null", "left out, too long"
+]
+
 _META = "meta"
-_KEPT = 65_536  # bytes; a longer text of no known meaning is no meta
-_KEPT_OF_IMAGES = 1_024  # bytes, under a key for images: the name of one perhaps
+_MAX_META_STRING = 65_536  # bytes; longer strings under unknown keys are not metadata
+_MAX_IMAGE_NAME = 1_024  # bytes; a short string under an image key may be a file name
 
 
-class OddRow(Exception):  # noqa: N818 - it carries a reason, and never leaves the scan
-    """A row that cannot be understood; becomes a reject."""
+class MalformedRowError(Exception):
+    """A row that cannot be read; the scan records it as a reject."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -34,50 +42,49 @@ class OddRow(Exception):  # noqa: N818 - it carries a reason, and never leaves t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
-    """One row in unified form; None where it has no such key, or null."""
+class RowFields:
+    """The unified fields of one row; None where the key is missing or null."""
 
     instruction: str | None
     inputs: str | None
     outputs: str | None
-    label: int | None  # number of a class, where no output tells its name
+    label: int | None  # class number, where no output gives the class name
     images: tuple[Span, ...]
-    meta: dict[str, Any]  # all the rest, source ids among it
-    roles: dict[str, str]  # what became of each key
+    meta: dict[str, JsonValue]  # all other keys, source ids included
+    roles: dict[str, Role]  # by key; nested keys as "meta.key"
 
 
-def unify(line: bytes, row: Any) -> Fields:
-    """Return the parts of a row.
+def unify(line: bytes, row: SpannedValue) -> RowFields:
+    """Return the unified fields of a row.
 
     Args:
-        line: as it lies in the file.
-        row: what ``spans.parse`` made of it.
+        line: as stored in the file.
+        row: result of ``json_spans.parse(line)``.
 
     Raises:
-        OddRow: ``not_an_object``, ``odd_field``, or ``damaged_text``.
+        MalformedRowError: reason ``not_an_object``, ``odd_field`` or ``damaged_text``.
     """
     if not isinstance(row, dict):
-        raise OddRow("not_an_object", f"a {_kind(row)}")
-    reader = _Reader(line, row)
+        raise MalformedRowError("not_an_object", f"expected an object, found {_type_name(row)}")
     try:
-        return reader.fields()
+        return _FieldMapper(line, row).fields()
     except (ValueError, RecursionError) as error:
-        raise OddRow("damaged_text", str(error)) from error
+        raise MalformedRowError("damaged_text", str(error)) from error
 
 
-class _Reader:
-    """Takes known keys out of a row and keeps book of them."""
+class _FieldMapper:
+    """Maps the keys of one row to fields, and records the role of each key."""
 
-    def __init__(self, line: bytes, row: dict[str, Any]) -> None:
+    def __init__(self, line: bytes, row: Mapping[str, SpannedValue]) -> None:
         self._line = line
         nested = row.get(_META)
-        self._levels: list[tuple[str, Mapping[str, Any]]] = [("", row)]
+        self._levels: list[tuple[str, Mapping[str, SpannedValue]]] = [("", row)]
         if isinstance(nested, dict):
             self._levels = [("", {k: v for k, v in row.items() if k != _META}), ("meta.", nested)]
-        self._roles: dict[str, str] = {}
-        self._whole: dict[str, Any] = {}  # lists of which one item was taken
+        self._roles: dict[str, Role] = {}
+        self._full_lists: dict[str, JsonValue] = {}  # lists of which only the first item is used
 
-    def fields(self) -> Fields:
+    def fields(self) -> RowFields:
         images = self._images()
         instruction = self._text("instruction", INSTRUCTION)
         inputs = self._text("inputs", INPUTS)
@@ -85,8 +92,8 @@ class _Reader:
         label = None
         if outputs is None:
             label, outputs = self._label()
-        meta = {**self._rest(), **self._whole}
-        return Fields(
+        meta = {**self._unmapped(), **self._full_lists}
+        return RowFields(
             instruction=instruction,
             inputs=inputs,
             outputs=outputs,
@@ -96,8 +103,8 @@ class _Reader:
             roles=self._roles,
         )
 
-    def _take(self, role: str, names: tuple[str, ...]) -> tuple[str, Any] | None:
-        """Return the first of some keys that holds more than null."""
+    def _first(self, role: Role, names: tuple[str, ...]) -> tuple[str, SpannedValue] | None:
+        """Return key and value of the first name that is present and not null."""
         for prefix, level in self._levels:
             for name in names:
                 if level.get(name) is not None:
@@ -106,69 +113,74 @@ class _Reader:
         return None
 
     def _images(self) -> tuple[Span, ...]:
-        if (found := self._take("images", IMAGES)) is None:
+        if (entry := self._first("images", IMAGES)) is None:
             return ()
-        key, value = found
+        key, value = entry
         spans: list[Span] = []
-        for item in _flat(value):
+        for item in _flatten(value):
             if item is None:
                 continue
             if not isinstance(item, Span):
-                raise OddRow("odd_field", f"{key} holds a {_kind(item)}, not base64 text")
-            if item.start < item.end:  # "" stands for no image
+                detail = f"{key}: expected a base64 string, found {_type_name(item)}"
+                raise MalformedRowError("odd_field", detail)
+            if item.start < item.end:  # some files write "" for "no image"
                 spans.append(item)
         return tuple(spans)
 
-    def _text(self, role: str, names: tuple[str, ...]) -> str | None:
-        if (found := self._take(role, names)) is None:
+    def _text(self, role: Role, names: tuple[str, ...]) -> str | None:
+        if (entry := self._first(role, names)) is None:
             return None
-        key, value = found
+        key, value = entry
         if isinstance(value, list):
             if not value:
                 return None
-            if len(value) > 1:  # several answers: the first counts, none is lost
-                self._whole[key] = plain(self._line, value)
+            if len(value) > 1:  # several answers: the first is the output, the meta keeps all
+                self._full_lists[key] = resolve_spans(self._line, value)
             value = value[0]
         return self._scalar(key, value)
 
-    def _scalar(self, key: str, value: Any) -> str:
+    def _scalar(self, key: str, value: SpannedValue) -> str:
         if isinstance(value, Span):
-            return text(self._line, value)
+            return string_at(self._line, value)
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, int | float):
             return str(value)
-        raise OddRow("odd_field", f"{key} holds a {_kind(value)}, not a text")
+        detail = f"{key}: expected a string, found {_type_name(value)}"
+        raise MalformedRowError("odd_field", detail)
 
     def _label(self) -> tuple[int | None, str | None]:
-        if (found := self._take("label", LABEL)) is None:
+        """Return class number or class name."""
+        if (entry := self._first("label", LABEL)) is None:
             return None, None
-        key, value = found
+        key, value = entry
         if isinstance(value, int) and not isinstance(value, bool):
             return value, None
         return None, self._scalar(key, value)
 
-    def _rest(self) -> dict[str, Any]:
-        rest: dict[str, Any] = {}
+    def _unmapped(self) -> dict[str, JsonValue]:
+        meta: dict[str, JsonValue] = {}
         for prefix, level in self._levels:
             for name, value in level.items():
-                if prefix + name in self._roles or value is None:
-                    self._roles.setdefault(prefix + name, "null")
-                elif _longest(value) > (_KEPT_OF_IMAGES if name in IMAGES else _KEPT):
-                    self._roles[prefix + name] = "left out, too long"
+                key = prefix + name
+                if key in self._roles or value is None:
+                    self._roles.setdefault(key, "null")
+                elif _longest(value) > (_MAX_IMAGE_NAME if name in IMAGES else _MAX_META_STRING):
+                    self._roles[key] = "left out, too long"
                 else:
-                    self._roles[prefix + name] = "meta"
-                    rest[prefix + name if name in rest else name] = plain(self._line, value)
-        return rest
+                    self._roles[key] = "meta"
+                    meta[key if name in meta else name] = resolve_spans(self._line, value)
+        return meta
 
 
-def _flat(value: Any) -> list[Any]:
+def _flatten(value: SpannedValue) -> list[SpannedValue]:
     if not isinstance(value, list):
         return [value]
-    return [inner for item in value for inner in _flat(item)]
+    return [inner for item in value for inner in _flatten(item)]
 
 
-def _longest(value: Any) -> int:
+def _longest(value: SpannedValue) -> int:
+    """Return the length in bytes of the longest string in a value."""
     if isinstance(value, Span):
         return value.end - value.start
     if isinstance(value, dict):
@@ -176,6 +188,6 @@ def _longest(value: Any) -> int:
     return max(map(_longest, value), default=0) if isinstance(value, list) else 0
 
 
-def _kind(value: Any) -> str:
-    names = {Span: "string", dict: "object", list: "list", bool: "truth value"}
-    return "null" if value is None else names.get(type(value), "number")
+def _type_name(value: SpannedValue) -> str:
+    names = {Span: "a string", dict: "an object", list: "an array", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")

@@ -1,8 +1,8 @@
-"""JSON lines with megabytes of base64 in them, parsed without touching the base64.
+"""Parse JSON lines that contain megabytes of base64 without parsing the base64.
 
-Every string that is a value is cut out of the line and known by where it lies;
-what remains is small and goes through a JSON parser. Finding the strings takes
-nothing but searches for quotes, which run at the speed of memory.
+Every string value is cut out of the line and represented by its span; the remaining
+skeleton is small and goes through a JSON parser. Strings are located by searching
+for quotes alone, which runs at memory bandwidth.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
 from m3it_builder.sources.base64_span import json_text
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -29,64 +32,70 @@ class Span:
     end: int
 
 
-def parse(line: bytes) -> Any:
-    """Return the JSON value of a line with a ``Span`` for every string that is a value.
+# A JSON value with spans instead of string values; keys are plain strings.
+SpannedValue: TypeAlias = (
+    "Span | bool | int | float | list[SpannedValue] | dict[str, SpannedValue] | None"
+)
 
-    Keys are plain strings. Strings are not looked into: one that is not UTF-8, or
-    has a wrong escape, shows when it is read with ``text``.
+
+def parse(line: bytes) -> SpannedValue:
+    """Return the JSON value of a line, with a ``Span`` for every string value.
+
+    Strings are not decoded here: invalid UTF-8 or an invalid escape is reported
+    when the string is read with ``string_at``.
 
     Raises:
-        ValueError: the line is not one JSON value.
+        ValueError: the line is not exactly one JSON value.
     """
     pieces: list[bytes] = []
     spans: list[Span] = []
-    done = 0
+    copied = 0
     quote = line.find(b'"')
     while quote >= 0:
-        end = _closing(line, quote + 1)
+        end = _closing_quote(line, quote + 1)
         if not _COLON.match(line, end + 1):
-            pieces += (line[done:quote], b'"%d"' % len(spans))
+            pieces += (line[copied:quote], b'"%d"' % len(spans))
             spans.append(Span(quote + 1, end))
-            done = end + 1
+            copied = end + 1
         quote = line.find(b'"', end + 1)
-    pieces.append(line[done:])
+    pieces.append(line[copied:])
     try:
-        return _placed(_loads(b"".join(pieces)), spans)
+        return _insert_spans(_parse_skeleton(b"".join(pieces)), spans)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def text(line: bytes, span: Span) -> str:
-    """Return the text of a string value.
+def string_at(line: bytes, span: Span) -> str:
+    """Return the decoded string of a span.
 
     Raises:
-        ValueError: it is not UTF-8, or has a wrong escape.
+        ValueError: invalid UTF-8 or an invalid escape.
     """
     return json_text(line[span.start : span.end])
 
 
-def plain(line: bytes, value: Any) -> Any:
-    """Return a value with texts in the place of spans.
+def resolve_spans(line: bytes, value: SpannedValue) -> JsonValue:
+    """Return a value with every span replaced by its string.
 
     Raises:
-        ValueError: a string is not UTF-8, or has a wrong escape.
+        ValueError: a string has invalid UTF-8 or an invalid escape.
     """
     if isinstance(value, Span):
-        return text(line, value)
+        return string_at(line, value)
     if isinstance(value, list):
-        return [plain(line, item) for item in value]
+        return [resolve_spans(line, item) for item in value]
     if isinstance(value, dict):
-        return {key: plain(line, item) for key, item in value.items()}
+        return {key: resolve_spans(line, item) for key, item in value.items()}
     return value
 
 
-def _closing(line: bytes, start: int) -> int:
-    """Return where the quote stands that ends the string beginning at ``start``."""
+def _closing_quote(line: bytes, start: int) -> int:
+    """Return the index of the quote that closes the string beginning at ``start``."""
     end = line.find(b'"', start)
     while end > start and line[end - 1] == _BACKSLASH and _is_escaped(line, start, end):
         end = line.find(b'"', end + 1)
     if end < 0:
-        raise ValueError("a string does not end; the line is cut short")
+        raise ValueError("unterminated string; the line is truncated")
     return end
 
 
@@ -97,21 +106,25 @@ def _is_escaped(line: bytes, start: int, end: int) -> bool:
     return bool((end - first) % 2)
 
 
-def _loads(skeleton: bytes) -> Any:
+def _parse_skeleton(skeleton: bytes) -> JsonValue:
+    # orjson rounds integers beyond 64 bits to floats and rejects NaN and Infinity, which
+    # Python writes; the json module keeps the former and accepts the latter.
+    value: JsonValue
     if not _LONG_NUMBER.search(skeleton):
         try:
-            return orjson.loads(skeleton)
+            value = orjson.loads(skeleton)
+            return value
         except ValueError:
             pass
-    # Takes NaN and Infinity, which Python writes, and rounds no long whole number.
-    return json.loads(skeleton.decode())
+    value = json.loads(skeleton.decode())
+    return value
 
 
-def _placed(value: Any, spans: list[Span]) -> Any:
+def _insert_spans(value: JsonValue, spans: list[Span]) -> SpannedValue:
     if isinstance(value, str):
         return spans[int(value)]
     if isinstance(value, list):
-        return [_placed(item, spans) for item in value]
+        return [_insert_spans(item, spans) for item in value]
     if isinstance(value, dict):
-        return {key: _placed(item, spans) for key, item in value.items()}
+        return {key: _insert_spans(item, spans) for key, item in value.items()}
     return value

@@ -1,8 +1,8 @@
-"""Find the files of a download: which of them hold which task, split and language.
+"""Find the units of a download: which file holds which task, split and language.
 
-Nothing is opened but the loading script, if it is there. Names are irregular
+Only the loading script is opened, if there is one. File names are irregular
 (``val.jsonl``, ``mocheg_train.jsonl``, ``para_train.jsonl``, ``train_v2.jsonl``), and
-files that were superseded lie beside those that replaced them.
+superseded files are in the same folder as their replacements.
 """
 
 from __future__ import annotations
@@ -14,67 +14,68 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from m3it_builder.adopt.file_names import FileName, read_name
+from m3it_builder.adopt.file_names import FileName, parse_name
 from m3it_builder.adopt.published import task_of
 from m3it_builder.errors import SourceError
 from m3it_builder.records import SPLITS, Split
 
 POOLS = ("instructions.json", "instruction.json", "instructions.jsonl", "instruction.jsonl")
 _LABELS = re.compile(r".*(label|class|synset).*\.(txt|json)")
-_NAMED = re.compile(rb"[\w.-]+(?:/[\w.-]+)+\.jsonl")
-_SCRIPT_BYTES = 4 << 20
-_ABOVE = 2  # folders from a task's own up to data/
-_DEPTH = 2  # folders from data/ down to a file; deeper ones are another collection's
+_SCRIPT_PATH = re.compile(rb"[\w.-]+(?:/[\w.-]+)+\.jsonl")
+_MAX_SCRIPT_BYTES = 4 << 20
+_MAX_PARENTS = 2  # folders from a task's folder up to data/
+_MAX_DEPTH = 2  # folders from data/ down to a file; deeper files belong to other collections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What one unit is adopted from; paths are relative to the data folder."""
+class PublishedUnit:
+    """The files that one unit is adopted from; paths are relative to the data folder."""
 
     task: str  # as published: okvqa, coco-itm-rephrased, okvqa-zh
-    base: str  # okvqa; the task's own name where nobody knows it
+    base: str  # published task: okvqa, coco-itm; the folder's name where it is unknown
     split: Split
     lang: str | None  # of a translated set
-    rows: str
-    images: str | None = None  # of a translated set: the file with the images
-    pool: str | None = None
-    labels: str | None = None
+    row_file: str
+    image_file: str | None = None  # of a translated set: the file that contains the images
+    pool_file: str | None = None
+    label_file: str | None = None
     superseded: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return every file that is read."""
-        return tuple(filter(None, (self.rows, self.images, self.pool, self.labels)))
+        """Return all files that are read."""
+        return tuple(
+            filter(None, (self.row_file, self.image_file, self.pool_file, self.label_file))
+        )
 
     @property
     def name(self) -> str:
-        """Return how people call it."""
+        """Return the display name."""
         return f"{self.task}/{self.split}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """All that was found."""
+    """The contents of a download."""
 
-    root: Path  # absolute; the folder the data folder lies in
-    data: str  # its name
-    parts: tuple[Part, ...]  # in the order of tasks and splits
-    unread: tuple[str, ...]  # files of rows whose name says neither task nor split
+    root: Path  # absolute; parent of the data folder
+    data: str  # name of the data folder
+    units: tuple[PublishedUnit, ...]  # sorted by task and split
+    unread: tuple[str, ...]  # data files whose task or split is unknown or ambiguous
 
     def path(self, name: str) -> Path:
-        """Return where a file lies."""
+        """Return the path of a file, given relative to the data folder."""
         return self.root / self.data / name
 
 
-def find(folder: Path) -> Layout:
-    """Return what a folder holds of M3IT or M3IT-80.
+def find_layout(folder: Path) -> Layout:
+    """Return the layout of a download of M3IT or M3IT-80.
 
     Args:
-        folder: of the download, of its ``data``, or of one task in it; a folder of the
-            hub's cache will do.
+        folder: of the download, its ``data``, one task in it, or a Hugging Face Hub cache.
 
     Raises:
-        SourceError: it holds no file of rows.
+        SourceError: it contains no data file.
     """
     data = _data_folder(folder.absolute())
     start = folder.absolute() if folder.absolute().is_relative_to(data) else data
@@ -82,50 +83,55 @@ def find(folder: Path) -> Layout:
     by_folder: dict[str, list[FileName]] = defaultdict(list)
     unread = []
     for name in names:
-        found = read_name(name) if name.count("/") <= _DEPTH else None
-        if found:
-            by_folder[str(PurePosixPath(name).parent)].append(found)
+        parsed = parse_name(name) if name.count("/") <= _MAX_DEPTH else None
+        if parsed:
+            by_folder[str(PurePosixPath(name).parent)].append(parsed)
         elif ".jsonl" in name and not _is_pool(name):
             unread.append(name)
-    named = _named_by_script(data.parent)
-    parts: dict[str, Part] = {}
-    for where, files in sorted(by_folder.items()):
-        for part in _parts(where, files, _Beside(frozenset(names), named)):
-            if parts.setdefault(part.name, part) is not part:  # two folders of one name
-                unread.append(part.rows)
-    if not parts:
-        raise SourceError(
-            f"{folder} is no download of M3IT or M3IT-80: looked for "
-            "data/<group>/<task>/{train,val,test}.jsonl and data/<task>/<task>_<split>_<lang>.jsonl"
-            f"{f', and found only {unread[0]}' if unread else ', and found no .jsonl file'}"
-        )
-    ordered = sorted(parts.values(), key=lambda part: (part.task, SPLITS.index(part.split)))
-    return Layout(root=data.parent, data=data.name, parts=tuple(ordered), unread=tuple(unread))
+    listing = _Listing(frozenset(names), _script_paths(data.parent))
+    units: dict[str, PublishedUnit] = {}
+    for parent, files in sorted(by_folder.items()):
+        for unit in _folder_units(parent, files, listing):
+            if units.setdefault(unit.name, unit) is not unit:  # two folders of the same task
+                unread.append(unit.row_file)
+    if not units:
+        raise _not_a_download(folder, unread)
+    ordered = sorted(units.values(), key=lambda unit: (unit.task, SPLITS.index(unit.split)))
+    return Layout(root=data.parent, data=data.name, units=tuple(ordered), unread=tuple(unread))
 
 
 @dataclass(frozen=True, slots=True)
-class _Beside:
+class _Listing:
     names: frozenset[str]  # of all files
-    script: frozenset[str]  # files that the loading script names
+    script: frozenset[str]  # path suffixes that the loading script mentions
 
     def first(self, candidates: Iterator[str]) -> str | None:
         return next((name for name in candidates if name in self.names), None)
 
 
+def _not_a_download(folder: Path, unread: list[str]) -> SourceError:
+    return SourceError(
+        f"{folder}: not a download of M3IT or M3IT-80: expected "
+        "data/<group>/<task>/{train,val,test}.jsonl or data/<task>/<task>_<split>_<lang>.jsonl, "
+        f"found {f'only {unread[0]}' if unread else 'no .jsonl file'}; "
+        "pass the folder that M3IT was downloaded to"
+    )
+
+
 def _data_folder(folder: Path) -> Path:
     if not folder.is_dir():
-        raise SourceError(f"{folder} is no folder; name the one that M3IT was downloaded to")
+        raise SourceError(f"{folder}: not a folder; pass the folder that M3IT was downloaded to")
     snapshots = sorted(folder.glob("snapshots/*/data"))
-    for candidate in (folder / "data", *snapshots[-1:], folder, *folder.parents[:_ABOVE]):
+    for candidate in (folder / "data", *snapshots[-1:], folder, *folder.parents[:_MAX_PARENTS]):
         if candidate.name == "data" and candidate.is_dir():
             return candidate
     return folder
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(where, name) for name in sorted(files) if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
 
 
 def _is_pool(name: str) -> bool:
@@ -133,67 +139,69 @@ def _is_pool(name: str) -> bool:
     return path.name in POOLS or path.parent.name == "instructions"
 
 
-def _named_by_script(root: Path) -> frozenset[str]:
-    """Return the ends of the paths that a loading script beside the data folder speaks of."""
-    found: set[str] = set()
-    for path in sorted(root.glob("*.py")):
-        if path.stat().st_size <= _SCRIPT_BYTES:
-            found.update(match.decode() for match in _NAMED.findall(path.read_bytes()))
-    inside = {f"/{name}".rpartition("/data/")[2].lstrip("./") for name in found}
-    return frozenset(f"/{name}" for name in inside if "/" in name)
+def _script_paths(root: Path) -> frozenset[str]:
+    """Return the data file paths, as suffixes, that a loading script in ``root`` mentions."""
+    paths: set[str] = set()
+    for script in sorted(root.glob("*.py")):
+        if script.stat().st_size <= _MAX_SCRIPT_BYTES:
+            paths.update(match.decode() for match in _SCRIPT_PATH.findall(script.read_bytes()))
+    inside = {f"/{path}".rpartition("/data/")[2].lstrip("./") for path in paths}
+    return frozenset(f"/{path}" for path in inside if "/" in path)
 
 
-def _parts(where: str, files: list[FileName], beside: _Beside) -> Iterator[Part]:
+def _folder_units(parent: str, files: list[FileName], listing: _Listing) -> Iterator[PublishedUnit]:
     """Yield the units of one folder."""
-    folder = PurePosixPath(where).name or "data"
+    folder = PurePosixPath(parent).name or "data"
     base = task_of(folder) or _slug(folder)
     groups: dict[tuple[str, Split, str | None], list[FileName]] = defaultdict(list)
-    has_languages = any(file.lang for file in files)
+    is_translated = any(file.lang for file in files)
     for file in files:
-        if has_languages and file.lang is None:
-            continue  # a companion, read for its images
+        if is_translated and file.lang is None:
+            continue  # read only for the images of the translated sets
         groups[base + file.variant, file.split, file.lang].append(file)
     labels = sorted(
-        name
-        for name in beside.names
-        if str(PurePosixPath(name).parent) == where and _LABELS.fullmatch(PurePosixPath(name).name)
+        path.as_posix()
+        for path in map(PurePosixPath, listing.names)
+        if str(path.parent) == parent and _LABELS.fullmatch(path.name)
     )
     for (task, split, lang), candidates in groups.items():
-        current, *old = sorted(candidates, key=lambda file: _standing(file, candidates, beside))
-        yield Part(
+        current, *old = sorted(candidates, key=lambda file: _precedence(file, candidates, listing))
+        yield PublishedUnit(
             task=f"{task}-{lang}" if lang else task,
             base=base,
             split=split,
             lang=lang,
-            rows=current.path,
-            images=_companion(files, split) if lang else None,
-            pool=_pool(where, current, beside),
-            labels=labels[0] if labels else None,
+            row_file=current.path,
+            image_file=_image_file(files, split) if lang else None,
+            pool_file=_pool_file(parent, current, listing),
+            label_file=labels[0] if labels else None,
             superseded=tuple(file.path for file in old),
         )
 
 
-def _standing(
-    file: FileName, candidates: list[FileName], beside: _Beside
+def _precedence(
+    file: FileName, candidates: list[FileName], listing: _Listing
 ) -> tuple[bool, int, bool, str]:
-    """Return a key by which the file that counts comes first.
+    """Return a sort key that puts the current file first.
 
-    It is the one the loading script names; where it names none or several, the latest.
+    The current file is the only one that the loading script names; where it names none
+    or several, the latest version.
     """
-    named = [f for f in candidates if any(f"/{f.path}".endswith(end) for end in beside.script)]
-    return (len(named) != 1 or file not in named, -file.rank, file.is_packed, file.path)
+    named = [f for f in candidates if any(f"/{f.path}".endswith(end) for end in listing.script)]
+    return (len(named) != 1 or file not in named, -file.rank, file.is_compressed, file.path)
 
 
-def _companion(files: list[FileName], split: Split) -> str | None:
-    found = [file for file in files if file.lang is None and file.split == split]
-    return min(found, key=lambda file: (file.is_packed, file.path)).path if found else None
+def _image_file(files: list[FileName], split: Split) -> str | None:
+    untranslated = [file for file in files if file.lang is None and file.split == split]
+    best = min(untranslated, key=lambda file: (file.is_compressed, file.path), default=None)
+    return best.path if best else None
 
 
-def _pool(where: str, file: FileName, beside: _Beside) -> str | None:
+def _pool_file(parent: str, file: FileName, listing: _Listing) -> str | None:
     if file.lang is None:
-        return beside.first(f"{where}/{name}" for name in POOLS)
+        return listing.first(f"{parent}/{name}" for name in POOLS)
     codes = dict.fromkeys((file.code, file.lang))
-    return beside.first(f"instructions/{code}.{e}" for code in codes for e in ("jsonl", "json"))
+    return listing.first(f"instructions/{code}.{e}" for code in codes for e in ("jsonl", "json"))
 
 
 def _slug(folder: str) -> str:

@@ -1,4 +1,4 @@
-"""Instruction pools and class names as they lie beside the published rows."""
+"""Read the instruction pools and class names that accompany published rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from m3it_builder.adopt.published import task_of
-from m3it_builder.adopt.scan import require_file
+from m3it_builder.adopt.scan import require_content
 from m3it_builder.errors import SourceError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 _TEXT_KEYS = ("instruction", "instructions", "text")
 _TASK_KEYS = ("task", "dataset", "name", "config")
@@ -18,91 +21,113 @@ _SYNSET = re.compile(r"n\d{8}\s+")
 
 
 def read_pool(path: Path, task: str) -> tuple[str, ...]:
-    """Return the instructions of a task: distinct, stripped, in the order of the file.
+    """Return the instructions of a task: distinct, stripped, in file order.
 
-    A pool is a JSON list of strings; a file for one language may hold those of
-    several tasks, by name or a line each.
+    A pool is a JSON list of strings, or a JSON Lines file. The file of a language may
+    hold the pools of several tasks, as an object by task name or as one object per line.
 
     Args:
-        path: JSON, or JSON Lines.
-        task: published name, for files that hold several.
+        path: JSON or JSON Lines.
+        task: published name, for files with several tasks.
 
     Raises:
-        SourceError: the file cannot be read, or holds no instruction of the task.
+        SourceError: the file cannot be read, or has no instruction for the task.
     """
-    texts = [text.strip() for value in _values(path) for text in _instructions(value, task)]
+    texts = [text.strip() for value in _read_values(path) for text in _instructions(value, task)]
     pool = tuple(dict.fromkeys(filter(None, texts)))
     if not pool:
-        raise SourceError(f"{path}: holds no instruction of {task}; download it again")
+        raise SourceError(f"{path}: no instructions for {task}; download it again")
     return pool
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Return the names of classes in the order of their numbers, from 0.
+    """Return class names by class number, from 0.
 
-    A file is a text with a name a line, behind a synset perhaps, or a JSON list, or
-    a JSON object of names by number.
+    A file is text with one name per line, optionally after a synset id, or JSON: a list,
+    or an object that maps number to name or name to number.
 
     Raises:
         SourceError: the file is none of these.
     """
     if path.suffix == ".txt":
-        lines = _decoded(path).splitlines()
+        lines = _read_text(path).splitlines()
         return tuple(_SYNSET.sub("", line).strip() for line in lines if line.strip())
-    (value, *_) = _values(path)
-    if isinstance(value, dict):
-        value = _by_number(path, value)
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise SourceError(f"{path}: no list of class names")
-    return tuple(value)
+    values = _read_values(path)
+    value = values[0] if values else None
+    names = _by_number(path, value) if isinstance(value, dict) else value
+    if not isinstance(names, list):
+        raise _not_class_names(path)
+    return tuple(_class_name(path, name) for name in names)
 
 
-def _by_number(path: Path, names: dict[str, Any]) -> list[Any]:
-    try:
-        by_number = {int(number): name for number, name in names.items()}
-        return [by_number[number] for number in range(len(by_number))]
-    except (ValueError, KeyError):
-        pass
-    try:  # names to numbers
-        by_number = {int(number): name for name, number in names.items()}
-        return [by_number[number] for number in range(len(by_number))]
-    except (ValueError, TypeError, KeyError) as error:
-        raise SourceError(f"{path}: its classes are not numbered from 0") from error
+def _by_number(path: Path, table: dict[str, JsonValue]) -> list[JsonValue]:
+    """Return the names of a table, which maps number to name or name to number."""
+    pairs: list[tuple[JsonValue, JsonValue]] = list(table.items())
+    inverted = [(value, key) for key, value in pairs]
+    for candidates in (pairs, inverted):
+        try:
+            names = {_class_number(number): name for number, name in candidates}
+            return [names[number] for number in range(len(names))]
+        except (ValueError, OverflowError, KeyError):
+            continue
+    raise SourceError(
+        f"{path}: class numbers are not consecutive integers from 0; download it again"
+    )
 
 
-def _values(path: Path) -> list[Any]:
-    """Return the one value of a JSON file, or that of each line."""
-    text = _decoded(path)
+def _class_number(value: JsonValue) -> int:
+    if isinstance(value, str | int | float):
+        return int(value)
+    raise ValueError
+
+
+def _class_name(path: Path, value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise _not_class_names(path)
+    return value
+
+
+def _not_class_names(path: Path) -> SourceError:
+    return SourceError(f"{path}: not a list of class names; download it again")
+
+
+def _read_values(path: Path) -> list[JsonValue]:
+    """Return the single value of a JSON file, or one value per line."""
+    text = _read_text(path)
     try:
         return [json.loads(text)]
-    except ValueError as whole:
-        values = []
+    except ValueError as not_json:
+        values: list[JsonValue] = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 values += [json.loads(line)] if line.strip() else []
             except ValueError as error:
-                where = f"line {number}" if values else str(whole)
-                raise SourceError(f"{path}: not valid JSON ({where})") from error
+                details = f"line {number}" if values else str(not_json)
+                raise SourceError(
+                    f"{path}: not valid JSON ({details}); download it again"
+                ) from error
         return values
 
 
-def _decoded(path: Path) -> str:
-    require_file(path)
+def _read_text(path: Path) -> str:
+    require_content(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: not UTF-8 text ({error.reason} at {error.start})") from error
+        raise SourceError(
+            f"{path}: not UTF-8 ({error.reason} at byte {error.start}); download it again"
+        ) from error
 
 
-def _instructions(value: Any, task: str) -> Iterator[str]:
+def _instructions(value: JsonValue, task: str) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
             yield from _instructions(item, task)
     elif isinstance(value, dict):
-        named = [value[key] for key in _TASK_KEYS if isinstance(value.get(key), str)]
-        if named and all((task_of(name) or name) != task for name in named):
+        names = [name for key in _TASK_KEYS if isinstance(name := value.get(key), str)]
+        if names and all((task_of(name) or name) != task for name in names):
             return
         by_task = [inner for key, inner in value.items() if (task_of(key) or key) == task]
         for inner in by_task or [value[key] for key in _TEXT_KEYS if key in value]:

@@ -1,4 +1,4 @@
-"""What is known of the published collections, read from ``published.yaml``."""
+"""Facts about M3IT and M3IT-80 as published, read from ``published.yaml``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from m3it_builder.cards.cards import Group, Text
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.records import Split
 
-Rows = dict[Split, int]
+RowCounts = dict[Split, int]
 
 _NLLB = re.compile(r"([a-z]{3})[_-]([A-Z][a-z]{3})")
 _VARIANTS = ("-rephrased", "-open-ended")
 
 
-class Known(Strict):
-    """One task, as it was published."""
+class TaskFacts(Strict):
+    """The facts of a task that its card in an adopted build states."""
 
     title: Text
     group: Group
@@ -29,44 +29,49 @@ class Known(Strict):
     license: Text
     image_license: Text
     held_out: bool = False
-    rows: Rows | None = None  # absent where nobody said how many
-    fewest_images: int = Field(default=1, ge=0)
-    folders: tuple[Text, ...] = ()  # names of its folder that its own name does not show
+
+
+class PublishedTask(TaskFacts):
+    """One task as published."""
+
+    rows: RowCounts | None = None  # None where no count was published
+    min_images: int = Field(default=1, ge=0)  # per row
+    folder_aliases: tuple[Text, ...] = ()  # folder names that differ from the task name
 
 
 class Published(Strict):
-    """All of it."""
+    """Tasks, row counts and languages of both collections."""
 
-    tasks: dict[str, Known]
-    translated: dict[str, Rows]  # rows a language
-    languages: dict[str, str]  # BCP 47 tag: code of FLORES and NLLB
+    tasks: dict[str, PublishedTask]
+    translated: dict[str, RowCounts]  # per language
+    languages: dict[str, str]  # BCP 47 tag: FLORES/NLLB code
 
 
 @cache
 def published() -> Published:
-    """Return the table."""
+    """Return the contents of ``published.yaml``."""
     return read_card(Path(__file__).with_name("published.yaml"), Published)
 
 
 def base_name(task: str) -> str:
-    """Return the name of the task that a rephrased or otherwise varied set belongs to."""
-    for ending in _VARIANTS:
-        task = task.removesuffix(ending)
+    """Return the name of the task that a variant such as ``coco-itm-rephrased`` belongs to."""
+    for suffix in _VARIANTS:
+        task = task.removesuffix(suffix)
     return task
 
 
 def task_of(folder: str) -> str | None:
-    """Return the published name of the task a folder holds, or None.
+    """Return the published name of the task in a folder, or None if it is unknown.
 
-    Folders are spelt without system (``vqav2``, ``visual_dialog``, ``itm``).
+    Folder names are inconsistent (``vqav2``, ``visual_dialog``, ``itm``).
     """
-    return _folders().get(_letters(folder))
+    return _tasks_by_folder().get(_alphanumeric(folder))
 
 
 def language(code: str) -> str | None:
-    """Return the BCP 47 tag of a language code as file names have it, or None.
+    """Return the BCP 47 tag of a language code in a file name, or None.
 
-    A code may be one of the 80 tags, or of FLORES and NLLB (``zho_Hans``).
+    A code is one of the 80 tags, or a FLORES/NLLB code (``zho_Hans``).
     """
     languages = published().languages
     if code in languages:
@@ -79,12 +84,12 @@ def language(code: str) -> str | None:
 
 
 @cache
-def _folders() -> dict[str, str]:
-    names = {_letters(name): name for name in published().tasks}
-    for name, known in published().tasks.items():
-        names.update({_letters(folder): name for folder in known.folders})
+def _tasks_by_folder() -> dict[str, str]:
+    names = {_alphanumeric(name): name for name in published().tasks}
+    for name, task in published().tasks.items():
+        names.update({_alphanumeric(folder): name for folder in task.folder_aliases})
     return names
 
 
-def _letters(name: str) -> str:
+def _alphanumeric(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,4 +1,4 @@
-"""What came of an adoption: for programs as JSON, for people as Markdown."""
+"""Report on an adopted download: adopt-report.json and adopt-report.md."""
 
 from __future__ import annotations
 
@@ -7,80 +7,97 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from m3it_builder.adopt.task import Scanned, published_rows
+import msgspec
+
+from m3it_builder.adopt.task import ScannedUnit, published_rows
 from m3it_builder.build.builder import Report
 from m3it_builder.dataset.manifest import read_manifest
-from m3it_builder.errors import BuildError
-from m3it_builder.records import SPLITS
+from m3it_builder.errors import BuildError, Failure
+from m3it_builder.records import SPLITS, Split
+from m3it_builder.storage.atomic import write_atomic
 
 NAMES = ("adopt-report.json", "adopt-report.md")
-_SHOWN = 50  # instructions
-_SAFE = str.maketrans({"|": "\\|", "\n": " ", "`": "'", "<": "&lt;", "\\": "\\\\"})
+_MAX_INSTRUCTIONS = 50
+_ESCAPES = str.maketrans({"|": "\\|", "\n": " ", "`": "'", "<": "&lt;", "\\": "\\\\"})
+_COLUMNS = ("task", "split", "lines", "adopted", "published", "difference", "images",
+            "distinct images", "rejects")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionCount:
+    """One instruction, and the number of adopted rows that have it."""
+
+    text: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReport:
-    """One unit of a download: what it held and what became of it."""
+    """One adopted unit. The field names are the keys of adopt-report.json."""
 
     task: str
-    split: str
+    split: Split
     status: str
     lang: str
     license: str
     file: str
     image_file: str | None
-    lines: int  # of the file, blank ones left out
+    lines: int  # of the file, without blank lines
     rows: int  # adopted
     rejects: dict[str, int]  # by reason
-    published: int | None  # rows; None where nobody said how many
-    images: int  # in rows
+    published: int | None  # rows; None where no number was published
+    images: int  # of adopted rows
     distinct_images: int
     image_bytes: int
-    instructed: int  # lines with an instruction of their own; of the others one is drawn
-    instructions: list[dict[str, Any]]  # text, rows: the most frequent ones
-    fields: dict[str, dict[str, int]]  # key: what it was taken for: lines
+    instructed: int  # lines that have their own instruction; the others sample the pool
+    instructions: tuple[InstructionCount, ...]  # most frequent first
+    fields: dict[str, dict[str, int]]  # key: role: lines
     notes: tuple[str, ...]
     shards: int
     bytes: int
 
     @property
     def name(self) -> str:
-        """Return how people call it."""
+        """Return the display name."""
         return f"{self.task}/{self.split}"
 
 
-def unit_report(scanned: Scanned, report: Report, out: Path) -> UnitReport:
-    """Return what is to be said of a unit that is finished.
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    units: tuple[UnitReport, ...]
+
+
+def unit_report(scanned: ScannedUnit, report: Report, out: Path) -> UnitReport:
+    """Return the report on a finished unit.
 
     Raises:
-        BuildError: somebody took it away meanwhile.
+        BuildError: the unit was deleted in the meantime.
     """
-    part, scan = scanned.part, scanned.rows[1]
-    folder = out / part.task
-    manifest = read_manifest(folder / "meta" / part.split)
+    unit, summary = scanned.unit, scanned.rows.summary
+    folder = out / unit.task
+    manifest = read_manifest(folder / "meta" / unit.split)
     if manifest is None:
-        raise BuildError(f"{folder}: {part.name} is gone; repeat the command")
-    distinct, instructions = _from_index(folder / manifest.index["path"])
+        raise BuildError(f"{folder}: {unit.name} was deleted; repeat the command")
+    distinct_images, instructions = _index_counts(folder / manifest.index.path)
     return UnitReport(
-        task=part.task,
-        split=part.split,
+        task=unit.task,
+        split=unit.split,
         status=report.status,
-        lang=manifest.card["lang"],
-        license=manifest.card["license"],
-        file=part.rows,
-        image_file=part.images,
-        lines=scan.lines,
+        lang=manifest.card.lang,
+        license=manifest.card.license,
+        file=unit.row_file,
+        image_file=unit.image_file,
+        lines=summary.lines,
         rows=manifest.instances,
         rejects=manifest.rejects,
-        published=published_rows(part),
+        published=published_rows(unit),
         images=manifest.images,
-        distinct_images=distinct,
+        distinct_images=distinct_images,
         image_bytes=manifest.image_bytes,
-        instructed=scan.instructed,
+        instructed=summary.with_instruction,
         instructions=instructions,
-        fields=scan.fields,
+        fields=summary.roles,
         notes=scanned.notes,
         shards=report.shards,
         bytes=report.bytes,
@@ -88,109 +105,105 @@ def unit_report(scanned: Scanned, report: Report, out: Path) -> UnitReport:
 
 
 def write_reports(
-    out: Path, units: Iterable[UnitReport], failures: Sequence[tuple[str, str]], unread: list[str]
+    out: Path, units: Iterable[UnitReport], failures: Sequence[Failure], unread: Sequence[str]
 ) -> None:
-    """Write both reports; units of earlier runs over the same folder stay in them.
+    """Write both reports; units of earlier runs into the same folder are kept.
 
     Args:
         out: the output folder.
         units: adopted in this run.
-        failures: (unit, message) of this run.
-        unread: files of the download that were not understood.
+        failures: units that failed in this run.
+        unread: files of the download that were not read.
     """
     path = out / NAMES[0]
-    known = {f"{unit['task']}/{unit['split']}": unit for unit in _earlier(path)}
-    known = {name: unit for name, unit in known.items() if _is_there(out, unit)}
-    known |= {unit.name: asdict(unit) for unit in units}
-    listed = sorted(known.values(), key=lambda u: (u["task"], SPLITS.index(u["split"])))
-    failed = [{"unit": unit, "error": error} for unit, error in failures]
-    value = {"units": listed, "failures": failed, "unread": unread}
-    out.mkdir(parents=True, exist_ok=True)
-    _write(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-    _write(out / NAMES[1], "\n".join(_markdown(listed, failed, unread)) + "\n")
+    by_name = {unit.name: unit for unit in _load_units(path) if _exists(out, unit)}
+    by_name |= {unit.name: unit for unit in units}
+    listed = sorted(by_name.values(), key=lambda unit: (unit.task, SPLITS.index(unit.split)))
+    value = {
+        "units": [asdict(unit) for unit in listed],
+        "failures": [{"unit": one.unit, "error": str(one.error)} for one in failures],
+        "unread": list(unread),
+    }
+    _write(path, json.dumps(value, indent=1, ensure_ascii=False))
+    _write(out / NAMES[1], "\n".join(_markdown(listed, failures, unread)))
 
 
-def _earlier(path: Path) -> list[dict[str, Any]]:
+def _load_units(path: Path) -> tuple[UnitReport, ...]:
+    """Return the units of an existing report; none if it is missing or malformed."""
     try:
-        units = json.loads(path.read_text(encoding="utf-8"))["units"]
-        return [unit for unit in units if {"task", "split"} <= unit.keys()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return msgspec.json.decode(path.read_bytes(), type=_Saved).units
+    except (OSError, ValueError, RecursionError):
+        return ()
 
 
-def _is_there(out: Path, unit: dict[str, Any]) -> bool:
-    folder = out / str(unit["task"]) / "meta" / str(unit["split"])
-    return (folder / "manifest.json").is_file()
+def _exists(out: Path, unit: UnitReport) -> bool:
+    return (out / unit.task / "meta" / unit.split / "manifest.json").is_file()
 
 
-def _from_index(path: Path) -> tuple[int, list[dict[str, Any]]]:
+def _index_counts(index: Path) -> tuple[int, tuple[InstructionCount, ...]]:
+    """Return the number of distinct images, and the most frequent instructions."""
     import duckdb
 
-    with duckdb.connect(":memory:") as base:
-        base.read_parquet(glob.escape(str(path))).create_view("rows")
-        distinct = base.execute(
+    with duckdb.connect(":memory:") as connection:
+        connection.read_parquet(glob.escape(str(index))).create_view("rows")
+        images = connection.execute(
             "SELECT count(DISTINCT image.digest) FROM (SELECT unnest(images) AS image FROM rows)"
         ).fetchone()
-        used = base.execute(
-            "SELECT instruction, count(*) AS times FROM rows GROUP BY ALL"
-            " ORDER BY times DESC, instruction LIMIT ?",
-            (_SHOWN,),
+        instructions = connection.execute(
+            "SELECT instruction, count(*) AS n FROM rows GROUP BY ALL"
+            " ORDER BY n DESC, instruction LIMIT ?",
+            (_MAX_INSTRUCTIONS,),
         ).fetchall()
-    return (distinct or (0,))[0], [{"text": text, "rows": times} for text, times in used]
+    return (images or (0,))[0], tuple(InstructionCount(text, rows) for text, rows in instructions)
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="replace")
-    partial.replace(path)
+    write_atomic(path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def _markdown(
-    units: list[dict[str, Any]], failures: list[dict[str, str]], unread: list[str]
+    units: Sequence[UnitReport], failures: Sequence[Failure], unread: Sequence[str]
 ) -> list[str]:
-    lines = ["# Adopted rows", "", *_table(units), ""]
+    lines = ["# Adopted units", "", *_table(units), ""]
     if failures:
-        lines += ["## Not adopted", ""]
-        lines += [f"- `{_cell(one['unit'])}`: {_cell(one['error'])}" for one in failures] + [""]
+        lines += ["## Failed units", ""]
+        lines += [f"- `{_escape(one.unit)}`: {_escape(str(one.error))}" for one in failures] + [""]
     if unread:
-        lines += ["## Files that were not understood", ""]
-        lines += [f"- `{_cell(name)}`" for name in unread] + [""]
+        lines += ["## Files that were not read", ""]
+        lines += ["Their names do not identify task and split, or two folders have the same unit."]
+        lines += ["", *(f"- `{_escape(name)}`" for name in unread), ""]
     for unit in units:
         lines += _section(unit)
     return lines
 
 
-def _table(units: list[dict[str, Any]]) -> list[str]:
-    columns = ("task", "split", "lines", "adopted", "published", "difference", "images",
-               "distinct", "rejects")  # fmt: skip
-    return [f"| {' | '.join(columns)} |", f"|---|---|{'---:|' * 6}---|", *map(_row, units)]
+def _table(units: Sequence[UnitReport]) -> list[str]:
+    return [f"| {' | '.join(_COLUMNS)} |", f"|---|---|{'---:|' * 6}---|", *map(_row, units)]
 
 
-def _row(unit: dict[str, Any]) -> str:
-    published = unit["published"]
-    numbers = [unit["lines"], unit["rows"], published]
-    numbers += [None if published is None else unit["rows"] - published]
-    numbers += [unit["images"], unit["distinct_images"]]
-    shown = ["unknown" if number is None else f"{number:,}" for number in numbers]
-    rejects = ", ".join(f"{reason} {count:,}" for reason, count in unit["rejects"].items())
-    return f"| {' | '.join([unit['task'], unit['split'], *shown, rejects or 'none'])} |"
+def _row(unit: UnitReport) -> str:
+    difference = None if unit.published is None else unit.rows - unit.published
+    numbers = (unit.lines, unit.rows, unit.published, difference, unit.images, unit.distinct_images)
+    cells = ["unknown" if number is None else f"{number:,}" for number in numbers]
+    rejects = ", ".join(f"{reason} {count:,}" for reason, count in unit.rejects.items())
+    return f"| {' | '.join([unit.task, unit.split, *cells, rejects or 'none'])} |"
 
 
-def _section(unit: dict[str, Any]) -> list[str]:
-    lines = [f"## {unit['task']}/{unit['split']}", "", f"- File: `{_cell(unit['file'])}`"]
-    if unit["image_file"]:
-        lines.append(f"- Images: `{_cell(unit['image_file'])}`, joined by the order of rows")
-    lines.append(f"- Language {unit['lang']}, license of the annotations: {_cell(unit['license'])}")
-    lines += [f"- {_cell(note)}" for note in unit["notes"]]
-    own, drawn = unit["instructed"], unit["lines"] - unit["instructed"]
-    lines += [f"- Instructions: {own:,} lines have one of their own, {drawn:,} do not", ""]
-    lines += ["| key | taken for | lines |", "|---|---|---:|"]
-    for key, roles in unit["fields"].items():
-        lines += [f"| `{_cell(key)}` | {role} | {count:,} |" for role, count in roles.items()]
+def _section(unit: UnitReport) -> list[str]:
+    lines = [f"## {unit.name}", "", f"- File: `{_escape(unit.file)}`"]
+    if unit.image_file:
+        lines.append(f"- Images: `{_escape(unit.image_file)}`, joined by row position")
+    lines.append(f"- Language: {unit.lang}")
+    lines.append(f"- License of the annotations: {_escape(unit.license)}")
+    lines += [f"- Note: {_escape(note)}" for note in unit.notes]
+    lines.append(f"- Lines with their own instruction: {unit.instructed:,} of {unit.lines:,}")
+    lines += ["", "| key | mapped to | lines |", "|---|---|---:|"]
+    for key, roles in unit.fields.items():
+        lines += [f"| `{_escape(key)}` | {role} | {count:,} |" for role, count in roles.items()]
     lines += ["", "| instruction | rows |", "|---|---:|"]
-    lines += [f"| {_cell(one['text'])} | {one['rows']:,} |" for one in unit["instructions"]]
+    lines += [f"| {_escape(one.text)} | {one.rows:,} |" for one in unit.instructions]
     return [*lines, ""]
 
 
-def _cell(text: str) -> str:
-    return text.translate(_SAFE)
+def _escape(text: str) -> str:
+    return text.translate(_ESCAPES)

@@ -1,113 +1,115 @@
-"""Adopt a download: scan, build, report, one task after the other."""
+"""Adopt a download task by task: scan, build, report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from m3it_builder.adopt.decompress import plain_name, root_of
-from m3it_builder.adopt.layout import Layout, Part
+from m3it_builder.adopt.decompress import decompress, decompressed_name
+from m3it_builder.adopt.layout import Layout, PublishedUnit
 from m3it_builder.adopt.report import UnitReport, unit_report
-from m3it_builder.adopt.scan import Scan, ScanJob
-from m3it_builder.adopt.scan_all import scan_job, survey
-from m3it_builder.adopt.task import Scanned, adopted_task
+from m3it_builder.adopt.scan import ScanJob, ScannedFile, ScanSummary
+from m3it_builder.adopt.scan_all import scan_all, scan_job
+from m3it_builder.adopt.task import ScannedUnit, adopted_task
 from m3it_builder.build.builder import Build
 from m3it_builder.dataset.layout import STATE_FOLDER
-from m3it_builder.errors import M3ITError, SourceError, foreseen
+from m3it_builder.errors import Failure, M3ITError, SourceError, collect_failure
 
 _FOLDER = "adopt"  # below the state folder of the output; may be deleted at any time
 
+_Scans = Mapping[str, ScanSummary | M3ITError]  # by path
+
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A unit that was not adopted, and why."""
+class _Prepared:
+    """A unit with uncompressed files and the jobs that scan them."""
 
-    unit: str
-    error: M3ITError
+    unit: PublishedUnit
+    root: Path  # parent of the data folder
+    rows: ScanJob
+    images: ScanJob | None
+
+    @property
+    def jobs(self) -> tuple[ScanJob, ...]:
+        return (self.rows, self.images) if self.images else (self.rows,)
 
 
-def adopt(layout: Layout, parts: Sequence[Part], work: Build) -> Iterator[UnitReport | Failure]:
-    """Adopt units one by one; one that fails does not keep the others from being adopted.
+def adopt(
+    layout: Layout, units: Sequence[PublishedUnit], build: Build
+) -> Iterator[UnitReport | Failure]:
+    """Adopt units one by one; a failed unit does not stop the others.
 
-    What is finished is left as it is, what was interrupted goes on, as in any build.
+    As in any build, finished units are left as they are and interrupted ones are resumed.
 
     Args:
-        layout: what was found.
-        parts: those of its units that are wanted, in its order.
-        work: where to write, and how; its ``sources`` are not looked at.
+        layout: of the download.
+        units: those to adopt, in the order of the layout.
+        build: output folder, plan and options; its ``sources`` are ignored.
     """
-    for task, units in groupby(parts, key=lambda part: part.task):
-        for scanned in _scanned(task, list(units), layout, work):
-            if isinstance(scanned, Failure):
-                yield scanned
-                continue
-            try:
-                yield _unit(scanned, layout, work)
-            except Exception as error:
-                if (known := foreseen(error)) is None:
-                    error.add_note(f"while adopting {scanned.part.name}")
-                    raise
-                yield Failure(scanned.part.name, known)
+    for task, group in groupby(units, key=lambda unit: unit.task):
+        failures: list[Failure] = []
+        prepared: list[_Prepared] = []
+        for unit in group:
+            with collect_failure(unit.name, failures):
+                prepared.append(_prepare(unit, layout, build))
+        yield from failures
+        jobs = [job for one in prepared for job in one.jobs]
+        scans = scan_all(task, jobs, build.workers, build.progress)
+        for one in prepared:
+            yield _adopt_unit(one, scans, layout, build)
 
 
-def _unit(scanned: Scanned, layout: Layout, work: Build) -> UnitReport:
-    task = adopted_task(scanned, layout)
-    report = replace(work, sources=scanned.root).unit(task, scanned.part.split)
-    return unit_report(scanned, report, work.out)
+def _prepare(unit: PublishedUnit, layout: Layout, build: Build) -> _Prepared:
+    state = build.out / STATE_FOLDER / _FOLDER
+    root = decompress(unit, layout, state / "unpacked", build.progress)
+
+    def job(file: str) -> ScanJob:
+        name = decompressed_name(file)
+        return scan_job(root / layout.data / name, name, state / "scans")
+
+    images = job(unit.image_file) if unit.image_file else None
+    return _Prepared(unit, root, job(unit.row_file), images)
 
 
-def _scanned(
-    task: str, parts: list[Part], layout: Layout, work: Build
-) -> Iterator[Scanned | Failure]:
-    """Yield the units of one task with their files scanned, all of them at a time."""
-    state = work.out / STATE_FOLDER / _FOLDER
-    roots: dict[str, Path] = {}
-    jobs: dict[str, list[ScanJob]] = {}
-    for part in parts:
-        try:
-            root = roots[part.name] = root_of(part, layout, state / "unpacked", work.progress)
-            jobs[part.name] = [
-                scan_job(root / layout.data / plain_name(name), plain_name(name), state / "scans")
-                for name in (part.rows, part.images)
-                if name
-            ]
-        except (M3ITError, OSError) as error:
-            if (known := foreseen(error)) is None:
-                raise
-            yield Failure(part.name, known)
-    listed = [job for some in jobs.values() for job in some]
-    found = survey(task, listed, work.workers, work.progress)
-    for part in parts:
-        if part.name in jobs:
-            scans = [found[job.file] for job in jobs[part.name]]
-            yield _put_together(part, roots[part.name], jobs[part.name], scans)
+def _adopt_unit(
+    prepared: _Prepared, scans: _Scans, layout: Layout, build: Build
+) -> UnitReport | Failure:
+    failures: list[Failure] = []
+    with collect_failure(prepared.unit.name, failures):
+        scanned = _scanned(prepared, scans)
+        task = adopted_task(scanned, layout)
+        report = replace(build, sources=scanned.root).unit(task, scanned.unit.split)
+        return unit_report(scanned, report, build.out)
+    return failures[0]
 
 
-def _put_together(
-    part: Part, root: Path, jobs: list[ScanJob], scans: list[Scan | M3ITError]
-) -> Scanned | Failure:
-    whole: list[tuple[ScanJob, Scan]] = []
-    for job, scan in zip(jobs, scans, strict=True):
-        if not isinstance(scan, Scan):
-            return Failure(part.name, scan)
-        whole.append((job, scan))
-    scanned = Scanned(
-        part=part, root=root, rows=whole[0], images=whole[1] if len(whole) > 1 else None
+def _scanned(prepared: _Prepared, scans: _Scans) -> ScannedUnit:
+    """Return a unit with its scans.
+
+    Raises:
+        M3ITError: a file could not be scanned, or the unit has no rows or no images.
+    """
+    rows, images = prepared.rows, prepared.images
+    scanned = ScannedUnit(
+        unit=prepared.unit,
+        root=prepared.root,
+        rows=_scanned_file(rows, scans),
+        images=_scanned_file(images, scans) if images else None,
     )
-    lack = _lack(scanned)
-    return Failure(part.name, SourceError(f"{jobs[0].file}: {lack}")) if lack else scanned
-
-
-def _lack(scanned: Scanned) -> str | None:
-    """Say what a unit cannot do without, if it is not there."""
-    scan = scanned.rows[1]
-    if scan.lines == 0:
-        return "holds no row; download it again"
-    if scanned.part.lang and not scanned.images and not scan.images:
-        return (
-            "the images of these texts are not beside it; download the file "
-            "of the same folder that has them too (train_500.jsonl, val_500.jsonl)"
+    if scanned.rows.summary.lines == 0:
+        raise SourceError(f"{rows.path}: no rows; download it again")
+    if prepared.unit.lang and not images and not scanned.rows.summary.images:
+        raise SourceError(
+            f"{rows.path}: no images for these texts; download the file with the images "
+            "of the same split to the same folder (train_500.jsonl, val_500.jsonl)"
         )
-    return None
+    return scanned
+
+
+def _scanned_file(job: ScanJob, scans: _Scans) -> ScannedFile:
+    result = scans[job.path]
+    if isinstance(result, M3ITError):
+        raise result
+    return ScannedFile(job, result)

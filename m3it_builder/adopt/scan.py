@@ -1,262 +1,266 @@
-"""The first reading of a published file: light rows, with places and digests of their images.
+"""The first pass over a published file: its rows, with location and digest of every image.
 
-A scan is one file of light rows beside a summary, which is written last: a scan
-is whole if and only if its summary is there. Files of tens of gigabytes are read
-once, line by line, and nothing is held but the line.
+A scan is a file of rows and a summary. The summary is written last, so a scan is
+complete if and only if its summary exists. Files of tens of gigabytes are read
+once, line by line, with one line in memory.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import orjson
+import msgspec
 from blake3 import blake3
 
-from m3it_builder.adopt.fields import OddRow, unify
+from m3it_builder.adopt.fields import MalformedRowError, Role, unify
 from m3it_builder.adopt.json_spans import Span, parse
+from m3it_builder.adopt.scanned_rows import (
+    ImageSpan,
+    MalformedLine,
+    ScannedLine,
+    ScannedRow,
+    encode,
+)
 from m3it_builder.errors import SourceError
 from m3it_builder.sources.base64_span import decode_span
+from m3it_builder.storage.atomic import atomic_path, remove_partials, write_atomic
 
-Tick = Callable[[int], None]  # bytes read since the last one
-Roles = dict[str, str]  # what became of each key of a row
+Advance = Callable[[int], None]  # progress callback: bytes read since the last call
+Roles = Mapping[str, Role]  # by key of a row
 
 LFS_POINTER = b"version https://git-lfs.github.com/"
 _BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n" + _BOM
 _BUFFER = 4 << 20
-_LONGEST_LINE = 256 << 20  # bytes; a line of more is no row, and is passed over in pieces
-_TICK_BYTES = 16 << 20
-_MOST_FIELDS = 200
-_PREFIX = 64  # bytes in which the head of a data URI ends
+_MAX_LINE = 256 << 20  # bytes; longer lines are rejected without loading them
+_ADVANCE_EVERY = 16 << 20  # bytes
+_MAX_KEYS = 200
+_MAX_KEY_LENGTH = 100  # characters
+_MAX_DETAIL = 200  # characters
+_DATA_URI_PREFIX = 64  # bytes; "data:image/jpeg;base64," ends within them
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a scan depends on: it is stale if any of this changes."""
+
+    name: str  # relative to the data folder
+    size: int
+    mtime_ns: int
+    scanner: str  # digest of the scanner's code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanJob:
-    """One file to be read; a plain value, so that any process can do it."""
+    """One file to scan; picklable, so that it can be sent to a worker process."""
 
-    file: str  # absolute path
-    rows: str  # where the light rows go
-    stamp: list[Any]  # what tells this file, read by this code, from another
+    path: str  # absolute
+    rows_path: str  # where the scanned rows are written
+    state: FileState
 
     @property
-    def summary(self) -> Path:
+    def summary_path(self) -> Path:
         """Return the path of the summary."""
-        return Path(self.rows).with_suffix(".json")
+        return Path(self.rows_path).with_suffix(".json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """What stands in a file."""
+class ScanSummary:
+    """Counts over one published file."""
 
-    stamp: list[Any]
-    lines: int  # blank ones left out
-    usable: int  # of them
+    state: FileState
+    lines: int  # without blank lines
+    rows: int  # lines that are not malformed
     images: int
-    least: int  # images a row
-    most: int
-    instructed: int  # rows that have an instruction of their own
-    labelled: int  # rows whose answer is the number of a class
-    fields: dict[str, dict[str, int]] = field(default_factory=dict)  # key: role: rows
+    min_images: int  # per row
+    max_images: int
+    with_instruction: int  # rows that have their own instruction
+    with_label: int  # rows whose answer is a class number
+    roles: dict[str, dict[str, int]]  # key: role: rows
 
 
 @dataclass(frozen=True, slots=True)
-class LightRow:
-    """One line of a published file, its images left where they are."""
+class ScannedFile:
+    """A file and the summary of its scan."""
 
-    line: int  # from 1, blank ones counted
-    instruction: str | None
-    inputs: str | None
-    outputs: str | None
-    label: int | None
-    images: list[list[Any]]  # offset, bytes in the file, bytes, CRC-32, BLAKE3
-    meta: dict[str, Any]
+    job: ScanJob
+    summary: ScanSummary
 
 
-@dataclass(frozen=True, slots=True)
-class OddLine:
-    """A line that is no row."""
-
-    line: int
-    reason: str
-    detail: str
-
-
-def read_scan(job: ScanJob) -> Scan | None:
-    """Return the summary of a whole scan of the file as it is now, else None."""
+def load_summary(job: ScanJob) -> ScanSummary | None:
+    """Return the summary of a complete and up-to-date scan, or None."""
     try:
-        scan = Scan(**json.loads(job.summary.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        summary = msgspec.json.decode(job.summary_path.read_bytes(), type=ScanSummary)
+    except (FileNotFoundError, ValueError):
         return None
-    return scan if scan.stamp == job.stamp and Path(job.rows).is_file() else None
+    return summary if summary.state == job.state and Path(job.rows_path).is_file() else None
 
 
-def light_rows(path: Path) -> Iterator[LightRow | OddLine]:
-    """Yield what a scan found, line by line."""
-    with path.open("rb") as file:
-        for line in file:
-            value = orjson.loads(line)
-            yield LightRow(*value) if len(value) > 3 else OddLine(*value)
-
-
-def scan(job: ScanJob, tick: Tick = lambda _: None) -> Scan:
-    """Read one file, write its light rows and, last of all, its summary.
+def scan(job: ScanJob, advance: Advance = lambda _: None) -> ScanSummary:
+    """Scan one file, or load an up-to-date scan; write the rows, then the summary.
 
     Args:
         job: what to read, and where to write.
-        tick: told of bytes read now and then.
+        advance: progress callback.
 
     Raises:
-        SourceError: the file is a pointer of git-LFS, not the file itself.
+        SourceError: the file is a Git LFS pointer.
     """
-    rows = Path(job.rows)
+    rows = Path(job.rows_path)
     rows.parent.mkdir(parents=True, exist_ok=True)
     with rows.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at the same file
-        return read_scan(job) or _scan(job, rows, tick)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be scanning the same file
+        return load_summary(job) or _scan(job, rows, advance)
 
 
-def _scan(job: ScanJob, rows: Path, tick: Tick) -> Scan:
-    partial = rows.with_suffix(".partial")
-    tally = _Tally()
-    with Path(job.file).open("rb", buffering=_BUFFER) as file, partial.open("wb") as out:
-        _require_content(file, job.file)
-        for number, offset, line in _lines(file, tick):
-            out.write(tally.add(*_light(number, offset, line)) + b"\n")
-    partial.replace(rows)
-    found = tally.scan(job.stamp)
-    summary = rows.with_suffix(".summary")
-    summary.write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
-    summary.replace(job.summary)
-    return found
-
-
-def require_file(path: Path) -> None:
-    """See that a file is there itself, and not only a pointer to it.
+def require_content(path: Path) -> None:
+    """Require that a file is not a Git LFS pointer.
 
     Raises:
-        SourceError: it is a pointer of git-LFS.
+        SourceError: it is one.
     """
     with path.open("rb") as file:
-        _require_content(file, str(path))
+        _reject_pointer(file, path)
 
 
-def _require_content(file: BinaryIO, path: str) -> None:
+def _scan(job: ScanJob, rows: Path, advance: Advance) -> ScanSummary:
+    counts = _Counts()
+    remove_partials(rows)  # of a killed run; the lock makes this process the only writer
+    with (
+        atomic_path(rows, fsync=True) as partial,
+        Path(job.path).open("rb", buffering=_BUFFER) as file,
+        partial.open("wb") as out,
+    ):
+        _reject_pointer(file, Path(job.path))
+        for number, offset, line in _lines(file, advance):
+            item, roles = _scan_line(number, offset, line)
+            try:
+                encoded = encode(item)
+            except TypeError as error:
+                item = MalformedLine(number, "damaged_text", str(error))
+                encoded = encode(item)
+            counts.add(item, roles)
+            out.write(encoded + b"\n")
+    summary = counts.summary(job.state)
+    write_atomic(job.summary_path, msgspec.json.encode(summary), fsync=True)
+    return summary
+
+
+def _reject_pointer(file: BinaryIO, path: Path) -> None:
     if file.read(len(LFS_POINTER)) == LFS_POINTER:
         raise SourceError(
-            f"{path}: a git-LFS pointer, not the file itself; run `git lfs pull` in its repository"
+            f"{path}: a Git LFS pointer, not the file itself; run `git lfs pull` in its repository"
         )
     file.seek(0)
 
 
-def _lines(file: BinaryIO, tick: Tick) -> Iterator[tuple[int, int, bytes | None]]:
-    """Yield (number, offset, line) of each line that is not blank; None for one too long."""
-    number = offset = unsaid = 0
-    while line := file.readline(_LONGEST_LINE):
+def _lines(file: BinaryIO, advance: Advance) -> Iterator[tuple[int, int, bytes | None]]:
+    """Yield number, offset and bytes of each line that is not blank; None for one too long."""
+    number = offset = unreported = 0
+    while line := file.readline(_MAX_LINE):
         number += 1
         start, size = offset, len(line)
-        whole: bytes | None = line
-        while line and not line.endswith(b"\n") and (line := file.readline(_LONGEST_LINE)):
-            whole = None
+        complete: bytes | None = line
+        while line and not line.endswith(b"\n") and (line := file.readline(_MAX_LINE)):
+            complete = None
             size += len(line)
         offset += size
-        unsaid += size
-        if unsaid >= _TICK_BYTES:
-            tick(unsaid)
-            unsaid = 0
-        if whole is None or whole.strip(b" \t\r\n" + _BOM):
-            yield number, start, whole
-    tick(unsaid)
+        unreported += size
+        if unreported >= _ADVANCE_EVERY:
+            advance(unreported)
+            unreported = 0
+        if complete is None or complete.strip(_BLANK):
+            yield number, start, complete
+    advance(unreported)
 
 
-def _light(number: int, offset: int, line: bytes | None) -> tuple[LightRow | OddLine, Roles]:
+def _scan_line(number: int, offset: int, line: bytes | None) -> tuple[ScannedLine, Roles]:
     if line is None:
-        return OddLine(number, "line_too_long", f"more than {_LONGEST_LINE >> 20} MiB"), {}
+        return MalformedLine(number, "line_too_long", f"more than {_MAX_LINE >> 20} MiB"), {}
     if number == 1 and line.startswith(_BOM):
         line, offset = line[len(_BOM) :], offset + len(_BOM)
     try:
         fields = unify(line, parse(line))
-        images = [_image(line, offset, span) for span in fields.images]
-    except OddRow as odd:
-        return OddLine(number, odd.reason, odd.detail[:200]), {}
+        images = tuple(_image_span(line, offset, span) for span in fields.images)
+    except MalformedRowError as error:
+        return MalformedLine(number, error.reason, error.detail[:_MAX_DETAIL]), {}
     except ValueError as error:
-        return OddLine(number, "bad_json", str(error)[:200]), {}
-    row = LightRow(
+        return MalformedLine(number, "bad_json", str(error)[:_MAX_DETAIL]), {}
+    row = ScannedRow(
         line=number,
         instruction=fields.instruction,
         inputs=fields.inputs,
         outputs=fields.outputs,
         label=fields.label,
-        images=images,
         meta=fields.meta,
+        images=images,
     )
     return row, fields.roles
 
 
-def _image(line: bytes, offset: int, span: Span) -> list[Any]:
+def _image_span(line: bytes, offset: int, span: Span) -> ImageSpan:
+    """Decode the image of a span; ``offset`` is that of the line in the file."""
     start = span.start
-    head = line[start : min(start + _PREFIX, span.end)]
+    head = line[start : min(start + _DATA_URI_PREFIX, span.end)]
     if head.startswith(b"data:") and (comma := head.find(b",")) >= 0:
         start += comma + 1
+    length = span.end - start
     try:
         data = decode_span(line[start : span.end])
     except ValueError as error:
-        shown = head[:20].decode(errors="replace")
-        raise OddRow("bad_base64", f"{span.end - start:,} bytes, {shown}… ({error})") from error
-    return [
-        offset + start,
-        span.end - start,
-        len(data),
-        zlib.crc32(data),
-        blake3(data).hexdigest(),
-    ]
+        prefix = head[:20].decode(errors="replace")
+        raise MalformedRowError("bad_base64", f"{length:,} bytes, {prefix}… ({error})") from error
+    return ImageSpan(
+        offset=offset + start,
+        stored_length=length,
+        length=len(data),
+        crc=zlib.crc32(data),
+        digest=blake3(data).hexdigest(),
+    )
 
 
-class _Tally:
-    """Counts what goes by."""
+class _Counts:
+    """Accumulates the summary of a scan."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._fields: dict[str, Counter[str]] = {}
-        self._least: int | None = None
-        self._most = 0
+        self._lines = self._rows = self._images = 0
+        self._with_instruction = self._with_label = 0
+        self._min_images: int | None = None
+        self._max_images = 0
+        self._roles: dict[str, Counter[str]] = {}
 
-    def add(self, item: LightRow | OddLine, roles: Roles) -> bytes:
-        """Count one line; return it as it is written down."""
-        self._counts["lines"] += 1
-        try:
-            written = orjson.dumps([getattr(item, name) for name in item.__slots__])
-        except TypeError as error:  # a lone surrogate, which no format stores
-            odd = OddLine(item.line, "damaged_text", str(error))
-            return orjson.dumps([odd.line, odd.reason, odd.detail])
-        if isinstance(item, LightRow):
-            self._count(item, roles)
-        return written
-
-    def _count(self, row: LightRow, roles: Roles) -> None:
-        count = len(row.images)
-        self._least = count if self._least is None else min(self._least, count)
-        self._most = max(self._most, count)
-        self._counts["usable"] += 1
-        self._counts["images"] += count
-        self._counts["instructed"] += bool(row.instruction)
-        self._counts["labelled"] += row.label is not None
+    def add(self, item: ScannedLine, roles: Roles) -> None:
+        self._lines += 1
+        if isinstance(item, MalformedLine):
+            return
+        count = len(item.images)
+        self._min_images = count if self._min_images is None else min(self._min_images, count)
+        self._max_images = max(self._max_images, count)
+        self._rows += 1
+        self._images += count
+        self._with_instruction += bool(item.instruction)
+        self._with_label += item.label is not None
         for key, role in roles.items():
-            if key in self._fields or len(self._fields) < _MOST_FIELDS:
-                self._fields.setdefault(key[:100], Counter())[role] += 1
+            # JSON escapes allow lone surrogates in keys; the summary and the report are UTF-8.
+            name = key[:_MAX_KEY_LENGTH].encode("utf-8", "replace").decode()
+            if name in self._roles or len(self._roles) < _MAX_KEYS:
+                self._roles.setdefault(name, Counter())[role] += 1
 
-    def scan(self, stamp: list[Any]) -> Scan:
-        """Return the summary."""
-        names = ("lines", "usable", "images", "instructed", "labelled")
-        return Scan(
-            stamp=stamp,
-            **{name: self._counts[name] for name in names},
-            least=self._least or 0,
-            most=self._most,
-            fields={key: dict(roles) for key, roles in self._fields.items()},
+    def summary(self, state: FileState) -> ScanSummary:
+        return ScanSummary(
+            state=state,
+            lines=self._lines,
+            rows=self._rows,
+            images=self._images,
+            min_images=self._min_images or 0,
+            max_images=self._max_images,
+            with_instruction=self._with_instruction,
+            with_label=self._with_label,
+            roles={key: dict(counts) for key, counts in self._roles.items()},
         )

@@ -1,4 +1,4 @@
-"""Scan the files of some units, over processes, keeping what was scanned before."""
+"""Scan several files over worker processes; up-to-date scans are reused."""
 
 from __future__ import annotations
 
@@ -6,85 +6,80 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
-from m3it_builder.adopt.scan import Scan, ScanJob, read_scan, scan
+from m3it_builder.adopt.scan import FileState, ScanJob, ScanSummary, load_summary, scan
 from m3it_builder.errors import M3ITError, SourceError
-from m3it_builder.executors.local import Tick, run
+from m3it_builder.executors.local import ProgressCallback, run_with_progress
 from m3it_builder.progress import Progress
 
-_WORTH_A_PROCESS = 64 << 20  # bytes; reading so much takes as long as starting one
-_SCANNERS = ("json_spans", "fields", "scan", "../sources/base64_span")
+_MIN_BYTES_FOR_WORKERS = 64 << 20  # reading less takes no longer than starting a process
+_SCANNER_MODULES = ("json_spans", "fields", "scanned_rows", "scan", "../sources/base64_span")
 
 
 def scan_job(path: Path, name: str, folder: Path) -> ScanJob:
-    """Return the job of scanning one file.
+    """Return the job that scans one file.
 
     Args:
         path: of the file.
         name: relative to the data folder.
-        folder: where scans are kept.
+        folder: where scans are stored.
 
     Raises:
-        SourceError: the file is gone.
+        SourceError: the file is missing.
     """
     try:
-        state = path.stat()
+        stat = path.stat()
     except FileNotFoundError as error:
-        raise SourceError(f"{path}: a link to a file that is gone; download it again") from error
-    key = blake2b(name.encode(errors="surrogateescape"), digest_size=12).hexdigest()
-    stamp: list[Any] = [name, state.st_size, state.st_mtime_ns, _code()]
-    return ScanJob(file=str(path), rows=str(folder / f"{key}.rows"), stamp=stamp)
+        raise SourceError(f"{path}: a link to a missing file; download it again") from error
+    stem = blake2b(name.encode(errors="surrogateescape"), digest_size=12).hexdigest()
+    state = FileState(name, stat.st_size, stat.st_mtime_ns, _scanner_digest())
+    return ScanJob(path=str(path), rows_path=str(folder / f"{stem}.rows"), state=state)
 
 
-def survey(
+def scan_all(
     title: str, jobs: Iterable[ScanJob], workers: int, progress: Progress
-) -> Mapping[str, Scan | M3ITError]:
-    """Return, by file, its scan or what keeps it from being scanned.
+) -> Mapping[str, ScanSummary | M3ITError]:
+    """Return the summary, or the error, of each file by path.
 
     Args:
         title: of the progress bar.
-        jobs: files to be scanned; the same one twice is scanned once.
-        workers: processes at most.
-        progress: told of bytes read.
+        jobs: repeated files are scanned once.
+        workers: maximum number of processes.
+        progress: receives bytes read.
 
     Raises:
         BuildError: a worker process was killed from outside.
     """
-    distinct = {job.file: job for job in jobs}
-    found: dict[str, Scan | M3ITError] = {}
-    for job in distinct.values():
-        if (known := read_scan(job)) is not None:
-            found[job.file] = known
-    todo = [job for job in distinct.values() if job.file not in found]
-    if not todo:
-        return found
-    total = sum(_size(job) for job in todo)
+    by_path = {job.path: job for job in jobs}
+    results: dict[str, ScanSummary | M3ITError] = {}
+    for job in by_path.values():
+        if (summary := load_summary(job)) is not None:
+            results[job.path] = summary
+    pending = [job for job in by_path.values() if job.path not in results]
+    if not pending:
+        return results
+    total = sum(job.state.size for job in pending)
     progress.start(f"{title} reading", total, "bytes")
     try:
-        largest_first = sorted(todo, key=_size, reverse=True)
-        count = workers if total > _WORTH_A_PROCESS else 1
-        found.update(run(_outcome, largest_first, count, progress.advance))
+        largest_first = sorted(pending, key=lambda job: job.state.size, reverse=True)
+        count = workers if total > _MIN_BYTES_FOR_WORKERS else 1
+        results.update(run_with_progress(_scan_or_error, largest_first, count, progress.advance))
     finally:
         progress.finish()
-    return found
+    return results
 
 
-def _outcome(job: ScanJob, tick: Tick) -> tuple[str, Scan | M3ITError]:
+def _scan_or_error(job: ScanJob, advance: ProgressCallback) -> tuple[str, ScanSummary | M3ITError]:
     try:
-        return job.file, scan(job, tick)
+        return job.path, scan(job, advance)
     except M3ITError as error:
-        return job.file, error
-
-
-def _size(job: ScanJob) -> int:
-    return int(job.stamp[1])
+        return job.path, error
 
 
 @cache
-def _code() -> str:
-    here = Path(__file__).parent
+def _scanner_digest() -> str:
+    folder = Path(__file__).parent
     digest = blake2b(digest_size=8)
-    for name in _SCANNERS:
-        digest.update((here / f"{name}.py").read_bytes())
+    for name in _SCANNER_MODULES:
+        digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()

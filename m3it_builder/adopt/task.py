@@ -1,19 +1,18 @@
-"""A task made for one adopted unit: its card in memory, its converter over scans."""
+"""Make the task of one adopted unit: a card in memory, and a converter over scanned rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from m3it_builder.adopt.decompress import plain_name
-from m3it_builder.adopt.layout import Layout, Part
+from m3it_builder.adopt.decompress import decompressed_name
+from m3it_builder.adopt.layout import Layout, PublishedUnit
 from m3it_builder.adopt.pools import read_labels, read_pool
-from m3it_builder.adopt.published import Known, base_name, published
-from m3it_builder.adopt.records import Reading, Rows, records
-from m3it_builder.adopt.scan import Scan, ScanJob
+from m3it_builder.adopt.published import TaskFacts, base_name, published
+from m3it_builder.adopt.records import RowFile, UnitFiles, convert
+from m3it_builder.adopt.scan import ScannedFile
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
     ImageCount,
@@ -36,131 +35,130 @@ _ORIGIN = "m3it_builder.adopt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scanned:
-    """The files of a unit, read once."""
+class ScannedUnit:
+    """A unit whose files were scanned."""
 
-    part: Part
-    root: Path  # folder the data folder lies in, files unpacked
-    rows: tuple[ScanJob, Scan]
-    images: tuple[ScanJob, Scan] | None = None
+    unit: PublishedUnit
+    root: Path  # parent of the data folder with the uncompressed files
+    rows: ScannedFile
+    images: ScannedFile | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what whoever reads the report should know of the files."""
-        part, notes = self.part, []
-        if part.superseded:
-            notes.append(f"superseded and not read: {', '.join(part.superseded)}")
-        if part.base not in published().tasks:
+        """Return remarks on the files, for the report."""
+        unit, rows, notes = self.unit, self.rows.summary, []
+        if unit.superseded:
+            notes.append(f"superseded and not read: {', '.join(unit.superseded)}")
+        if unit.base not in published().tasks:
             notes.append("no task of the published collection has this name")
-        if part.pool is None and self.rows[1].instructed < self.rows[1].usable:
-            notes.append("no instructions.json beside it")
-        if self.images and (count := self.images[1].lines) != self.rows[1].lines:
-            notes.append(
-                f"{self.rows[1].lines:,} texts and {count:,} rows of images, "
-                "joined in the order they stand"
-            )
-        if self.rows[1].labelled:
-            notes.append("answers are names of classes; the loading script listed options itself")
+        if unit.pool_file is None and rows.with_instruction < rows.rows:
+            notes.append("no instructions.json in its folder")
+        if self.images and (count := self.images.summary.lines) != rows.lines:
+            notes.append(f"{rows.lines:,} texts and {count:,} rows of images, joined by position")
+        if rows.with_label:
+            notes.append("answers are class names; the loading script added the options itself")
         return tuple(notes)
 
 
-def published_rows(part: Part) -> int | None:
-    """Return how many rows a unit was published with, None where nobody said."""
+def published_rows(unit: PublishedUnit) -> int | None:
+    """Return the published number of rows of a unit, or None if there is none."""
     table = published()
-    if part.lang is not None:
-        return table.translated.get(part.base, {}).get(part.split)
-    known = table.tasks.get(part.base)
-    if part.task != part.base or known is None or known.rows is None:
+    if unit.lang is not None:
+        return table.translated.get(unit.base, {}).get(unit.split)
+    task = table.tasks.get(unit.base)
+    if unit.task != unit.base or task is None or task.rows is None:
         return None
-    return known.rows.get(part.split, 0)
+    return task.rows.get(unit.split, 0)
 
 
-def adopted_task(scanned: Scanned, layout: Layout) -> Task:
+def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
     """Return the task that builds one unit.
 
     Raises:
         SourceError: its instructions or class names cannot be read.
     """
-    part, folder = scanned.part, scanned.root / layout.data
-    pool = read_pool(folder / part.pool, part.base) if part.pool else ()
+    unit, folder = scanned.unit, scanned.root / layout.data
+    pool = read_pool(folder / unit.pool_file, unit.base) if unit.pool_file else ()
     labels: tuple[str, ...] = ()
-    if part.labels and scanned.rows[1].labelled:
-        labels = read_labels(folder / part.labels)
-    reading = Reading(
-        task=part.task,
-        rows=_rows(scanned.rows[0], part.rows),
-        images=_rows(scanned.images[0], str(part.images)) if scanned.images else None,
+    if unit.label_file and scanned.rows.summary.with_label:
+        labels = read_labels(folder / unit.label_file)
+    files = UnitFiles(
+        task=unit.task,
+        rows=_row_file(scanned.rows),
+        images=_row_file(scanned.images) if scanned.images else None,
         labels=labels,
         has_pool=bool(pool),
     )
     return Task(
-        name=part.task,
+        name=unit.task,
         card=_card(scanned, layout.data),
         instructions=pool,
-        convert=partial(records, reading=reading),
+        convert=partial(convert, files=files),
         sample=_no_sample,
-        sources={layout.data: _source(part, layout.data)},
-        options={"adopted_from": "M3IT-80" if part.lang else "M3IT"},
+        sources={layout.data: _source_card(unit, layout.data)},
+        options={"adopted_from": "M3IT-80" if unit.lang else "M3IT"},
         origin=_ORIGIN,
     )
 
 
-def _rows(job: ScanJob, name: str) -> Rows:
-    return Rows(file=job.file, name=f"data/{plain_name(name)}", rows=job.rows)
+def _row_file(file: ScannedFile) -> RowFile:
+    job = file.job
+    # Not the name of the data folder: a copy under another name has the same rows.
+    return RowFile(name=f"data/{job.state.name}", path=job.path, rows_path=job.rows_path)
 
 
-def _card(scanned: Scanned, source: str) -> TaskCard:
-    part, scan = scanned.part, scanned.rows[1]
-    facts, least = _facts(part.base)
-    if part.lang is not None:
-        facts = {**facts, "lang": part.lang, "title": f"{facts['title']}, translated ({part.lang})"}
-    elif part.task != part.base:
-        how = part.task.removeprefix(f"{part.base}-")
-        facts = {**facts, "title": f"{facts['title']}, {how}"}
-    counted = scan if scan.most or not scanned.images else scanned.images[1]
-    rows = published_rows(part)
+def _card(scanned: ScannedUnit, source: str) -> TaskCard:
+    unit, rows = scanned.unit, scanned.rows.summary
+    facts = _facts(unit)
+    with_images = rows if rows.max_images or not scanned.images else scanned.images.summary
+    published_task = published().tasks.get(unit.base)
+    min_images = published_task.min_images if published_task else 0
+    count = published_rows(unit)
     return TaskCard(
-        name=part.base,
-        **facts,
+        name=unit.base,
+        **{name: getattr(facts, name) for name in TaskFacts.model_fields},
         sources={source: "all"},
-        splits={part.split: SplitCard(rows=scan.lines if rows is None else rows)},
-        images=ImageCount(min=least, max=max(least, counted.most)),
+        splits={unit.split: SplitCard(rows=rows.lines if count is None else count)},
+        images=ImageCount(min=min_images, max=max(min_images, with_images.max_images)),
     )
 
 
-def _facts(base: str) -> tuple[dict[str, Any], int]:
-    """Return what a card says of a task, and the fewest images a row of it has."""
+def _facts(unit: PublishedUnit) -> TaskFacts:
+    facts = _base_facts(unit.base)
+    if unit.lang is not None:
+        title = f"{facts.title}, translated ({unit.lang})"
+        return facts.model_copy(update={"lang": unit.lang, "title": title})
+    if unit.task != unit.base:
+        variant = unit.task.removeprefix(f"{unit.base}-")
+        return facts.model_copy(update={"title": f"{facts.title}, {variant}"})
+    return facts
+
+
+def _base_facts(base: str) -> TaskFacts:
     path = bundled("task_cards") / f"{base}.yaml"
-    known = published().tasks.get(base)
-    least = known.fewest_images if known else 0
     if path.exists():
         card = load_task_card(path)
-        return _chosen(card.model_dump()), least
-    if known is not None:
-        return _chosen(known.model_dump()), least
-    return {
-        "title": base_name(base),
-        "group": "vqa",
-        "lang": "und",
-        "homepage": HOME,
-        "citation": CITATION,
-        "license": UNKNOWN,
-        "image_license": UNKNOWN,
-    }, least
+        return TaskFacts.model_validate(card.model_dump(include={*TaskFacts.model_fields}))
+    if base in published().tasks:
+        return published().tasks[base]
+    return TaskFacts(
+        title=base_name(base),
+        group="vqa",
+        lang="und",
+        homepage=HOME,
+        citation=CITATION,
+        license=UNKNOWN,
+        image_license=UNKNOWN,
+    )
 
 
-def _chosen(facts: Mapping[str, Any]) -> dict[str, Any]:
-    names = {*Known.model_fields} & {*TaskCard.model_fields}
-    return {name: facts[name] for name in names}
-
-
-def _source(part: Part, folder: str) -> SourceCard:
+def _source_card(unit: PublishedUnit, folder: str) -> SourceCard:
     return SourceCard(
         name=folder,
-        title="M3IT-80, as published" if part.lang else "M3IT, as published",
+        title="M3IT-80, as published" if unit.lang else "M3IT, as published",
         homepage=HOME,
-        license=f"Instructions CC-BY-4.0; of the rows, see {part.base}",
-        files=tuple(SourceFile(file=plain_name(name), manual=HOME) for name in part.files),
+        license=f"Instructions CC-BY-4.0; of the rows, see {unit.base}",
+        files=tuple(SourceFile(file=decompressed_name(name), manual=HOME) for name in unit.files),
     )
 
 

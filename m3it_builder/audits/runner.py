@@ -114,12 +114,12 @@ def _create_cards(base: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> N
     )
     for folder in folders:
         for unit in manifests(folder):
-            card = unit.card
-            facts = [card[key] for key in ("title", "group", "lang", "license", "image_license")]
-            more = [card[key] for key in ("held_out", "homepage", "citation", "rows")]
+            card, plan = unit.card, unit.plan
+            facts = [card.title, card.group, card.lang, card.license, card.image_license]
+            more = [card.held_out, card.homepage, card.citation, card.rows]
             counts = [unit.instances, unit.examples, unit.images, unit.image_bytes]
-            plan = [unit.plan[key] for key in ("seed", "limit", "sample")]
-            values = [unit.task, card["base"], unit.split, *facts, *more, *counts, *plan]
+            choices = [plan.seed, plan.limit, plan.sample]
+            values = [unit.task, card.base, unit.split, *facts, *more, *counts, *choices]
             base.execute(f"INSERT INTO cards VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
 

@@ -1,1 +1,1 @@
-"""For people who add a task: scaffold and lint."""
+"""Tools for task authors: scaffold and lint."""

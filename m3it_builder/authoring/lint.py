@@ -1,4 +1,4 @@
-"""Check every card, pool and pipeline without touching raw data."""
+"""Check all cards, instruction pools and pipelines; needs no raw data."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from m3it_builder.cards.instructions import load_instructions
 from m3it_builder.errors import CardError
 from m3it_builder.tasks.registry import source_names
 
-POOL_SIZE = 10
+POOL_SIZE = 10  # instructions
 TODO = "TODO"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Finding:
     """What is wrong with one file."""
 
     file: str
-    fault: str
+    message: str
 
 
-def lint_folder(folder: Path | None = None) -> tuple[int, list[Fault]]:
-    """Return how many files were checked, and what is wrong with them.
+def lint_folder(folder: Path | None = None) -> tuple[int, list[Finding]]:
+    """Return the number of files checked, and the findings.
 
     Args:
-        folder: with ``task_cards``, ``instructions`` and ``pipelines``; the
-            project's own if absent.
+        folder: with ``task_cards``, ``instructions`` and ``pipelines``; if absent, the
+            one that ships with the package.
 
     Raises:
-        CardError: the folder holds none of them.
+        CardError: the folder has none of these.
     """
     home = folder or bundled("task_cards").parent
     checks = (
-        ("task_cards/*.yaml", lambda path: _task(path, home)),
-        ("task_cards/sources/*.yaml", _source),
-        ("instructions/*.json", _pool),
-        ("pipelines/*.yaml", _pipeline),
+        ("task_cards/*.yaml", lambda path: _check_task(path, home)),
+        ("task_cards/sources/*.yaml", _check_source),
+        ("instructions/*.json", _check_pool),
+        ("pipelines/*.yaml", _check_pipeline),
     )
     checked = 0
-    faults: list[Fault] = []
+    findings: list[Finding] = []
     for pattern, check in checks:
         for path in sorted(home.glob(pattern)):
             checked += 1
-            faults += [
-                Fault(path.relative_to(home).as_posix(), fault) for fault in _run(check, path)
-            ]
+            name = path.relative_to(home).as_posix()
+            findings += [Finding(name, message) for message in _check_file(check, path)]
     if not checked:
-        raise CardError(f"{home} holds no task_cards, instructions or pipelines to check")
-    return checked, faults
+        raise CardError(
+            f"{home} has no task_cards, instructions or pipelines to check; name their folder"
+        )
+    return checked, findings
 
 
-def _run(check: Callable[[Path], Iterator[str]], path: Path) -> Iterator[str]:
+def _check_file(check: Callable[[Path], Iterator[str]], path: Path) -> Iterator[str]:
     try:
         yield from check(path)
     except CardError as error:
@@ -63,41 +64,40 @@ def _run(check: Callable[[Path], Iterator[str]], path: Path) -> Iterator[str]:
     text = path.read_text("utf-8", errors="replace")
     number = next((n for n, line in enumerate(text.splitlines(), 1) if TODO in line), None)
     if number:
-        yield f"line {number} still says {TODO}"
+        yield f"line {number} still has a {TODO}"
 
 
-def _task(path: Path, home: Path) -> Iterator[str]:
+def _check_task(path: Path, home: Path) -> Iterator[str]:
     card = load_task_card(path)
-    names = [card.name, *card.variants]
     pool = home / "instructions" / f"{card.name}.json"
     if not pool.exists():
         yield f"has no instruction pool ({pool.relative_to(home)})"
     for source in sorted(source_names(card)):
-        here = home / "task_cards" / "sources" / f"{source}.yaml"
-        if not here.exists() and not (bundled("task_cards") / "sources" / here.name).exists():
-            yield f"names the source {source!r}, which has no card"
-    for name in names:
+        own = home / "task_cards" / "sources" / f"{source}.yaml"
+        if not own.exists() and not (bundled("task_cards") / "sources" / own.name).exists():
+            yield f"lists the source {source!r}, which has no card"
+    for name in (card.name, *card.variants):
         facts = card if name == card.name else card.for_variant(name)
         if facts.images.min > facts.images.max:
-            yield f"{name}: images.min is above images.max"
+            yield f"{name}: images.min is greater than images.max"
         for split in facts.splits:
             if not facts.sources_of(split):
                 yield f"{name}: split {split} reads no source"
 
 
-def _source(path: Path) -> Iterator[str]:
+def _check_source(path: Path) -> Iterator[str]:
     card = load_source_card(path)
     names = [file.file for file in card.files]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"lists {name} twice"
+        yield f"lists the file {name} more than once"
 
 
-def _pool(path: Path) -> Iterator[str]:
+def _check_pool(path: Path) -> Iterator[str]:
     pool = load_instructions(path)
     if len(pool) != POOL_SIZE:
-        yield f"holds {len(pool)} instructions, not {POOL_SIZE}"
+        yield f"has {len(pool)} instructions instead of {POOL_SIZE}"
 
 
-def _pipeline(path: Path) -> Iterator[str]:
+def _check_pipeline(path: Path) -> Iterator[str]:
     load_pipeline(str(path))
-    yield from ()
+    yield from ()  # only ``load_pipeline`` raises

@@ -1,4 +1,4 @@
-"""The files of a new task, running from the start, with what is left marked TODO."""
+"""Generate the files of a new task: they run as generated; what is left is marked TODO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3it_builder.tasks.registry import all_names
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TEMPLATES = Path(__file__).parent / "templates"
 
-# template, and where it goes in this project
+# Template and target, for a built-in task.
 _IN_PROJECT = {
     "card.yaml": "task_cards/$name.yaml",
     "source.yaml": "task_cards/sources/$name-files.yaml",
@@ -23,7 +23,7 @@ _IN_PROJECT = {
     "sample.py": "m3it_builder/samples/$module.py",
     "make.py": "tests/fixtures/$name/make.py",
 }
-# the same in a package of its own
+# The same for a task in its own package.
 _IN_PACKAGE = {
     "pyproject.toml": "m3it-$name/pyproject.toml",
     "init.py": "m3it-$name/$package/__init__.py",
@@ -40,19 +40,21 @@ _IN_PACKAGE = {
 def write_scaffold(name: str, into: Path) -> list[Path]:
     """Write the files of a new task and return their paths.
 
-    Inside a checkout of this project they go where built-in tasks have theirs;
-    anywhere else they become a package of its own, with the entry point set.
+    In a checkout of this project the task becomes a built-in one; anywhere else it
+    becomes a package with the entry point ``m3it.tasks``.
 
     Raises:
-        CardError: the name is unfit or taken, or a file is there already.
+        CardError: the name is invalid or in use, or a file exists already.
     """
     if not _NAME.fullmatch(name):
-        raise CardError(f"{name!r} is no name for a task: small letters, digits, single hyphens")
+        raise CardError(
+            f"{name!r} is not a valid task name; use lower-case letters, digits, single hyphens"
+        )
     if name in all_names():
         raise CardError(f"a task called {name!r} exists already; see `m3it show {name}`")
     in_project = (into / "m3it_builder" / "converters").is_dir()
     module = name.replace("-", "_")
-    words = {
+    values = {
         "name": name,
         "module": module,
         "package": f"m3it_{module}",
@@ -60,20 +62,22 @@ def write_scaffold(name: str, into: Path) -> list[Path]:
         if in_project
         else f"m3it_{module}.sample",
     }
-    places = _IN_PROJECT if in_project else _IN_PACKAGE
-    targets = {part: into / Template(path).substitute(words) for part, path in places.items()}
+    layout = _IN_PROJECT if in_project else _IN_PACKAGE
+    targets = {
+        template: into / Template(path).substitute(values) for template, path in layout.items()
+    }
     for target in targets.values():
         if target.exists():
-            raise CardError(f"{target} is there already; nothing was written")
-    for part, target in targets.items():
+            raise CardError(f"{target} exists already; nothing was written. Move it, or delete it")
+    for template, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_text(part, words), encoding="utf-8")
+        target.write_text(_render(template, values), encoding="utf-8")
     return list(targets.values())
 
 
-def _text(part: str, words: dict[str, str]) -> str:
-    if part == "pool.json":
+def _render(template: str, values: dict[str, str]) -> str:
+    if template == "pool.json":  # not a file, so that its length follows ``POOL_SIZE``
         pool = [f"TODO: instruction {number}" for number in range(1, POOL_SIZE + 1)]
         return json.dumps(pool, indent=2) + "\n"
-    template = (_TEMPLATES / f"{part}.txt").read_text(encoding="utf-8")
-    return Template(template).substitute(words)
+    text = (_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+    return Template(text).substitute(values)

@@ -1,7 +1,7 @@
 """Build one unit: phase A into the spool, phase B into shards, the manifest last.
 
-Unfinished work lies under ``.m3it/`` and can be resumed; a finished unit is
-moved into place at once. See ``docs/decisions/0002-work-folder.md``.
+Unfinished work is under ``.m3it/`` and can be resumed; a finished unit is moved into
+place at once. See ``docs/decisions/0002-work-folder.md``.
 """
 
 from __future__ import annotations
@@ -12,54 +12,74 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import orjson
+import msgspec
 
 from m3it_builder.build.assemble import Packing
-from m3it_builder.build.commit import Outcome, finish, refresh_readmes
+from m3it_builder.build.commit import Outcome, commit, refresh_readmes
 from m3it_builder.build.drop_list import listed
-from m3it_builder.build.fingerprint import digest, fingerprint, text_stamps
-from m3it_builder.build.freshness import can_resume, finished, require_alike
-from m3it_builder.build.pack import PackJob, ShardDone, pack, read_done
+from m3it_builder.build.fingerprint import (
+    BuiltFrom,
+    Fingerprint,
+    annotation_states,
+    clear_spool,
+    digest,
+    fingerprint,
+    write_built_from,
+)
+from m3it_builder.build.freshness import can_resume, finished, require_same_encoding
+from m3it_builder.build.pack import PackJob, pack
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.preflight import (
     expected_bytes,
     require_disk,
     require_sources,
-    unread_archives,
+    unreadable_archives,
 )
-from m3it_builder.build.reuse import PreviousShards
-from m3it_builder.build.spool import NOT_CHOSEN, Arrangement, ReadSpool, ShardPlan, Spool
-from m3it_builder.build.text_phase import _row, instances
-from m3it_builder.build.unit import Unit, write_stamp
+from m3it_builder.build.reject_share import reject_share
+from m3it_builder.build.reuse import PreviousShards, finished_shard
+from m3it_builder.build.shard_record import ShardRecord
+from m3it_builder.build.spool import Spool
+from m3it_builder.build.spool_reader import ReadSpool, ShardPlan
+from m3it_builder.build.text_phase import fill_spool
+from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import write_rejects
+from m3it_builder.dataset.layout import REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest_or_none
 from m3it_builder.errors import RejectShareError
-from m3it_builder.executors.local import run
-from m3it_builder.media.video.extract import VideoPlan, decoder_version, require_backend
+from m3it_builder.executors.local import run_with_progress
+from m3it_builder.media.video.extract import decoder_version, require_backend
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Reject, Split
-from m3it_builder.sources.source import Source
+from m3it_builder.sources.catalog import Catalog
+from m3it_builder.storage.atomic import atomic_path
+from m3it_builder.tasks.opening import catalogs_of, open_source
 from m3it_builder.tasks.registry import Task
-
-EXPECTED_REASONS = (*NOT_CHOSEN, "answer_withheld", "dropped")  # say nothing against the source
-_REPORT_EVERY = 500  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What came of one unit."""
+    """The result of one unit."""
 
     task: str
     split: str
     status: Literal["built", "up to date", "planned"]
     rows: int
     shards: int  # files
-    bytes: int  # of shards; where planned, expected
-    packed: int = 0  # of these, in this very run; the others were there already
+    bytes: int  # of shards; expected ones of a planned unit
+    packed: int = 0  # files packed by this run; the others were reused
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
-    unmatched: int = 0  # ids that were to be dropped, and that no row had
+    unmatched: int = 0  # ids in drop lists that matched no row
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """A unit, and what it is built from: opened once."""
+
+    unit: Unit
+    catalogs: dict[str, Catalog]
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,142 +95,31 @@ class Build:
     progress: Progress = field(default_factory=Silent)
 
     def unit(self, task: Task, split: Split) -> Report:
-        """Build one unit whole, or leave what is there as it is.
+        """Build one unit completely, or leave an up-to-date one as it is.
 
         Raises:
-            SourceError: raw files are missing or damaged.
-            BuildError: the unit exists and was made from something else, or the
-                machine refuses (disk full, permission).
+            SourceError: raw files are missing or corrupt.
+            BuildError: the unit exists and was built from other inputs, or the
+                environment fails (disk full, permission).
             RejectShareError: too many examples were rejected.
         """
         unit = Unit(task, split, self.out)
-        require_sources(task, split, self.sources)
-        require_alike(unit, self.plan.images)
-        parts = fingerprint(task, split, self.plan, self.sources)
+        catalogs = catalogs_of(task, split, self.sources)
+        require_sources(unit, catalogs, self.sources)
+        require_same_encoding(unit, self.plan.images)
+        inputs = _Inputs(unit, catalogs, fingerprint(task, split, self.plan, catalogs))
         with unit.locked():
             if self.plan_only:
-                return self._plan(unit, parts)
-            if not self.replace and (done := finished(unit, parts, self.sources)):
+                return self._plan(inputs)
+            if not self.replace and (done := self._finished(inputs)):
                 refresh_readmes(unit, only_if_stale=True)
                 return _report(done, "up to date")
-            if self.replace or not can_resume(unit, parts, self.sources):
-                unit.clear_spool()
-                self._phase_a(unit, parts, unit.spool)
-            return self._phase_b(unit, parts)
+            if self.replace or not self._can_resume(inputs):
+                clear_spool(unit.work)
+                self._text_phase(inputs, unit.spool)
+            return self._image_phase(inputs)
 
-    def _plan(self, unit: Unit, parts: dict[str, Any]) -> Report:
-        """Run phase A alone; its spool serves a later build unless other work is in the way."""
-        resumed = can_resume(unit, parts, self.sources)
-        busy = unit.work.exists() or read_manifest_or_none(unit.meta) is not None
-        spool = unit.spool if resumed or not busy else unit.state / "plan" / "spool.sqlite"
-        try:
-            if not resumed:
-                self._phase_a(unit, parts, spool)
-            reader = ReadSpool(spool)
-            shards, reasons = reader.shards(), reader.reasons()
-            reader.close()
-        finally:
-            shutil.rmtree(unit.state / "plan", ignore_errors=True)
-        return Report(
-            task=unit.task.name,
-            split=unit.split,
-            status="planned",
-            rows=sum(shard.rows for shard in shards),
-            shards=len(shards) * len(self.plan.formats),
-            bytes=expected_bytes(shards, self.plan),
-            rejects=dict(reasons.most_common()),
-        )
-
-    def _phase_a(self, unit: Unit, parts: dict[str, Any], target: Path) -> None:
-        """Fill a spool: convert, locate, instruct, check; then choose, order and cut."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        entry = unit.task.card.splits[unit.split]
-        source = Source(unit.task, unit.split, self.sources)
-        partial = target.with_suffix(".partial")
-        dropped = listed(self.plan.drop, (unit.task.name, unit.split))
-        spool = Spool(partial, f"{self.plan.seed}/{unit.name}", dropped)
-        self.progress.start(f"{unit.name} text", entry.rows or None)
-        try:
-            self._fill(spool, unit, source)
-        except BaseException:
-            spool.discard()
-            raise
-        finally:
-            self.progress.finish()
-        published = entry.rows if entry.sample and self.plan.file.rows == "published" else None
-        spool.arrange(
-            Arrangement(
-                order=self.plan.file.order.get(unit.split, "source"),
-                sample=published,
-                limit=self.plan.limit,
-                shard_bytes=self.plan.file.output.shard_mb * 1e6,
-            )
-        )
-        texts = text_stamps(unit.task, unit.split, self.sources, list(source.texts))
-        root = str(self.sources.resolve())
-        write_stamp(target.parent, {"parts": parts, "texts": texts, "root": root})
-        partial.replace(target)
-
-    def _fill(self, spool: Spool, unit: Unit, source: Source) -> None:
-        counts: Counter[str] = Counter()
-
-        def reject(stage: str, item: Reject) -> None:
-            counts["rejects"] += 1
-            spool.reject(stage, item)
-
-        for instance in instances(unit.task, source, self.plan, reject):
-            spool.add(_row(instance, unit.task))
-            counts["rows"] += 1
-            if counts["rows"] % _REPORT_EVERY == 0:
-                self.progress.advance(_REPORT_EVERY, rejects=counts.pop("rejects", 0))
-        self.progress.advance(counts["rows"] % _REPORT_EVERY, rejects=counts["rejects"])
-
-    def _phase_b(self, unit: Unit, parts: dict[str, Any]) -> Report:
-        spool = ReadSpool(unit.spool)
-        try:
-            shards, reasons = spool.shards(), spool.reasons()
-            self._check_share(unit, spool, sum(shard.rows for shard in shards), reasons)
-            done, packed = self._pack(unit, parts, shards, spool.has_video())
-            image_rejects = [("pack", Reject(*item)) for one in done for item in one.rejects]
-            reasons.update(item.reason for _, item in image_rejects)
-            rows = sum(one.rows for one in done)
-            self._check_share(unit, spool, rows, reasons, image_rejects)
-            outcome = Outcome(done, chain(spool.rejects(), image_rejects), reasons)
-            manifest = finish(unit, parts, self.plan, outcome)
-            report = _report(manifest, "built", packed * len(self.plan.formats))
-            return replace(report, unmatched=spool.unmatched())
-        finally:
-            spool.close()
-
-    def _pack(
-        self, unit: Unit, parts: dict[str, Any], shards: list[ShardPlan], has_video: bool
-    ) -> tuple[list[ShardDone], int]:
-        """Return the records of all shards in order, and how many were packed just now."""
-        if has_video:
-            require_backend(self.plan.file.video.backend)
-        how, sources = self.packing(unit, parts, has_video), digest(orjson.dumps(parts["files"]))
-        jobs = {
-            shard.shard: PackJob(
-                spool=str(unit.spool), work=str(unit.work), shard=shard, how=how, sources=sources
-            )
-            for shard in shards
-        }
-        earlier = PreviousShards(unit)
-        found = {number: read_done(unit, job) or earlier.reuse(job) for number, job in jobs.items()}
-        todo = [job for number, job in jobs.items() if found[number] is None]
-        require_disk(unit, expected_bytes((job.shard for job in todo), self.plan))
-        self.progress.start(f"{unit.name} images", sum(shard.rows for shard in shards))
-        try:
-            for record in found.values():
-                if record is not None:
-                    self.progress.advance(record.rows, record.image_bytes, len(record.rejects))
-            for record in run(pack, todo, self.workers, self.progress.advance):
-                found[record.shard] = record
-        finally:
-            self.progress.finish()
-        return [record for record in found.values() if record is not None], len(todo)
-
-    def packing(self, unit: Unit, parts: dict[str, Any], has_video: bool = False) -> Packing:
+    def packing(self, unit: Unit, made_by: Fingerprint, has_video: bool = False) -> Packing:
         """Return how the shards of a unit are packed."""
         file, card = self.plan.file, unit.task.card
         decoder = decoder_version(file.video.backend) if has_video else ""
@@ -224,31 +133,141 @@ class Build:
             max_bytes=int(file.max_image_mb * 1e6),
             frame=card.frame,
             style=card.render.style(),
-            video=VideoPlan(**file.video.model_dump()),
-            code=digest(orjson.dumps([parts["packing"], parts["toolchain"], decoder])),
+            video=self.plan.video(),
+            code=digest(msgspec.json.encode([made_by.packing, made_by.toolchain, decoder])),
         )
 
-    def _check_share(
+    def _finished(self, inputs: _Inputs) -> Manifest | None:
+        return finished(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
+
+    def _can_resume(self, inputs: _Inputs) -> bool:
+        return can_resume(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
+
+    def _plan(self, inputs: _Inputs) -> Report:
+        """Run the text phase alone; a later build resumes from its spool, where it can."""
+        unit = inputs.unit
+        resumed = self._can_resume(inputs)
+        busy = unit.work.exists() or read_manifest_or_none(unit.meta) is not None
+        spool = unit.spool if resumed or not busy else unit.state / "plan" / unit.spool.name
+        try:
+            if not resumed:
+                self._text_phase(inputs, spool)
+            reader = ReadSpool(spool)
+            shards, reasons, facts = reader.shards(), reader.reasons(), reader.facts
+            reader.close()
+        finally:
+            shutil.rmtree(unit.state / "plan", ignore_errors=True)
+        return Report(
+            task=unit.task.name,
+            split=unit.split,
+            status="planned",
+            rows=sum(shard.rows for shard in shards),
+            shards=len(shards) * len(self.plan.formats),
+            bytes=expected_bytes(shards, self.plan),
+            rejects=dict(reasons.most_common()),
+            unmatched=facts.unmatched,
+        )
+
+    def _text_phase(self, inputs: _Inputs, target: Path) -> None:
+        """Fill a spool, and save what it was made from."""
+        unit = inputs.unit
+        source = open_source(unit.task, unit.split, self.sources, inputs.catalogs)
+        dropped = listed(self.plan.drop, (unit.task.name, unit.split))
+        with atomic_path(target) as partial:
+            spool = Spool(partial, (unit.task.name, unit.split), self.plan.seed, dropped)
+            try:
+                fill_spool(spool, unit.task, source, self.plan, self.progress)
+            except BaseException:
+                spool.discard()
+                raise
+            for catalog in inputs.catalogs.values():
+                catalog.refresh()
+            built_from = BuiltFrom(
+                fingerprint=inputs.fingerprint,
+                annotations=annotation_states(inputs.catalogs, source.names_read),
+                sources=str(self.sources.resolve()),
+            )
+            write_built_from(target.parent, built_from)
+
+    def _image_phase(self, inputs: _Inputs) -> Report:
+        """Pack the shards of a complete spool, and commit the unit."""
+        unit = inputs.unit
+        spool = ReadSpool(unit.spool)
+        try:
+            shards, reasons = spool.shards(), spool.reasons()
+            self._require_share(inputs, spool, sum(shard.rows for shard in shards), reasons)
+            records, packed = self._pack(inputs, shards, spool.facts.has_video)
+            rejects = [("pack", reject) for record in records for reject in record.rejects]
+            reasons.update(reject.reason for _, reject in rejects)
+            rows = sum(record.rows for record in records)
+            self._require_share(inputs, spool, rows, reasons, rejects)
+            outcome = Outcome(records, chain(spool.rejects(), rejects), reasons)
+            manifest = commit(unit, inputs.fingerprint, self.plan, outcome)
+            report = _report(manifest, "built", packed * len(self.plan.formats))
+            return replace(report, unmatched=spool.facts.unmatched)
+        finally:
+            spool.close()
+
+    def _pack(
+        self, inputs: _Inputs, shards: Sequence[ShardPlan], has_video: bool
+    ) -> tuple[list[ShardRecord], int]:
+        """Return the records of all shards in order, and how many were packed by this run."""
+        if has_video:
+            require_backend(self.plan.file.video.backend)
+        jobs = self._jobs(inputs, shards, has_video)
+        previous = PreviousShards(inputs.unit)
+        records = {
+            job.shard.shard: finished_shard(inputs.unit, job) or previous.reuse(job) for job in jobs
+        }
+        todo = [job for job in jobs if records[job.shard.shard] is None]
+        require_disk(inputs.unit, expected_bytes((job.shard for job in todo), self.plan))
+        rows = sum(shard.rows for shard in shards)
+        self.progress.start(f"{inputs.unit.name} images", rows)
+        try:
+            for record in filter(None, records.values()):
+                self.progress.advance(record.rows, record.image_bytes, len(record.rejects))
+            for record in run_with_progress(pack, todo, self.workers, self.progress.advance):
+                records[record.shard] = record
+        finally:
+            self.progress.finish()
+        return [record for record in records.values() if record is not None], len(todo)
+
+    def _jobs(self, inputs: _Inputs, shards: Sequence[ShardPlan], has_video: bool) -> list[PackJob]:
+        unit = inputs.unit
+        packing = self.packing(unit, inputs.fingerprint, has_video)
+        sources = digest(msgspec.json.encode(inputs.fingerprint.files, order="sorted"))
+        return [
+            PackJob(
+                spool=str(unit.spool),
+                work=str(unit.work),
+                shard=shard,
+                packing=packing,
+                sources=sources,
+            )
+            for shard in shards
+        ]
+
+    def _require_share(
         self,
-        unit: Unit,
+        inputs: _Inputs,
         spool: ReadSpool,
         rows: int,
         reasons: Counter[str],
         more: Sequence[tuple[str, Reject]] = (),
     ) -> None:
-        """Stop where too many examples were rejected, leaving the list of them behind."""
-        bad = sum(count for reason, count in reasons.items() if reason not in EXPECTED_REASONS)
-        met = rows + reasons.total()
-        if not bad or bad <= self.plan.max_reject_share * met:
+        """Stop if too many examples were rejected, leaving the list of them behind."""
+        unit = inputs.unit
+        rejected = reject_share(spool.facts, rows, reasons)
+        if not rejected.rejected or rejected.share <= self.plan.max_reject_share:
             return
-        table = unit.state / "rejects.parquet"
+        table = unit.state / REJECTS
         write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), more))
-        unit.clear_spool()  # what is missing may be there the next time; it is looked for again
+        clear_spool(unit.work)  # missing files may exist the next time: look for them again
         why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
-        hint = unread_archives(unit.task, unit.split, self.sources)
+        hint = unreadable_archives(inputs.catalogs)
         raise RejectShareError(
-            f"{unit.name}: {bad:,} of {met:,} examples were rejected "
-            f"({bad / met:.1%}, allowed {self.plan.max_reject_share:.1%}): {why}. {hint}"
+            f"{unit.name}: {rejected} ({float(rejected.share):.1%}, allowed "
+            f"{self.plan.max_reject_share:.1%}): {why}. {hint}"
             f"They are listed in {table}; to accept this, add --max-reject-share 1"
         )
 
@@ -262,5 +281,5 @@ def _report(manifest: Manifest, status: Literal["built", "up to date"], packed: 
         shards=len(manifest.shards) * len(manifest.formats),
         bytes=manifest.shard_bytes,
         packed=packed,
-        rejects=manifest.rejects,
+        rejects=dict(manifest.rejects),
     )

@@ -1,8 +1,7 @@
-"""What a unit was made from, so that a second run knows whether anything changed.
+"""The fingerprint of a unit: everything its rows and shards depend on.
 
-Same parts: resume, or nothing to do. Different parts: the error names them.
-Times and sizes of source files are local state and stay out of the published
-manifest.
+Equal fingerprints: resume, or nothing to do. Different ones: the error names what changed.
+Times and sizes of source files are local state, and not part of the published manifest.
 """
 
 from __future__ import annotations
@@ -10,25 +9,55 @@ from __future__ import annotations
 import inspect
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
+from msgspec import Struct, structs
 
 from m3it_builder.build.drop_list import dropped_digest
 from m3it_builder.build.plan import Plan
+from m3it_builder.dataset.manifest import OptionValue, PlanChoices
 from m3it_builder.records import File, Split
 from m3it_builder.sources.catalog import Catalog
+from m3it_builder.storage.atomic import write_atomic
 from m3it_builder.tasks.registry import BUILT_IN, Task
+from m3it_builder.version import __version__
 
-Parts = Mapping[str, Any]  # JSON values, by what they speak of
+FileState = tuple[int, int | None]  # bytes, and mtime_ns or CRC-32
 
+_NAME = "fingerprint.json"
 _LIBRARIES = ("pillow", "pyarrow", "orjson")
-_NAMES = {
+_LISTED = 3  # changed keys named in a message
+
+
+class Fingerprint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a unit is built from, known before anything is read."""
+
+    card: str  # digests of content
+    instructions: str
+    converter: str
+    code: str
+    packing: str
+    toolchain: dict[str, str]  # versions
+    options: dict[str, OptionValue]
+    plan: PlanChoices
+    drop: str
+    files: dict[str, FileState]  # declared source files, by name
+
+
+class BuiltFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a spool or a finished unit was built from; local state."""
+
+    fingerprint: Fingerprint
+    annotations: dict[str, FileState | None]  # of the annotation files read, by name
+    sources: str  # folder, absolute
+
+
+_LABELS = {
     "card": "the task card or one of its source cards",
     "instructions": "the instruction pool",
     "converter": "the converter",
@@ -39,67 +68,82 @@ _NAMES = {
     "plan": "the plan",
     "drop": "the plan (rows to drop)",
     "files": "the source files",
-    "texts": "the annotation files",
+    "annotations": "the annotation files",
 }
 
 
-def fingerprint(task: Task, split: Split, plan: Plan, sources: Path) -> dict[str, Any]:
-    """Return all that the rows and shards of a unit depend on, before anything is read."""
-    catalogs = [Catalog(task.sources[name], sources) for name in task.card.sources_of(split)]
-    cards = [task.card.model_dump(mode="json")]
-    cards += [catalog.card.model_dump(mode="json") for catalog in catalogs]
-    return {
-        "card": digest(orjson.dumps(cards)),
-        "instructions": digest("\0".join(task.instructions).encode()),
-        "converter": _converter_code(task),
-        "code": _code(_ROW_MAKERS),
-        "packing": _code(_SHARD_MAKERS),
-        "toolchain": toolchain(),
-        "options": dict(task.options),
-        "plan": dict(plan.choices()),
-        "drop": dropped_digest(plan.drop, (task.name, split)),
-        "files": {
-            name: list(stamp)
-            for catalog in catalogs
-            for name, stamp in sorted(catalog.stamps().items())
+def fingerprint(
+    task: Task, split: Split, plan: Plan, catalogs: Mapping[str, Catalog]
+) -> Fingerprint:
+    """Return the fingerprint of a unit; ``catalogs`` are those of its sources, by id."""
+    cards = [task.card, *(catalog.card for catalog in catalogs.values())]
+    return Fingerprint(
+        card=digest(msgspec.json.encode([card.model_dump(mode="json") for card in cards])),
+        instructions=digest("\0".join(task.instructions).encode()),
+        converter=_converter_code(task),
+        code=_code(_ROW_CODE),
+        packing=_code(_SHARD_CODE),
+        toolchain=toolchain(),
+        options=dict(task.options),
+        plan=plan.choices(),
+        drop=dropped_digest(plan.drop, (task.name, split)),
+        files={
+            name: state
+            for catalog in catalogs.values()
+            for name, state in sorted(catalog.file_stats().items())
         },
-    }
+    )
 
 
-def text_stamps(task: Task, split: Split, sources: Path, names: list[str]) -> dict[str, Any]:
-    """Return the state of annotation files that the source card does not declare by name."""
-    catalogs = {name: Catalog(task.sources[name], sources) for name in task.card.sources_of(split)}
-    stamps: dict[str, Any] = {}
+def annotation_states(
+    catalogs: Mapping[str, Catalog], names: Iterable[str]
+) -> dict[str, FileState | None]:
+    """Return the state of annotation files that source cards do not declare by name."""
+    states: dict[str, FileState | None] = {}
     for name in sorted(names):
         source, _, rest = name.partition("/")
         catalog = catalogs.get(source)
-        place = catalog and (catalog.find(rest) or catalog.find(rest + ".gz"))
-        if isinstance(place, File):
-            stamps[name] = [place.length, place.mtime_ns]
+        location = catalog and (catalog.find(rest) or catalog.find(rest + ".gz"))
+        if isinstance(location, File):
+            states[name] = location.length, location.mtime_ns
         else:
-            stamps[name] = [place.length, place.crc] if place else None
-    return stamps
+            states[name] = (location.length, location.crc) if location else None
+    return states
 
 
-def changes(old: Parts, new: Parts) -> list[str]:
-    """Say in words what differs between two fingerprints."""
-    said = []
-    for part in sorted(set(old) | set(new)):
-        name = _NAMES.get(part, f"the {part}")
-        before, after = old.get(part), new.get(part)
-        if before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            said.append(f"{name} ({_which(before, after)})")
-        else:
-            said.append(name)
-    return said
+def changes(old: BuiltFrom, new: BuiltFrom) -> list[str]:
+    """Describe what differs between two builds of a unit."""
+    before = {**structs.asdict(old.fingerprint), "annotations": old.annotations}
+    after = {**structs.asdict(new.fingerprint), "annotations": new.annotations}
+    return [
+        _LABELS[part] + _changed_keys(before[part], after[part])
+        for part in _LABELS
+        if before[part] != after[part]
+    ]
+
+
+def read_built_from(folder: Path) -> BuiltFrom | None:
+    """Return what a unit was built from; None if that is unknown."""
+    try:
+        return msgspec.json.decode((folder / _NAME).read_bytes(), type=BuiltFrom)
+    except (FileNotFoundError, ValueError):  # absent, or written by another version
+        return None
+
+
+def write_built_from(folder: Path, built_from: BuiltFrom) -> None:
+    """Save what a unit, or unfinished work, is built from."""
+    data = msgspec.json.format(msgspec.json.encode(built_from, order="sorted"), indent=1)
+    write_atomic(folder / _NAME, data)
+
+
+def clear_spool(work: Path) -> None:
+    """Delete the spool; packed shards stay, since each has a record of what it was made of."""
+    for name in ("spool.sqlite", _NAME, "ready"):
+        (work / name).unlink(missing_ok=True)
 
 
 def toolchain() -> dict[str, str]:
     """Return the versions that decide the bytes of shards."""
-    from m3it_builder.version import __version__
-
     versions = {name: version(name) for name in _LIBRARIES}
     return {"m3it_builder": __version__, "python": platform.python_version(), **versions}
 
@@ -109,17 +153,26 @@ def digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _which(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    shown = [_how(key, before.get(key), after.get(key)) for key in keys[:3]]
-    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-    return ", ".join(shown) + more
+def _changed_keys(before: object, after: object) -> str:
+    """Return the keys that differ, in parentheses, where both are mappings or structs."""
+    old, new = (_items(value) for value in (before, after))
+    if old is None or new is None:
+        return ""
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    shown = [_change(key, old.get(key), new.get(key)) for key in keys[:_LISTED]]
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return f" ({', '.join(shown)}{more})"
 
 
-def _how(key: str, before: Any, after: Any) -> str:
-    if isinstance(before, list) or isinstance(after, list) or before is None or after is None:
-        return key
-    return f"{key}: {before} → {after}"
+def _items(value: object) -> Mapping[str, object] | None:
+    if isinstance(value, Struct):
+        return structs.asdict(value)
+    return value if isinstance(value, Mapping) else None
+
+
+def _change(key: str, before: object, after: object) -> str:
+    is_simple = all(isinstance(value, bool | int | float | str) for value in (before, after))
+    return f"{key}: {before} → {after}" if is_simple else key
 
 
 def _converter_code(task: Task) -> str:
@@ -137,15 +190,21 @@ def _converter_code(task: Task) -> str:
 
 # What makes rows, and what makes shards of them: a change of the former alone leaves
 # shards as they are wherever the rows come out the same.
-_ROW_MAKERS = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
-               "build/shard_cuts", "build/text_phase")  # fmt: skip
-_SHARD_MAKERS = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
-                 "sources/base64_span", "sources/member_stream", "stages/render",
-                 "build/row_codec", "build/assemble", "build/pack", "dataset/index")  # fmt: skip
+_ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
+             "build/spool_reader", "build/shard_cuts", "build/text_phase")  # fmt: skip
+_SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
+               "sources/base64_span", "sources/member_stream", "stages/render", "stages/words",
+               "build/row_codec", "build/assemble", "build/pack", "dataset/index",
+               "dataset/index_row")  # fmt: skip
 
 
 @cache
-def _code(modules: tuple[str, ...]) -> str:
+def _code(patterns: tuple[str, ...]) -> str:
     package = Path(sys.modules["m3it_builder"].__file__ or "").parent
-    files = [path for name in modules for path in sorted(package.glob(f"{name}.py"))]
-    return digest(b"\0".join(path.read_bytes() for path in files))
+    files = {
+        path
+        for pattern in patterns
+        for suffix in (".py", ".yaml")
+        for path in package.glob(pattern + suffix)
+    }
+    return digest(b"\0".join(path.read_bytes() for path in sorted(files)))

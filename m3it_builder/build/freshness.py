@@ -1,17 +1,25 @@
-"""What is already there of a unit: finished, to be resumed, or made from something else."""
+"""What already exists of a unit: finished and up to date, resumable, or stale."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from m3it_builder.build.fingerprint import changes, text_stamps
-from m3it_builder.build.unit import Unit, read_stamp
-from m3it_builder.dataset.manifest import NAME, Manifest, read_manifest, readable_manifests
+from m3it_builder.build.fingerprint import (
+    BuiltFrom,
+    Fingerprint,
+    annotation_states,
+    changes,
+    read_built_from,
+)
+from m3it_builder.build.unit import Unit
+from m3it_builder.dataset.layout import MANIFEST
+from m3it_builder.dataset.manifest import Manifest, read_manifest, readable_manifests
 from m3it_builder.errors import BuildError
 from m3it_builder.records import File
+from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.sources.catalog import Catalog
 
 _MAY_CHANGE = [
@@ -22,68 +30,74 @@ _MAY_CHANGE = [
     "image_unknown",
     "image_undecodable",
 ]
-_LOOKED_FOR = 200  # images that were missing, when a finished unit is judged
+_MAX_LOOKUPS = 200  # unusable images looked up again when a finished unit is judged
 
 
-def finished(unit: Unit, parts: dict[str, Any], sources: Path) -> Manifest | None:
-    """Return the manifest of a unit that is finished and up to date, None where there is none.
+def finished(
+    unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
+) -> Manifest | None:
+    """Return the manifest of a unit that is finished and up to date, None if there is none.
 
     Raises:
-        BuildError: there is a finished unit, but something it was made from
-            has changed, or files of it are gone; the message says what.
+        BuildError: there is a finished unit, but something it was built from has
+            changed, or files of it are missing; the message says what.
     """
     manifest = read_manifest(unit.meta)
     if manifest is None:
         return None
-    gone = _gone(unit, manifest)
-    if gone:
+    missing = _missing_files(unit, manifest)
+    if missing:
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise BuildError(
-            f"{unit.folder}: {gone[0]} of the finished {unit.name} is gone or has another size"
-            f"{f', and {len(gone) - 1} more' if len(gone) > 1 else ''}. "
-            "Build it anew with --replace"
+            f"{unit.folder}: {missing[0]} of the finished {unit.name} is missing or has another "
+            f"size{more}. Rebuild the unit with --replace"
         )
-    different = _changes(unit, parts, sources) or _found_since(unit, manifest, sources)
+    different = _changes(unit, fingerprint, catalogs, sources) or _newly_usable(
+        unit, manifest, catalogs
+    )
     if different:
         raise BuildError(
-            f"{unit.folder} already holds {unit.name}, made from something else; changed: "
-            f"{'; '.join(different)}. Build it anew with --replace, or choose another --out"
+            f"{unit.folder}: {unit.name} was built from other inputs; changed: "
+            f"{'; '.join(different)}. Rebuild it with --replace, or choose another --out"
         )
     return manifest
 
 
-def can_resume(unit: Unit, parts: dict[str, Any], sources: Path) -> bool:
-    """Tell whether a complete spool lies there that was made from the same things."""
-    stamp = read_stamp(unit.work)
-    texts = stamp.get("texts", {})
-    return (
-        unit.spool.exists()
-        and stamp.get("parts") == parts
-        and stamp.get("root") == str(sources.resolve())
-        and texts == text_stamps(unit.task, unit.split, sources, list(texts))
+def can_resume(
+    unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
+) -> bool:
+    """Return True if there is a complete spool that was made from the same inputs."""
+    built_from = read_built_from(unit.work)
+    if built_from is None or not unit.spool.exists():
+        return False
+    return built_from == BuiltFrom(
+        fingerprint=fingerprint,
+        annotations=annotation_states(catalogs, built_from.annotations),
+        sources=str(sources.resolve()),
     )
 
 
-def require_alike(unit: Unit, images: str) -> None:
-    """See that the other splits of the task hold images in the same form.
+def require_same_encoding(unit: Unit, images: ImageEncoding) -> None:
+    """Require that the other splits of the task have images in the same encoding.
 
     Raises:
-        BuildError: they do not; no loader reads two forms as one dataset.
+        BuildError: they do not; no loader reads two encodings as one dataset.
     """
     for other in readable_manifests(unit.folder):
-        if other.split != unit.split and other.plan["images"] != images:
+        if other.split != unit.split and other.plan.images != images:
             raise BuildError(
-                f"{unit.folder} holds {other.split} with --images {other.plan['images']}, and "
-                f"loaders need all splits alike; add --images {other.plan['images']}, or choose "
-                "another --out"
+                f"{unit.folder}: {other.split} was built with --images {other.plan.images}, and "
+                f"loaders need the same for all splits; add --images {other.plan.images}, or "
+                "choose another --out"
             )
 
 
-def _gone(unit: Unit, manifest: Manifest) -> list[str]:
-    files = [file for shard in manifest.shards for file in shard["files"].values()]
+def _missing_files(unit: Unit, manifest: Manifest) -> list[str]:
+    files = [file for shard in manifest.shards for file in shard.files.values()]
     return [
-        file["path"]
+        file.path
         for file in (*files, manifest.index, manifest.reject_table)
-        if _size(unit.folder / file["path"]) != file["bytes"]
+        if _size(unit.folder / file.path) != file.bytes
     ]
 
 
@@ -91,37 +105,34 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
 
 
-def _changes(unit: Unit, parts: dict[str, Any], sources: Path) -> list[str]:
-    stamp = read_stamp(unit.state)
-    if not stamp.get("parts"):
-        return ["unknown, its local state is gone"]
-    texts = stamp.get("texts", {})
-    now = text_stamps(unit.task, unit.split, sources, list(texts))
-    return changes({**stamp["parts"], "texts": texts}, {**parts, "texts": now})
+def _changes(
+    unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
+) -> list[str]:
+    built_from = read_built_from(unit.state)
+    if built_from is None:
+        return ["unknown, its local state is missing"]
+    annotations = annotation_states(catalogs, built_from.annotations)
+    now = BuiltFrom(fingerprint=fingerprint, annotations=annotations, sources=str(sources))
+    return changes(built_from, now)
 
 
-def _found_since(unit: Unit, manifest: Manifest, sources: Path) -> list[str]:
-    """Say whether images that were missing are there by now, or unusable ones are others."""
+def _newly_usable(unit: Unit, manifest: Manifest, catalogs: Mapping[str, Catalog]) -> list[str]:
+    """Describe missing images that exist now, or unusable ones whose files have changed."""
     if not any(manifest.rejects.get(reason) for reason in _MAY_CHANGE):
         return []
     table = pq.read_table(
-        unit.folder / manifest.reject_table["path"],
+        unit.folder / manifest.reject_table.path,
         columns=["reason", "detail"],
         filters=[("reason", "in", _MAY_CHANGE)],
     )
-    built = (unit.meta / NAME).stat().st_mtime_ns
-    catalogs: dict[str, Catalog] = {}
-    for row in table.slice(0, _LOOKED_FOR).to_pylist():
+    built = (unit.meta / MANIFEST).stat().st_mtime_ns
+    for row in table.slice(0, _MAX_LOOKUPS).to_pylist():
         is_missing = row["reason"] == "image_missing"
         name = row["detail"] if is_missing else row["detail"].partition(" ")[0]
         source, _, rest = name.partition("/")
-        if source not in unit.task.sources:
-            continue
-        if source not in catalogs:
-            catalogs[source] = Catalog(unit.task.sources[source], sources)
-        place = catalogs[source].find(rest)
-        if is_missing and place is not None:
-            return [f"images that were missing are there by now ({name})"]
-        if isinstance(place, File) and Path(place.path).stat().st_ctime_ns > built:
-            return [f"images that could not be used are others by now ({name})"]
+        location = catalogs[source].find(rest) if source in catalogs else None
+        if is_missing and location is not None:
+            return [f"previously missing images exist now ({name})"]
+        if isinstance(location, File) and Path(location.path).stat().st_ctime_ns > built:
+            return [f"the files of previously unusable images have changed ({name})"]
     return []

@@ -1,150 +1,99 @@
-"""Phase B: one range of the spool becomes one shard, in each format asked for.
+"""Phase B: one range of the spool becomes one shard, in each requested format.
 
 A job is a plain value, so a process pool or a cluster runs the same function.
-Bytes are read once, in the order they lie on the disk, and written in the order
-of the rows; a window of bounded size stands between the two.
+Images are read once, in disk order, and written in row order; a window of bounded
+size buffers them in between.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from m3it_builder.build.assemble import Packing, assemble
-from m3it_builder.build.spool import ReadSpool, ShardPlan
-from m3it_builder.build.unit import Unit
+from m3it_builder.build.shard_record import ShardRecord, part_path, write_record
+from m3it_builder.build.spool_reader import ReadSpool, ShardPlan
 from m3it_builder.dataset.index import PartWriter
+from m3it_builder.dataset.index_row import IndexRow
+from m3it_builder.dataset.manifest import ShardFile
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.reader import ImageReader, byte_count, read_ahead
 from m3it_builder.records import Reject
-from m3it_builder.shards.formats import FORMATS, ShardRow, open_writer
-from m3it_builder.storage.atomic import write_atomic
+from m3it_builder.shards.formats import FORMATS, FormatName, ShardRow, ShardWriter, open_writer
+from m3it_builder.storage.atomic import atomic_path, remove_partials
 from m3it_builder.storage.output import Output
 
 _COLLECT_AFTER = 100_000  # new objects
 
-Tick = Callable[[int, int, int], None]  # rows, bytes, rejects since the last one
+Progress = Callable[[int, int, int], None]  # rows, bytes, rejects since the last call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackJob:
-    """All that is needed to write one shard, on any process of this machine."""
+    """Everything needed to write one shard, in any process of this machine."""
 
     spool: str  # path
-    work: str  # folder; shards, index parts and done records go below it
+    work: str  # folder of shards, index parts and records
     shard: ShardPlan
-    how: Packing
+    packing: Packing
     sources: str = ""  # digest of the state of the source files
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardDone:
-    """What came of a job; as a file, the proof that the shard is whole."""
-
-    shard: int
-    key: str
-    basis: str
-    sources: str
-    rows: int
-    images: int
-    image_bytes: int
-    files: dict[str, dict[str, Any]]  # by format: path, bytes, digest
-    rejects: list[list[str]]  # id, reason, detail
-
-
-def done_path(work: Path, shard: int) -> Path:
-    """Return where the done record of a shard lies."""
-    return work / "done" / f"{shard:05d}.json"
-
-
-def part_path(work: Path, shard: int) -> Path:
-    """Return where the index rows of a shard lie."""
-    return work / "index" / f"{shard:05d}.arrow"
-
-
-def read_done(unit: Unit, job: PackJob) -> ShardDone | None:
-    """Return the record of a finished shard, or None if it must be packed (again)."""
-    shard = job.shard
-    try:
-        record = ShardDone(**json.loads(done_path(unit.work, shard.shard).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    same = (record.key, record.basis) == (shard.key, job.how.basis)
-    if not same or not is_deterministic(record, job) or set(record.files) != set(job.how.formats):
-        return None
-    folders = (unit.work, unit.folder) if unit.ready.exists() else (unit.work,)
-    whole = all(_is_whole(file, folders) for file in record.files.values())
-    return record if whole and part_path(unit.work, shard.shard).is_file() else None
-
-
-def is_deterministic(record: ShardDone, job: PackJob) -> bool:
-    """Tell whether packing a shard again would meet the same images.
-
-    An image that was rejected may have been mended since, without its name or
-    length, or the checksum that an archive states, having changed.
-    """
-    return not record.rejects or record.sources == job.sources
-
-
-def _is_whole(file: dict[str, Any], folders: Iterable[Path]) -> bool:
-    paths = [folder / file["path"] for folder in folders]
-    return any(path.is_file() and path.stat().st_size == file["bytes"] for path in paths)
-
-
-def pack(job: PackJob, tick: Tick = lambda *_: None) -> ShardDone:
-    """Write one shard, its index part and, last of all, its done record.
+def pack(job: PackJob, progress: Progress = lambda *_: None) -> ShardRecord:
+    """Write one shard, its index part and, last of all, its record.
 
     Args:
-        job: what to write.
-        tick: told of rows, bytes and rejects now and then.
-
-    Raises:
-        SourceError: an archive is damaged in a way that is not one image's.
+        job: what to pack.
+        progress: called with rows, bytes and rejects as they are done.
     """
-    work = Path(job.work)
-    (work / "index").mkdir(parents=True, exist_ok=True)
-    done_path(work, job.shard.shard).unlink(missing_ok=True)  # it speaks of files that go now
+    work, number = Path(job.work), job.shard.shard
     rejects: list[Reject] = []
     counts: Counter[str] = Counter()
-    sinks = {name: _Sink(job, name) for name in job.how.formats}
     with _rare_collections(), ExitStack() as stack:
-        for sink in sinks.values():
-            stack.callback(sink.abandon)
+        files = {name: stack.enter_context(_shard_file(job, name)) for name in job.packing.formats}
+        known = {name: file.writer.ranges for name, file in files.items()}
+        ranges = {name: rows for name, rows in known.items() if rows is not None}
         spool = ReadSpool(Path(job.spool))
         stack.callback(spool.close)
-        index = stack.enter_context(PartWriter(part_path(work, job.shard.shard)))
-        for out, columns in _finished_rows(job, spool, rejects, tick):
-            for name, sink in sinks.items():
-                columns |= sink.write(name, out)
-            index.write({**columns, "shard": job.shard.shard, "row": counts["rows"]})
+        part = stack.enter_context(atomic_path(part_path(work, number), fsync=True))
+        index = stack.enter_context(PartWriter(part, ranges))
+        writes = [file.writer.write for file in files.values()]
+        for row, described in _rows(job, spool, rejects, progress):
+            for write in writes:
+                write(row)
+            index.write(described)
             counts["rows"] += 1
-            counts["images"] += len(out.images)
-            counts["bytes"] += sum(len(image.data) for image in out.images)
-        files = {name: sink.finish() for name, sink in sinks.items()}
-    record = ShardDone(
-        shard=job.shard.shard,
+            counts["images"] += len(row.images)
+            counts["bytes"] += sum([len(image.data) for image in row.images])
+        for file in files.values():
+            file.finish()
+        index.finish()
+    record = ShardRecord(
+        shard=number,
         key=job.shard.key,
-        basis=job.how.basis,
+        packing=job.packing.fingerprint,
         sources=job.sources,
         rows=counts["rows"],
         images=counts["images"],
         image_bytes=counts["bytes"],
-        files=files,
-        rejects=[[r.id, r.reason, r.detail] for r in rejects],
+        files={name: file.described for name, file in files.items()},
+        rejects=tuple(rejects),
     )
-    write_atomic(done_path(work, job.shard.shard), json.dumps(asdict(record)).encode())
+    write_record(work, record)
     return record
 
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let the garbage collector run less often: rows hold no cycles, and there are many of them."""
+    """Run the garbage collector less often.
+
+    Packing makes many short-lived objects without reference cycles; at the default
+    threshold the collector walks all of them, in vain, every 700 objects.
+    """
     before = gc.get_threshold()
     gc.set_threshold(_COLLECT_AFTER, *before[1:])
     try:
@@ -153,51 +102,57 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-class _Sink:
-    """One format's file, under a temporary name until it is whole."""
+@dataclass(frozen=True, slots=True)
+class _ShardFile:
+    """One format's file, while it is written."""
 
-    def __init__(self, job: PackJob, name: str) -> None:
-        self._relative = FORMATS[name].path(job.how.split, job.shard.shard, name)
-        self._target = Path(job.work) / self._relative
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        self._partial = self._target.with_name(self._target.name + ".partial")
-        self._output = Output(self._partial)
-        self._writer = open_writer(name, self._output, job.how.images)
+    path: str  # in the folder of the task
+    output: Output
+    writer: ShardWriter
 
-    def write(self, name: str, row: ShardRow) -> dict[str, int]:
-        """Append a row; return the index columns that say where it lies."""
-        offset, length = self._writer.write(row)
-        if not length:
-            return {}
-        return {f"{name}_offset": offset, f"{name}_length": length}
+    def finish(self) -> None:
+        """Write the end of the file and close it."""
+        self.writer.close()
+        self.output.close()
 
-    def finish(self) -> dict[str, Any]:
-        """Close the file, give it its name, and return its path, size and digest."""
-        self._writer.close()
-        self._output.close()
-        self._partial.replace(self._target)
-        size, digest = self._output.size, self._output.digest
-        return {"path": self._relative, "bytes": size, "digest": digest}
-
-    def abandon(self) -> None:
-        """Close an unfinished file and take it away."""
-        if not self._output.closed:
-            with suppress(OSError):  # a full disk: the error that brought us here says so
-                self._output.close()
-            self._partial.unlink(missing_ok=True)
+    @property
+    def described(self) -> ShardFile:
+        """Return path, size and digest of the finished file."""
+        return ShardFile(self.path, self.output.size, self.output.digest)
 
 
-def _finished_rows(
-    job: PackJob, spool: ReadSpool, rejects: list[Reject], tick: Tick
-) -> Iterator[tuple[ShardRow, dict[str, Any]]]:
+@contextmanager
+def _shard_file(job: PackJob, name: FormatName) -> Iterator[_ShardFile]:
+    """Yield one format's file, which gets its name when the block ends without an error."""
+    path = FORMATS[name].path(job.packing.split, job.shard.shard)
+    target = Path(job.work) / path
+    remove_partials(target)
+    with atomic_path(target, fsync=True) as partial:
+        output = Output(partial)
+        try:
+            yield _ShardFile(path, output, open_writer(name, output, job.packing.images))
+        except BaseException:
+            with suppress(OSError):  # on a full disk the first error is the one to report
+                output.close()
+            raise
+
+
+def _rows(
+    job: PackJob, spool: ReadSpool, rejects: list[Reject], progress: Progress
+) -> Iterator[tuple[ShardRow, IndexRow]]:
     """Yield each row with its images read, checked and drawn; the rest become rejects."""
-    with ImageReader(job.how.max_bytes, job.how.max_pixels, job.how.video) as reader:
-        for window, data in read_ahead(spool.rows(job.shard), reader):
+    packing, number = job.packing, 0
+    with ImageReader(packing.max_bytes, packing.max_pixels, packing.video) as reader:
+        for window, loaded in read_ahead(spool.instances(job.shard), reader):
             before = len(rejects)
-            for row in window:
+            for instance in window:
                 try:
-                    yield assemble(row, job.how, data)
+                    row, described = assemble(instance, packing, loaded, (job.shard.shard, number))
                 except BadImage as bad:
-                    rejects.append(Reject(row.record.id, bad.reason, bad.detail))
+                    rejects.append(Reject(instance.record.id, bad.reason, bad.detail))
+                else:
+                    yield row, described
+                    number += 1
             new = len(rejects) - before
-            tick(len(window) - new, sum(byte_count(row.record) for row in window), new)
+            done = sum([byte_count(instance.record) for instance in window])
+            progress(len(window) - new, done, new)

@@ -1,9 +1,9 @@
-"""What a pipeline file decides, and phase A's order of stages."""
+"""The plan of a build: a pipeline file, with the choices of the command line."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -13,13 +13,14 @@ from pydantic import Field
 from m3it_builder.build.drop_list import DropList, drop_list
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.strict_yaml import Strict, read_card
+from m3it_builder.dataset.manifest import PlanChoices
 from m3it_builder.errors import CardError
 from m3it_builder.media.video import Backend, Policy
+from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import SPLITS, Split
+from m3it_builder.shards.formats import FormatName, ImageEncoding
 from m3it_builder.stages.check import CHECKS
 
-Format = Literal["webdataset", "parquet", "arrow", "jsonl"]
-ImageForm = Literal["bytes", "base64"]
 Decode = Literal["probe", "full"]
 Order = Literal["source", "digest"]
 
@@ -27,8 +28,8 @@ Order = Literal["source", "digest"]
 class Output(Strict):
     """How rows are written."""
 
-    format: tuple[Format, ...] = Field(default=("webdataset",), min_length=1)
-    images: ImageForm = "bytes"
+    format: tuple[FormatName, ...] = Field(default=("webdataset",), min_length=1)
+    images: ImageEncoding = "bytes"
     shard_mb: float = Field(
         default=256.0, gt=0, allow_inf_nan=False
     )  # expected megabytes (10^6 bytes) of a shard
@@ -39,7 +40,7 @@ class VideoOptions(Strict):
 
     backend: Backend = "pyav"
     policy: Policy = "strict"  # reject a damaged video, or salvage the frames that are whole
-    timeout: float = Field(default=120.0, gt=0)  # seconds a video
+    timeout: float = Field(default=120.0, gt=0)  # seconds per video
     quality: int = Field(default=90, ge=1, le=100)  # of the JPEG frames
 
 
@@ -48,19 +49,19 @@ class PipelineFile(Strict):
 
     tasks: tuple[str, ...] = ()
     splits: tuple[Split, ...] = SPLITS
-    rows: Literal["published", "all"] = "published"  # take the published sample, or everything
-    limit: int | None = Field(default=None, gt=0)  # rows a split, the first by digest of the id
+    rows: Literal["published", "all"] = "published"  # where the published rows are a sample
+    limit: int | None = Field(default=None, gt=0)  # maximum rows per split
     order: dict[Split, Order] = Field(
         default={"train": "digest", "validation": "source", "test": "source"}
     )
     seed: int = 1234
-    instructions: int | None = Field(default=None, gt=0)  # use the first so many of each pool
+    instructions: int | None = Field(default=None, gt=0)  # use the first N of each pool
     checks: tuple[str, ...] = tuple(CHECKS)
     decode: Decode = "probe"
-    max_pixels: int = Field(default=178_956_970, gt=0)  # an image of more is a reject
+    max_pixels: int = Field(default=178_956_970, gt=0)  # a larger image is a reject
     max_image_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
-    drop: tuple[str, ...] = ()  # lists of rows to leave out; paths are as seen from this file
+    drop: tuple[str, ...] = ()  # drop lists; paths relative to this file
     video: VideoOptions = VideoOptions()
     output: Output = Output()
 
@@ -70,35 +71,58 @@ class Plan:
     """A pipeline file with the command line's changes: the choices of one build."""
 
     file: PipelineFile = field(default_factory=PipelineFile)
-    formats: tuple[Format, ...] = ("webdataset",)
-    images: ImageForm = "bytes"
+    formats: tuple[FormatName, ...] = ("webdataset",)
+    images: ImageEncoding = "bytes"
     limit: int | None = None
     seed: int = 1234
     max_reject_share: float = 0.05
-    is_sample: bool = False  # built from the bundled sample world
+    is_sample: bool = False  # built from synthetic sample data
     drop: tuple[DropList, ...] = ()
 
-    def choices(self) -> Mapping[str, object]:
-        """Return every choice that changes rows or shards, for the fingerprint."""
-        stated = self.file.model_dump(
-            mode="json", exclude={"tasks", "splits", "max_reject_share", "output", "drop"}
+    def choices(self) -> PlanChoices:
+        """Return every choice that changes rows or shards."""
+        file = self.file
+        return PlanChoices(
+            rows=file.rows,
+            limit=self.limit,
+            order=file.order,
+            seed=self.seed,
+            instructions=file.instructions,
+            checks=file.checks,
+            decode=file.decode,
+            max_pixels=file.max_pixels,
+            max_image_mb=file.max_image_mb,
+            video=self.video(),
+            formats=tuple(sorted(self.formats)),
+            images=self.images,
+            shard_mb=file.output.shard_mb,
+            sample=self.is_sample,
         )
-        return {
-            **stated,
-            "limit": self.limit,
-            "seed": self.seed,
-            "formats": sorted(self.formats),
-            "images": self.images,
-            "shard_mb": self.file.output.shard_mb,
-            "sample": self.is_sample,
-        }
+
+    def video(self) -> VideoPlan:
+        """Return how videos are read, as the plain value that packers take."""
+        video = self.file.video
+        return VideoPlan(video.backend, video.policy, video.timeout, video.quality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a command line changes in a pipeline file; None leaves it as it is."""
+
+    formats: Sequence[str] | None = None
+    images: str | None = None
+    limit: int | None = None
+    seed: int | None = None
+    max_reject_share: float | None = None
+    drop: Sequence[str] | None = None  # drop lists, in addition to those of the file
+    is_sample: bool = False
 
 
 def load_pipeline(name_or_path: str) -> PipelineFile:
     """Read a pipeline by bundled name (``default``) or by path.
 
     Raises:
-        CardError: it is not there, has unknown keys, or names unknown checks.
+        CardError: it does not exist, has unknown keys, or names unknown checks.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -116,27 +140,29 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
     return file.model_copy(update={"drop": lists})
 
 
-def make_plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
-    """Return the plan of a pipeline file with the command line's changes.
+def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
+    """Return the plan of a pipeline file with the overrides of a command line.
 
     Raises:
-        CardError: a format or a form of images is unknown.
-        BuildError: a list of rows to drop cannot be read.
+        CardError: a format or an image encoding is unknown.
+        BuildError: a drop list cannot be read.
     """
-    lists = [*file.drop, *cast(Sequence[str], changes.get("drop", ()))]
-    values: dict[str, object] = {
-        "formats": file.output.format,
-        "images": file.output.images,
-        "limit": file.limit,
-        "seed": file.seed,
-        "max_reject_share": file.max_reject_share,
-        **changes,
-        "drop": tuple(drop_list(Path(name).absolute()) for name in lists),
-    }
-    formats = tuple(dict.fromkeys(cast(Sequence[str], values["formats"])))
-    _require_known("--format", formats, get_args(Format))
-    _require_known("--images", (str(values["images"]),), get_args(ImageForm))
-    return Plan(file=file, **{**values, "formats": formats})  # type: ignore[arg-type]
+    formats = tuple(dict.fromkeys(overrides.formats or file.output.format))
+    images = overrides.images or file.output.images
+    _require_known("--format", formats, get_args(FormatName))
+    _require_known("--images", (images,), get_args(ImageEncoding))
+    lists = (*file.drop, *(overrides.drop or ()))
+    share = overrides.max_reject_share
+    return Plan(
+        file=file,
+        formats=cast(tuple[FormatName, ...], formats),
+        images=cast(ImageEncoding, images),
+        limit=file.limit if overrides.limit is None else overrides.limit,
+        seed=file.seed if overrides.seed is None else overrides.seed,
+        max_reject_share=file.max_reject_share if share is None else share,
+        is_sample=overrides.is_sample,
+        drop=tuple(drop_list(Path(name).absolute()) for name in lists),
+    )
 
 
 def _require_known(option: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -1,67 +1,66 @@
-"""What is looked at before work begins: are the sources there, is the disk large enough."""
+"""Checks before work begins: do the sources exist, is there enough disk space."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from m3it_builder.build.plan import Plan
-from m3it_builder.build.spool import ShardPlan
+from m3it_builder.build.spool_reader import ShardPlan
 from m3it_builder.build.unit import Unit
 from m3it_builder.errors import BuildError, SourceError
-from m3it_builder.records import Split
+from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.catalog import Catalog
-from m3it_builder.tasks.registry import Task
 
 _BASE64 = 4 / 3
-_ROW_OVERHEAD = 1_024  # bytes a row: tar headers and padding, digests in the index
+_ROW_OVERHEAD = 1_024  # bytes per row: tar headers and padding, digests in the index
+_LISTED = 3  # files named in a message
 
 
-def require_sources(task: Task, split: Split, sources: Path) -> None:
-    """See that something of every source of a split is there.
+def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) -> None:
+    """Require that every source of a split has at least one readable file.
 
     Raises:
-        SourceError: naming the missing files and the two ways on.
+        SourceError: naming the missing files and how to get them.
     """
+    task = unit.task
     missing = []
-    for name in task.card.sources_of(split, optional=False):
-        catalog = Catalog(task.sources[name], sources)
-        if catalog.is_absent():
+    for name in task.card.sources_of(unit.split, optional=False):
+        catalog = catalogs[name]
+        if catalog.is_empty():
             files = [file.file for file in task.sources[name].files]
-            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-            missing.append(f"{sources / name}/ ({', '.join(files[:3])}{more})")
-        elif catalog.is_unread():
-            raise SourceError(f"{sources / name}: {catalog.unread()}")
+            more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
+            missing.append(f"{sources / name}/ ({', '.join(files[:_LISTED])}{more})")
+        elif catalog.needs_repack():
+            raise SourceError(f"{sources / name}: {catalog.unreadable_hint()}")
     if missing:
         raise SourceError(
-            f"{task.name}/{split}: source files are missing: {'; '.join(missing)}. Get them with "
+            f"{unit.name}: source files are missing: {'; '.join(missing)}. Get them with "
             f"`m3it fetch --task {task.name}`, name their folder with --source, or try the task "
             f"without any download: `m3it build --task {task.name} --sample`"
         )
 
 
-def unread_archives(task: Task, split: Split, sources: Path) -> str:
-    """Return hints on archives that cannot be read yet, each a sentence; empty where none is."""
-    cards = (task.sources[name] for name in task.card.sources_of(split))
-    hints = {card.name: Catalog(card, sources).unread() for card in cards}
+def unreadable_archives(catalogs: Mapping[str, Catalog]) -> str:
+    """Return hints about archives that must be repacked, each a sentence; empty if none."""
+    hints = {name: catalog.unreadable_hint() for name, catalog in catalogs.items()}
     return "".join(f"{name}: {hint}. " for name, hint in hints.items() if hint)
 
 
 def expected_bytes(shards: Iterable[ShardPlan], plan: Plan) -> int:
-    """Return the disk space that shards will take, in all formats together, and their index."""
+    """Return the disk space needed for shards in all formats, and for their index."""
     rows = size = 0
     for shard in shards:
         rows += shard.rows
         size += shard.bytes
-    factors = [
-        _BASE64 if name == "jsonl" or plan.images == "base64" else 1.0 for name in plan.formats
-    ]
+    encodings = [FORMATS[name].image_encoding(plan.images) for name in plan.formats]
+    factors = [_BASE64 if encoding == "base64" else 1.0 for encoding in encodings]
     return int(size * sum(factors)) + rows * _ROW_OVERHEAD * (len(factors) + 1)
 
 
 def require_disk(unit: Unit, needed: int) -> None:
-    """See that the disk of a unit has room for so many bytes.
+    """Require that the disk of a unit has room for this many bytes.
 
     Raises:
         BuildError: it has not; the message says how much is needed.
@@ -69,6 +68,6 @@ def require_disk(unit: Unit, needed: int) -> None:
     free = shutil.disk_usage(unit.work).free
     if needed > free:
         raise BuildError(
-            f"{unit.out}: the disk is too full; {unit.name} needs about {needed / 1e6:,.1f} MB "
+            f"{unit.out}: not enough disk space; {unit.name} needs about {needed / 1e6:,.1f} MB "
             f"and {free / 1e6:,.1f} MB are free. Free some space, or choose another --out"
         )

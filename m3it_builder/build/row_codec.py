@@ -1,122 +1,146 @@
-"""Rows between the two phases, as two JSON texts.
+"""Encode and decode what the spool holds: records before the choice, instances after it.
 
-``text`` holds all that makes up the published row, the images' sizes and
-checksums included; ``places`` says where on this machine their bytes lie. Two
-rows with equal ``text`` become equal bytes in a shard.
+An instance becomes two blobs. ``text`` holds everything that decides the published row,
+the sizes and checksums of its images included; ``references`` holds where on this machine
+their bytes are. Two instances with equal ``text`` become equal bytes in a shard.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
+import msgspec
+from msgspec import Struct
 
 from m3it_builder.records import (
     File,
     Frames,
     Image,
+    ImageSelection,
+    Instance,
     Location,
     Pixels,
     Record,
     Region,
-    Row,
     Slice,
+    Split,
     Turn,
 )
 
 
-def encode(row: Row) -> tuple[bytes, bytes]:
-    """Return the row as (text, places)."""
-    record = row.record
-    text = {
-        "id": record.id,
-        "instruction": row.instruction,
-        "inputs": row.inputs,
-        "outputs": row.outputs,
-        "lang": row.lang,
-        "license": row.license,
-        "image_license": row.image_license,
-        "context": record.context,
-        "meta": record.meta,
-        "turns": [[t.question, t.answer, t.choices, t.gold] for t in record.turns],
-        "regions": [[r.box, r.color, r.label, r.image] for r in record.regions],
-        "images": [
-            [i.name, i.size, _selection(i.selection), *_identity(i.location)] for i in record.images
-        ],
-    }
-    locations = [_where(image.location) for image in record.images]
-    return orjson.dumps(text), orjson.dumps(locations)
+class _Text(Struct):
+    id: str
+    instruction: str
+    inputs: str
+    outputs: str
+    lang: str
+    license: str
+    image_license: str
+    context: str
+    meta: Mapping[str, Any]
+    turns: tuple[Turn, ...]
+    regions: tuple[Region, ...]
+    images: tuple[tuple[Any, ...], ...]  # name, size, fields of the selection, identity
 
 
-def decode(text: bytes, locations: bytes) -> Row:
-    """Return the row that was encoded."""
-    value = orjson.loads(text)
-    where = orjson.loads(locations)
-    record = Record(
-        id=value["id"],
-        turns=tuple([Turn(q, a, tuple(choices), gold) for q, a, choices, gold in value["turns"]]),
-        images=tuple(map(_image, value["images"], where)),
-        regions=tuple([Region(tuple(r[0]), *r[1:]) for r in value["regions"]]),
-        context=value["context"],
-        meta=value["meta"],
+class _Reference(Struct, array_like=True):
+    location: Location
+    selection: ImageSelection | None
+
+
+_json, _pack = msgspec.json.Encoder(), msgspec.msgpack.Encoder()
+_decode_text = msgspec.json.Decoder(_Text).decode
+_decode_references = msgspec.msgpack.Decoder(list[_Reference]).decode
+decode_record = msgspec.msgpack.Decoder(Record).decode
+
+
+def encode_record(record: Record) -> bytes:
+    """Return a record as one blob, locations included; ``decode_record`` reverses it."""
+    return _pack.encode(record)
+
+
+def encode(instance: Instance) -> tuple[bytes, bytes]:
+    """Return an instance as (text, references)."""
+    record = instance.record
+    text = _Text(
+        id=record.id,
+        instruction=instance.instruction,
+        inputs=instance.inputs,
+        outputs=instance.outputs,
+        lang=instance.lang,
+        license=instance.license,
+        image_license=instance.image_license,
+        context=record.context,
+        meta=record.meta,
+        turns=record.turns,
+        regions=record.regions,
+        images=tuple(
+            [(i.name, i.size, _fields(i.selection), *_identity(i.location)) for i in record.images]
+        ),
     )
-    return Row(
-        instruction=value["instruction"],
-        inputs=value["inputs"],
-        outputs=value["outputs"],
-        lang=value["lang"],
-        license=value["license"],
-        image_license=value["image_license"],
+    references = [_Reference(_located(image), image.selection) for image in record.images]
+    return _json.encode(text), _pack.encode(references)
+
+
+def decode(unit: tuple[str, Split], text: bytes, references: bytes) -> Instance:
+    """Return the instance that was encoded; ``unit`` is its task and split."""
+    value = _decode_text(text)
+    images = [
+        Image(image[0], tuple(image[1]) if image[1] else None, found.location, found.selection)
+        for image, found in zip(value.images, _decode_references(references), strict=True)
+    ]
+    record = Record(
+        id=value.id,
+        turns=value.turns,
+        images=tuple(images),
+        regions=value.regions,
+        context=value.context,
+        meta=value.meta,
+    )
+    return Instance(
+        task=unit[0],
+        split=unit[1],
+        lang=value.lang,
+        instruction=value.instruction,
+        inputs=value.inputs,
+        outputs=value.outputs,
+        license=value.license,
+        image_license=value.image_license,
         record=record,
     )
 
 
-def _selection(selection: Frames | Pixels | None) -> list[Any] | None:
+def _fields(selection: ImageSelection | None) -> tuple[int | str, ...] | None:
     if isinstance(selection, Frames):
-        return [selection.count, selection.rule]
-    return [selection.index, selection.order, selection.scale] if selection else None
+        return selection.count, selection.rule
+    if isinstance(selection, Pixels):
+        return selection.index, selection.order, selection.scale
+    return None
+
+
+def _located(image: Image) -> Location:
+    if image.location is None:
+        raise ValueError(f"{image.name} reached the spool without a location")
+    return image.location
 
 
 def _identity(location: Location | None) -> tuple[int, ...]:
-    """Return what tells one version of an image from the next: length, and CRC or time."""
+    """Return what distinguishes versions of an image: length, and checksum or time."""
     if isinstance(location, File):
         return location.length, location.mtime_ns
     if isinstance(location, Slice) and location.crc is not None:
         return location.length, location.crc
     if isinstance(location, Slice):
-        return location.length, location.offset, *_state(location.path)
-    raise ValueError("an image reached the spool without a place")
+        return location.length, location.offset, *_archive_state(location.path)
+    raise ValueError("an image reached the spool without a location")
 
 
-def _state(archive: str) -> tuple[int, ...]:
-    """Return what tells an archive from the next: a tar keeps no checksums of its members."""
+def _archive_state(archive: str) -> tuple[int, ...]:
+    """Return size and time of an archive: a tar keeps no checksums of its members."""
     try:
-        state = os.stat(archive)  # noqa: PTH116 - places hold plain strings
-    except (OSError, ValueError):  # gone, or closed: the packer meets that, and tells of it
+        state = os.stat(archive)  # noqa: PTH116 - locations hold plain strings
+    except (OSError, ValueError):  # gone or unreadable: the packer finds and reports that
         return ()
     return state.st_size, state.st_mtime_ns
-
-
-def _where(location: Location | None) -> list[Any]:
-    if isinstance(location, Slice):
-        return [
-            location.path,
-            location.offset,
-            location.length,
-            location.packed,
-            location.method,
-            location.crc,
-        ]
-    if isinstance(location, File):
-        return [location.path, location.length, location.mtime_ns]
-    raise ValueError("an image reached the spool without a place")
-
-
-def _image(image: list[Any], where: list[Any]) -> Image:
-    name, size, selection, *_ = image
-    location: Location = File(*where) if len(where) == 3 else Slice(*where)
-    taken = None
-    if selection:
-        taken = Frames(*selection) if len(selection) == 2 else Pixels(*selection)
-    return Image(name, tuple(size) if size else None, location, taken)

@@ -1,7 +1,8 @@
 """The store between the phases: one SQLite file a unit.
 
-Rows stream in; ids are deduplicated, the published sample is taken, the order
-is set and shards are cut on disk, in flat memory. Packers then read ranges.
+Records stream in; duplicate ids are rejected. Then rows are chosen on disk, finished one
+by one into instances, and cut into shards: in flat memory, whatever the size of the unit.
+Packers read ranges of instances. Records wait in a second file, which is deleted at the end.
 """
 
 from __future__ import annotations
@@ -13,204 +14,223 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3it_builder.build.plan import Order
-from m3it_builder.build.row_codec import decode, encode
-from m3it_builder.build.shard_cuts import cuts, target_rows
-from m3it_builder.media.reader import byte_count
-from m3it_builder.records import Frames, Reject, Row
+import msgspec
 
+from m3it_builder.build.plan import Order
+from m3it_builder.build.row_codec import decode_record, encode, encode_record
+from m3it_builder.build.shard_cuts import cuts, target_rows
+from m3it_builder.build.spool_reader import Facts, count_reasons
+from m3it_builder.errors import ConvertError
+from m3it_builder.media.reader import byte_count
+from m3it_builder.records import Frames, Instance, Record, Reject, Split
+
+# No journal and no sync: a spool is renamed into place once complete, and made again otherwise.
+# The cache holds the interior pages of the id index, which is written at random places.
 _SCHEMA = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;
-CREATE TABLE rows (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, rank INTEGER, bytes INTEGER,
-                   text BLOB, places BLOB, dropped TEXT);
+PRAGMA staging.journal_mode=OFF; PRAGMA staging.synchronous=OFF;
+PRAGMA staging.cache_size=-32768;
+CREATE TABLE staging.keys (id TEXT PRIMARY KEY, seq INTEGER, rank INTEGER, drop_list TEXT)
+    WITHOUT ROWID;
+CREATE TABLE staging.records (seq INTEGER PRIMARY KEY, record BLOB);
+CREATE TABLE staging.chosen (position INTEGER PRIMARY KEY, seq INTEGER);
+CREATE TABLE instances (position INTEGER PRIMARY KEY, id TEXT, bytes INTEGER, text BLOB,
+                        refs BLOB);
 CREATE TABLE rejects (seq INTEGER PRIMARY KEY, stage TEXT, id TEXT, reason TEXT, detail TEXT);
-CREATE TABLE placed (place INTEGER PRIMARY KEY, seq INTEGER);
-CREATE TABLE facts (has_video INTEGER, unmet INTEGER);
+CREATE TABLE facts (json BLOB);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
                      key TEXT);
 """
-NOT_CHOSEN = (
-    "not_sampled",
-    "over_limit",
-    "not_chosen",
-)  # rejects that say nothing against the source
-
-
-@dataclass(frozen=True, slots=True)
-class ShardPlan:
-    """One shard to be packed: a range of places in the spool."""
-
-    shard: int
-    first: int
-    rows: int
-    bytes: int  # expected, of the images and texts
-    key: str  # digest of the rows' texts: equal key, equal shard
+Key = tuple[int, str]  # rank and id, in the order of deterministic sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrangement:
-    """How the rows of a unit are chosen, ordered and cut."""
+class Choice:
+    """Which rows of a unit are built."""
 
-    order: Order
-    sample: int | None  # take so many rows, the first by digest, where there are more
+    sample: int | None  # rows to take where there are more, the first by keyed digest
     limit: int | None
-    shard_bytes: float
 
 
 class Spool:
-    """Writes rows and rejects of one unit, then arranges them."""
+    """Writes the records and rejects of one unit, then chooses, finishes and cuts its rows."""
 
-    def __init__(self, path: Path, key: str, dropped: Mapping[str, str] | None = None) -> None:
-        self._dropped = dropped or {}  # ids of rows to leave out, with the name of a list
-        self._met = 0  # of them
-        path.unlink(missing_ok=True)
+    def __init__(
+        self,
+        path: Path,
+        unit: tuple[str, Split],
+        seed: int,
+        dropped: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create the file.
+
+        Args:
+            path: of the spool; an existing one is replaced.
+            unit: task and split.
+            seed: of deterministic sampling and of the order.
+            dropped: ids of rows to leave out, with the name of the list that names them.
+        """
         self.path = path
-        self._key = key  # of the draw: seed, task and split
-        self._base = sqlite3.connect(path)
-        self._base.executescript(_SCHEMA)
-        self.rows = 0
+        self._records_path = path.with_name(f"{path.name}.records")
+        self._unit = unit
+        self._rank_key = f"{seed}/{unit[0]}/{unit[1]}"
+        self._dropped = dropped or {}
+        self._matched = 0  # ids of ``dropped`` that a row had
+        self._rejected_before: Counter[str] = Counter()
         self._has_video = False
+        self.candidates = 0
+        for stale in (path, self._records_path):
+            stale.unlink(missing_ok=True)
+        self._database = sqlite3.connect(path)
+        self._database.execute("ATTACH ? AS staging", (str(self._records_path),))
+        self._database.executescript(_SCHEMA)
 
-    def add(self, row: Row) -> None:
-        """Store one row; a second row of the same id becomes a reject."""
-        dropped = self._dropped.get(row.record.id)
-        text, places = encode(row)
-        self._has_video |= any(isinstance(image.selection, Frames) for image in row.record.images)
-        row_id = row.record.id
-        size = byte_count(row.record) + len(text)
-        done = self._base.execute(
-            "INSERT OR IGNORE INTO rows (id, rank, bytes, text, places, dropped)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (row_id, self._rank(row_id), size, text, places, dropped),
+    def add(self, record: Record) -> None:
+        """Store one record; a second record with the same id becomes a reject."""
+        drop_list = self._dropped.get(record.id)
+        inserted = self._database.execute(
+            "INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)",
+            (record.id, self.candidates, self._rank(record.id), drop_list),
         )
-        if done.rowcount:
-            self.rows += 1
-            self._met += dropped is not None
-        else:
-            self.reject("spool", Reject(row_id, "duplicate_id", "the first one was kept"))
+        if not inserted.rowcount:
+            self.reject("spool", Reject(record.id, "duplicate_id", "the first one was kept"))
+            return
+        self._database.execute(
+            "INSERT INTO records VALUES (?, ?)", (self.candidates, encode_record(record))
+        )
+        self.candidates += 1
+        self._matched += drop_list is not None
 
     def reject(self, stage: str, reject: Reject) -> None:
-        """Write one reject down."""
-        self._base.execute(
+        """Store one reject."""
+        self._database.execute(
             "INSERT INTO rejects (stage, id, reason, detail) VALUES (?, ?, ?, ?)",
             (stage, reject.id, reject.reason, reject.detail),
         )
 
-    def arrange(self, how: Arrangement) -> None:
-        """Choose, order and cut the rows; afterwards the spool is complete."""
-        self._base.execute("PRAGMA cache_size=-8192")  # also what a sort may hold in memory
-        self._choose("not_sampled", how.sample)
-        self._choose("over_limit", how.limit)
-        self._leave_out()
-        order = "seq" if how.order == "source" else "rank, id"
-        self._base.execute(f"INSERT INTO placed (seq) SELECT seq FROM rows ORDER BY {order}")  # noqa: S608
-        self._cut(how.shard_bytes)
-        self._base.execute(
-            "INSERT INTO facts VALUES (?, ?)", (self._has_video, len(self._dropped) - self._met)
+    def choose(self, choice: Choice, order: Order) -> int:
+        """Choose and order the rows; return their number. The rest become rejects.
+
+        Dropped rows are removed last: a sample is not topped up with rows that nobody
+        has compared.
+        """
+        # Sorts are bounded by the cache size, and spill to disk beyond it.
+        self._database.execute("PRAGMA cache_size=-8192")
+        self._rejected_before = count_reasons(self._database)
+        sampled = self._key_at(choice.sample)
+        limited = self._key_at(choice.limit)
+        self._reject_between("not_sampled", sampled, None)
+        self._reject_between("over_limit", limited, sampled)
+        last = min(filter(None, (sampled, limited)), default=None)
+        below, bound = ("(rank, id) < (?, ?)", last) if last else ("true", ())
+        self._database.execute(
+            "INSERT INTO rejects (stage, id, reason, detail)"  # noqa: S608 - no value in the text
+            " SELECT 'drop', id, 'dropped', 'listed in ' || drop_list FROM keys"
+            f" WHERE drop_list IS NOT NULL AND {below} ORDER BY seq",
+            bound,
         )
-        self._base.commit()
-        self._base.close()
+        by = "seq" if order == "source" else "rank, id"
+        done = self._database.execute(
+            "INSERT INTO chosen (seq)"  # noqa: S608
+            f" SELECT seq FROM keys WHERE drop_list IS NULL AND {below} ORDER BY {by}",
+            bound,
+        )
+        return done.rowcount
+
+    def chosen(self) -> Iterator[Record]:
+        """Yield the chosen records in their final order.
+
+        Raises:
+            ConvertError: a converter filled a field with a value of another type.
+        """
+        rows = self._database.execute(
+            "SELECT record FROM chosen JOIN records USING (seq) ORDER BY position"
+        )
+        for (blob,) in rows:
+            try:
+                yield decode_record(blob)
+            except msgspec.ValidationError as error:
+                raise ConvertError(
+                    f"{'/'.join(self._unit)}: the converter yields a record of wrong types "
+                    f"({error}): {blob[:80]!r}"
+                ) from error
+
+    def store(self, instance: Instance) -> None:
+        """Append one finished instance."""
+        text, references = encode(instance)
+        record = instance.record
+        self._has_video |= any([isinstance(image.selection, Frames) for image in record.images])
+        self._database.execute(
+            "INSERT INTO instances (id, bytes, text, refs) VALUES (?, ?, ?, ?)",
+            (record.id, byte_count(record) + len(text), text, references),
+        )
+
+    def complete(self, shard_bytes: float) -> None:
+        """Cut the instances into shards and close the file; the spool is complete then."""
+        self._cut(shard_bytes)
+        facts = Facts(
+            task=self._unit[0],
+            split=self._unit[1],
+            candidates=self.candidates,
+            rejected_before=dict(self._rejected_before),
+            has_video=self._has_video,
+            unmatched=len(self._dropped) - self._matched,
+        )
+        self._database.execute("INSERT INTO facts VALUES (?)", (msgspec.json.encode(facts),))
+        self._database.commit()
+        self._database.close()
+        self._records_path.unlink()
 
     def discard(self) -> None:
         """Close and remove an incomplete spool."""
-        self._base.close()
+        self._database.close()
         self.path.unlink(missing_ok=True)
+        self._records_path.unlink(missing_ok=True)
 
     def _rank(self, row_id: str) -> int:
         digest = hashlib.blake2b(
-            f"{self._key}/{row_id}".encode(errors="surrogatepass"), digest_size=8
+            f"{self._rank_key}/{row_id}".encode(errors="surrogatepass"), digest_size=8
         )
         return int.from_bytes(digest.digest(), signed=True)
 
-    def _choose(self, reason: str, count: int | None) -> None:
-        if count is None or self.rows <= count:
-            return
-        self._base.execute(
-            "CREATE TEMP TABLE chosen AS SELECT seq FROM rows ORDER BY rank, id LIMIT ?", (count,)
-        )
-        self._base.execute("CREATE UNIQUE INDEX temp.by_seq ON chosen (seq)")
-        left_out = "FROM rows WHERE seq NOT IN (SELECT seq FROM chosen)"
-        self._base.execute(
-            f"INSERT INTO rejects (stage, id, reason, detail) SELECT 'spool', id, ?, '' {left_out}"
-            " ORDER BY seq",
-            (reason,),
-        )
-        self._base.execute(f"DELETE {left_out}")
-        self._base.execute("DROP TABLE chosen")
-        self.rows = count
+    def _key_at(self, position: int | None) -> Key | None:
+        """Return the key of the first row that a choice of so many leaves out."""
+        if position is None or position >= self.candidates:
+            return None
+        found: Key = self._database.execute(
+            "SELECT rank, id FROM keys ORDER BY rank, id LIMIT 1 OFFSET ?", (position,)
+        ).fetchone()
+        return found
 
-    def _leave_out(self) -> None:
-        self._base.execute(
-            "INSERT INTO rejects (stage, id, reason, detail)"
-            " SELECT 'drop', id, 'dropped', 'listed in ' || dropped FROM rows"
-            " WHERE dropped IS NOT NULL ORDER BY seq"
+    def _reject_between(self, reason: str, first: Key | None, end: Key | None) -> None:
+        if first is None:
+            return
+        below, bound = (" AND (rank, id) < (?, ?)", end) if end else ("", ())
+        self._database.execute(
+            "INSERT INTO rejects (stage, id, reason, detail)"  # noqa: S608
+            " SELECT 'spool', id, ?, '' FROM keys"
+            f" WHERE (rank, id) >= (?, ?){below} ORDER BY seq",
+            (reason, *first, *bound),
         )
-        self.rows -= self._base.execute("DELETE FROM rows WHERE dropped IS NOT NULL").rowcount
 
     def _cut(self, shard_bytes: float) -> None:
-        total = self._base.execute("SELECT coalesce(sum(bytes), 0) FROM rows").fetchone()[0]
-        ids = self._base.execute("SELECT id FROM placed JOIN rows USING (seq) ORDER BY place")
-        sizes = cuts((row_id for (row_id,) in ids), target_rows(shard_bytes, self.rows, total))
+        rows, total = self._database.execute(
+            "SELECT count(*), coalesce(sum(bytes), 0) FROM instances"
+        ).fetchone()
+        ids = self._database.execute("SELECT id FROM instances ORDER BY position")
+        sizes = list(cuts((row_id for (row_id,) in ids), target_rows(shard_bytes, rows, total)))
         first = 1
-        for shard, size in enumerate(list(sizes)):
-            rows = self._base.execute(
-                "SELECT bytes, text FROM placed JOIN rows USING (seq)"
-                " WHERE place >= ? AND place < ? ORDER BY place",
+        for shard, size in enumerate(sizes):
+            texts = self._database.execute(
+                "SELECT bytes, text FROM instances WHERE position >= ? AND position < ?"
+                " ORDER BY position",
                 (first, first + size),
             )
-            count, key = _summary(rows)
-            self._base.execute(
+            count, key = _summary(texts)
+            self._database.execute(
                 "INSERT INTO shards VALUES (?, ?, ?, ?, ?)", (shard, first, size, count, key)
             )
             first += size
-
-
-class ReadSpool:
-    """Reads a complete spool; safe from several processes at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._base = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._base.close()
-
-    def has_video(self) -> bool:
-        """Tell whether a row takes frames from a video."""
-        return bool(self._base.execute("SELECT has_video FROM facts").fetchone()[0])
-
-    def unmatched(self) -> int:
-        """Return how many ids to be dropped no row had."""
-        return int(self._base.execute("SELECT unmet FROM facts").fetchone()[0])
-
-    def shards(self) -> list[ShardPlan]:
-        """Return the shards in order."""
-        rows = self._base.execute(
-            "SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard"
-        )
-        return [ShardPlan(*row) for row in rows]
-
-    def rows(self, shard: ShardPlan) -> Iterator[Row]:
-        """Yield the rows of one shard in order."""
-        rows = self._base.execute(
-            "SELECT text, places FROM placed JOIN rows USING (seq) WHERE place >= ? AND place < ?"
-            " ORDER BY place",
-            (shard.first, shard.first + shard.rows),
-        )
-        for text, places in rows:
-            yield decode(text, places)
-
-    def rejects(self) -> Iterator[tuple[str, Reject]]:
-        """Yield (stage, reject) in the order they were met."""
-        rows = self._base.execute("SELECT stage, id, reason, detail FROM rejects ORDER BY seq")
-        for stage, *reject in rows:
-            yield stage, Reject(*reject)
-
-    def reasons(self) -> Counter[str]:
-        """Count the rejects by reason."""
-        return Counter(
-            dict(self._base.execute("SELECT reason, count(*) FROM rejects GROUP BY reason"))
-        )
 
 
 def _summary(rows: sqlite3.Cursor) -> tuple[int, str]:

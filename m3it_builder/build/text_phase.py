@@ -1,39 +1,98 @@
-"""Phase A, text: raw files become instances."""
+"""Phase A, text: raw files become the instances of a spool.
+
+convert → locate → check records → spool → choose (sample, limit, drop) → finish the chosen
+rows only: instruct → render → check texts → cut. Nothing is asked of a model, or rendered,
+for a row that is not built.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from m3it_builder.build.plan import Plan
-from m3it_builder.records import Instance, Row
+from m3it_builder.build.spool import Choice, Spool
+from m3it_builder.progress import Progress
+from m3it_builder.records import Instance, Record, Reject, Split
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
-from m3it_builder.stages.check import check
+from m3it_builder.stages.check import check_records, check_texts
 from m3it_builder.stages.convert import convert
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
+from m3it_builder.stages.render import render_all
 from m3it_builder.tasks.registry import Task
 
+_REPORT_EVERY = 500  # rows
 
-def instances(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Iterator[Instance]:
-    """Turn the raw files of one task and split into instances, lazily.
+Item = TypeVar("Item")
 
-    This function is the pipeline: each stage takes an iterator and gives one.
+
+def read_records(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Iterator[Record]:
+    """Yield the checked records of one split, images located."""
+    converted = convert(task, source, reject)
+    located = locate(converted, source, reject)
+    return check_records(located, task.card, plan.file.checks, reject)
+
+
+def finish(
+    records: Iterable[Record], task: Task, split: Split, plan: Plan, reject: RejectSink
+) -> Iterator[Instance]:
+    """Yield the instances of chosen records, texts rendered and checked."""
+    instructed = instruct(records, task, split, plan.seed, plan.file.instructions)
+    rendered = render_all(instructed, task.card.render.style())
+    return check_texts(rendered, plan.file.checks, reject)
+
+
+def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: Progress) -> None:
+    """Run the text phase of one unit; the spool is complete afterwards.
+
+    Raises:
+        SourceError: a raw file is missing or corrupt.
+        ConvertError: a record does not have the structure the converter expects.
     """
-    records = convert(task, source, reject)
-    located = locate(records, source, reject)
-    rows = instruct(located, task, source.split, plan.seed, plan.file.instructions)
-    return check(rows, task.card, plan.file.checks, reject)
+    name, split = f"{task.name}/{source.split}", source.split
+    entry = task.card.splits[split]
+    counted = _Counted(spool, progress)
+    progress.start(f"{name} text", entry.rows or None)
+    try:
+        for record in counted.each(read_records(task, source, plan, counted.reject)):
+            spool.add(record)
+    finally:
+        progress.finish()
+    published = entry.rows if entry.sample and plan.file.rows == "published" else None
+    order = plan.file.order.get(split, "source")
+    chosen = spool.choose(Choice(sample=published, limit=plan.limit), order)
+    progress.start(f"{name} rows", chosen)
+    try:
+        finished = finish(spool.chosen(), task, split, plan, counted.reject)
+        for instance in counted.each(finished):
+            spool.store(instance)
+    finally:
+        progress.finish()
+    spool.complete(plan.file.output.shard_mb * 1e6)
 
 
-def _row(instance: Instance, task: Task) -> Row:
-    record = instance.record
-    return Row(
-        instruction=instance.instruction,
-        inputs=instance.inputs,
-        outputs=instance.outputs,
-        lang=instance.lang,
-        license=record.license or task.card.license,
-        image_license=record.image_license or task.card.image_license,
-        record=record,
-    )
+class _Counted:
+    """Reports rows and rejects to the progress callback now and then."""
+
+    def __init__(self, spool: Spool, progress: Progress) -> None:
+        self._spool = spool
+        self._progress = progress
+        self._counts: Counter[str] = Counter()
+
+    def reject(self, stage: str, reject: Reject) -> None:
+        self._counts["rejects"] += 1
+        self._spool.reject(stage, reject)
+
+    def each(self, items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            yield item
+            self._counts["rows"] += 1
+            if self._counts["rows"] == _REPORT_EVERY:
+                self._report()
+        self._report()
+
+    def _report(self) -> None:
+        self._progress.advance(self._counts.pop("rows", 0), rejects=self._counts.pop("rejects", 0))

@@ -1,14 +1,12 @@
-"""One unit of work, a (task, split), and where its files lie."""
+"""One unit of work, a (task, split), and the paths of its files."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.errors import BuildError
@@ -26,7 +24,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Return how people call it."""
+        """Return the display name."""
         return f"{self.task.name}/{self.split}"
 
     @property
@@ -46,7 +44,7 @@ class Unit:
 
     @property
     def work(self) -> Path:
-        """Return the folder of unfinished work, which nothing can mistake for a build."""
+        """Return the folder of unfinished work, which no reader takes for a build."""
         return self.state / "work"
 
     @property
@@ -56,17 +54,12 @@ class Unit:
 
     @property
     def ready(self) -> Path:
-        """Return the mark that all shards are packed and are being moved into place."""
+        """Return the commit marker: all shards are packed and are being moved into place."""
         return self.work / "ready"
-
-    def clear_spool(self) -> None:
-        """Drop the spool; packed shards stay, since each knows by itself what it was made of."""
-        for name in ("spool.sqlite", "spool.partial", "stamp.json", "ready"):
-            (self.work / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other builds out of this unit.
+        """Lock this unit against other builds.
 
         Raises:
             BuildError: another process is building it.
@@ -83,24 +76,7 @@ class Unit:
 
     @contextlib.contextmanager
     def task_locked(self) -> Iterator[None]:
-        """Wait for other splits of the task that are writing what all splits share."""
+        """Lock the files that all splits of the task share; wait for other splits."""
         with (self.state.parent / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def read_stamp(folder: Path) -> dict[str, Any]:
-    """Return what a unit, or unfinished work, was made from; empty where nobody noted it."""
-    try:
-        value = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def write_stamp(folder: Path, stamp: dict[str, Any]) -> None:
-    """Note what a unit, or unfinished work, is made from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "stamp.json.partial"
-    partial.write_text(json.dumps(stamp, indent=1, sort_keys=True), encoding="utf-8")
-    partial.replace(folder / "stamp.json")

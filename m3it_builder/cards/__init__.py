@@ -1,1 +1,1 @@
-"""Facts as data: task cards, source cards, instruction pools, strict YAML."""
+"""Facts as data: task cards, source cards, instruction pools; strict YAML."""

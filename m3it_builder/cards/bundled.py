@@ -1,4 +1,4 @@
-"""Where the data folders that ship with the package are."""
+"""Location of the data folders that ship with the package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def bundled(folder: str) -> Path:
-    """Return a data folder: inside an installed package, or beside it in a checkout."""
+    """Return a data folder: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "bundled" / folder
     return installed if installed.is_dir() else package.parent / folder

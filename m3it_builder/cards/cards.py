@@ -1,8 +1,7 @@
-"""Task cards and source cards: what is known, as data, in strict YAML.
+"""Task cards and source cards: facts as data, in strict YAML.
 
-A task card holds the facts about one task; a source card those about one set
-of official files. Both refuse unknown keys, because a mistyped key in a card
-would otherwise be a silent change of the dataset.
+A task card holds the facts about one task, a source card those about one set of official
+files. Unknown keys are errors: a mistyped key would silently change the dataset.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pydantic import Field, StringConstraints
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import CardError
-from m3it_builder.records import SPLITS, Split, Style
+from m3it_builder.records import Split, Style
 
 Group = Literal["caption", "classify", "vqa", "kvqa", "reason", "generate"]
 OptionValue = bool | int | float | str
@@ -25,33 +24,33 @@ Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 class SplitCard(Strict):
-    """What is expected of one split."""
+    """The published size of one split, and what it is made from."""
 
-    rows: int = Field(ge=0)  # published number; for a variant of ours, the official number
+    rows: int = Field(ge=0)  # as published; of a variant that M3IT lacks, the official number
     sample: bool = False  # the published rows are a sample of a larger official split
     answers: Literal["public", "withheld"] = "public"
 
 
 class ImageCount(Strict):
-    """The least and the most images one row has."""
+    """Minimum and maximum number of images per row."""
 
     min: int = Field(default=1, ge=0)
     max: int = Field(default=1, ge=0)
 
 
 class RenderCard(Strict):
-    """How answers and regions are written; see ``render.Style``."""
+    """How answers and regions are rendered; see ``records.Style``."""
 
     answer: Literal["text", "letter", "both"] = "text"
     regions: Literal["drawn", "text"] = "drawn"
 
     def style(self) -> Style:
-        """Return the plain value the renderer takes."""
+        """Return the value that the renderer takes."""
         return Style(self.answer, self.regions)
 
 
 class Option(Strict):
-    """One setting of a converter, changed by ``--set TASK.NAME=VALUE``."""
+    """One option of a converter, set by ``--set TASK.NAME=VALUE``."""
 
     default: OptionValue
     help: Text
@@ -60,18 +59,17 @@ class Option(Strict):
     max: int | None = None
 
     def parse(self, name: str, text: str) -> OptionValue:
-        """Read a command-line value as the type of the default.
+        """Convert a command-line value to the type of the default.
 
         Raises:
-            CardError: the text is not of that type, or not one of the choices.
+            CardError: the text is not a value of that type, or not one of the choices.
         """
-        kind = type(self.default)
-        value = _parse_value(kind, text)
+        value = _parse_value(type(self.default), text)
         if value is None or (self.choices and value not in self.choices) or self._outside(value):
-            wanted = ", ".join(map(str, self.choices)) or f"a value like {self.default!r}"
+            expected = ", ".join(map(str, self.choices)) or f"a value like {self.default!r}"
             if self.min is not None and self.max is not None:
-                wanted = f"a number from {self.min} to {self.max}"
-            raise CardError(f"option {name} is {text!r}; it takes {wanted}")
+                expected = f"a number from {self.min} to {self.max}"
+            raise CardError(f"option {name} is {text!r}; it takes {expected}")
         return value
 
     def _outside(self, value: OptionValue) -> bool:
@@ -82,7 +80,7 @@ class Option(Strict):
 
 
 def _parse_value(kind: type, text: str) -> OptionValue | None:
-    if kind is bool:
+    if kind is bool:  # ``bool("false")`` is True
         return {"true": True, "false": False}.get(text.lower())
     try:
         return kind(text)  # type: ignore[no-any-return]
@@ -94,20 +92,20 @@ Readers = Literal["all"] | tuple[Split, ...]  # the splits that read a source
 
 
 class CardFacts(Strict):
-    """What a task and a variant of it may each state."""
+    """The facts that a variant of a task may override."""
 
     title: Text
-    license: Text  # of the annotations: SPDX id, or words
+    license: Text  # of the annotations: an SPDX id or a description
     image_license: Text
     sources: dict[str, Readers] = Field(min_length=1)
-    optional_sources: dict[str, Readers] = {}  # read where they are there
+    optional_sources: dict[str, Readers] = {}  # read if present
     splits: dict[Split, SplitCard] = Field(min_length=1)
     images: ImageCount = ImageCount()
     render: RenderCard = RenderCard()
 
 
 class Variant(Strict):
-    """The same converter with other options, published as a config of its own."""
+    """The same converter with other options, published as a separate config."""
 
     options: dict[str, OptionValue] = {}
     title: Text | None = None
@@ -121,7 +119,7 @@ class Variant(Strict):
 
 
 class TaskCard(CardFacts):
-    """The facts about one task that code and people rely on."""
+    """The facts about one task."""
 
     name: Text
     group: Group
@@ -131,16 +129,18 @@ class TaskCard(CardFacts):
     held_out: bool = False
     translate: bool = False
     paraphrase: bool = False
-    frame: Literal["stored", "displayed"] | None = None  # of boxes, where EXIF makes them differ
+    frame: Literal["stored", "displayed"] | None = (
+        None  # coordinates of boxes, where EXIF transposes
+    )
     notes: str = ""
     options: dict[str, Option] = {}
     variants: dict[str, Variant] = {}
 
     def for_variant(self, name: str) -> TaskCard:
-        """Return the card as it reads for one of its variants."""
+        """Return the card with the overrides of one variant."""
         variant = self.variants[name]
-        stated = variant.model_dump(exclude_none=True, exclude={"options"}).keys()
-        return self.model_copy(update={key: getattr(variant, key) for key in stated})
+        overrides = variant.model_dump(exclude_none=True, exclude={"options"}).keys()
+        return self.model_copy(update={key: getattr(variant, key) for key in overrides})
 
     def sources_of(self, split: Split, optional: bool = True) -> tuple[str, ...]:
         """Return the ids of the sources that a split reads."""
@@ -149,30 +149,30 @@ class TaskCard(CardFacts):
 
 
 class SourceFile(Strict):
-    """One official file: where it comes from and how to know it is whole."""
+    """One official file: where to get it, and how to verify it."""
 
-    file: Text  # name, or path, inside the folder of the source
+    file: Text  # name, or path, in the folder of the source
     url: str = ""
     mirrors: tuple[str, ...] = ()
     bytes: int | None = None
     sha256: Sha256 | None = None
     md5: Md5 | None = None
-    manual: str = ""  # what to do by hand, where there is no open url
-    accept: tuple[str, ...] = ()  # other names people have it under, with * and ?
+    manual: str = ""  # steps to get a file without a public URL
+    accept: tuple[str, ...] = ()  # other names in use, as patterns with * and ?
 
 
 class Layout(Strict):
-    """Another place where a file may lie: names that start so may start otherwise."""
+    """An alternative layout: names with one prefix may be stored under another."""
 
-    start: str = Field(alias="from")
-    other: str = Field(alias="to")  # "*" stands for any one folder at the top
+    official: str = Field(alias="from")  # prefix of names in the official archive
+    actual: str = Field(alias="to")  # prefix to try; a leading * matches any top-level folder
 
 
 class Join(Strict):
-    """Parts that make one archive when put together in the order of their names."""
+    """A split archive: parts to be concatenated in the order of their names."""
 
-    parts: Text  # pattern of names inside the source, with * and ?
-    whole: Text  # name of the archive they make, whose ending tells its kind
+    parts: Text  # pattern of names in the source, with * and ?
+    whole: Text  # name of the archive they form; its suffix is that of its format
 
 
 class SourceCard(Strict):
@@ -192,15 +192,18 @@ def load_task_card(path: Path) -> TaskCard:
     """Read and validate one task card.
 
     Raises:
-        CardError: the file is not YAML, has unknown or missing keys, names
-            itself otherwise than its file, or contradicts itself.
+        CardError: not YAML, unknown or missing keys, a name other than the file's, or
+            inconsistent values.
     """
     card = read_card(path, TaskCard)
     _check_name(path, card.name)
     for name, variant in card.variants.items():
         unknown = sorted(set(variant.options) - set(card.options))
         if unknown:
-            raise CardError(f"{path.name}: variant {name} sets {unknown[0]!r}, which is no option")
+            raise CardError(
+                f"{path.name}: variant {name} sets {unknown[0]!r}, which is not among the "
+                "'options' of the card"
+            )
     for split, entry in card.splits.items():
         if entry.answers == "withheld" and entry.rows:
             raise CardError(f"{path.name}: split {split} withholds answers, so rows must be 0")
@@ -217,16 +220,15 @@ def load_source_card(path: Path) -> SourceCard:
     _check_name(path, card.name)
     for file in card.files:
         if not file.url and not file.manual:
-            raise CardError(f"{path.name}: {file.file} has neither a url nor words under 'manual'")
+            raise CardError(f"{path.name}: {file.file} needs a 'url' or steps under 'manual'")
     for join in card.joins:
         if not join.whole.endswith((*COMPRESSED, ".tar")):
-            raise CardError(f"{path.name}: parts are joined to a tar, and {join.whole} is none")
+            raise CardError(
+                f"{path.name}: only parts of a tar can be joined; {join.whole} is not one"
+            )
     return card
 
 
 def _check_name(path: Path, name: str) -> None:
     if name != path.stem:
-        raise CardError(f"{path.name}: the card says its name is {name!r}; rename one of the two")
-
-
-__all__ = ["SPLITS", "SourceCard", "SourceFile", "TaskCard", "load_source_card", "load_task_card"]
+        raise CardError(f"{path.name}: the card's name is {name!r}; rename the card or the file")

@@ -12,17 +12,17 @@ def load_instructions(path: Path) -> tuple[str, ...]:
     """Read one instruction pool: a JSON list of distinct, stripped, non-empty strings.
 
     Raises:
-        CardError: the file is missing, or is not such a list.
+        CardError: the file is missing or is not such a list.
     """
     try:
         pool = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # of JSON, or of UTF-8
+    except ValueError as error:  # not JSON, or not UTF-8
         raise CardError(f"{path.name}: not valid JSON ({error})") from error
     if not isinstance(pool, list) or not pool or not all(isinstance(text, str) for text in pool):
-        raise CardError(f"{path.name}: needs a list of at least one instruction")
-    faulty = [text for text in pool if not text or text != text.strip()]
-    if faulty or len(set(pool)) != len(pool):
+        raise CardError(f"{path.name}: must be a list of one or more instructions")
+    malformed = [text for text in pool if not text or text != text.strip()]
+    if malformed or len(set(pool)) != len(pool):
         raise CardError(f"{path.name}: instructions must be distinct, non-empty and stripped")
     return tuple(pool)

@@ -1,7 +1,7 @@
-"""YAML that people write, read into frozen models that guess nothing.
+"""Hand-written YAML, read into frozen models without any guessing.
 
-Unknown keys and keys given twice are refused, with near names suggested; so are
-values of another type, because YAML takes ``no`` for False and ``12:30`` for 750.
+Unknown keys and duplicate keys are errors, with similar names suggested; so are values of
+another type, because YAML reads ``no`` as False and ``12:30`` as 750.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from m3it_builder.errors import CardError
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown keys and guesses no types."""
+    """A frozen model that rejects unknown keys and converts no types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -27,14 +27,21 @@ Card = TypeVar("Card", bound=Strict)
 
 
 def read_card(path: Path, model: type[Card]) -> Card:
-    """Read one strict YAML file into a model; every error names the file and the key."""
+    """Read one strict YAML file into a model.
+
+    Raises:
+        CardError: the file cannot be read or does not fit the model; the message names
+            file and key.
+    """
     try:
-        state = path.stat()
+        status = path.stat()
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror})") from error
-    return cast(Card, _read(path, (state.st_size, state.st_mtime_ns), model))
+    return cast(Card, _read(path, (status.st_size, status.st_mtime_ns), model))
 
 
+# Cards are frozen, so callers can share them: every task loads every card it refers to.
+# Size and mtime are part of the key; an edited card is read again.
 @lru_cache(1_000)
 def _read(path: Path, _: tuple[int, int], model: type[Strict]) -> Strict:
     try:
@@ -42,17 +49,17 @@ def _read(path: Path, _: tuple[int, int], model: type[Strict]) -> Strict:
     except OSError as error:
         raise CardError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise CardError(f"{path}: not UTF-8 text ({error.reason} at {error.start})") from error
+        raise CardError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from error
     try:
         value = yaml.load(text, _UniqueKeys)  # noqa: S506 - a safe loader, see below
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        what = f" ({problem})" if (problem := getattr(error, "problem", None)) else ""
-        raise CardError(f"{path.name}: not valid YAML{line}{what}") from error
+        detail = f" ({problem})" if (problem := getattr(error, "problem", None)) else ""
+        raise CardError(f"{path.name}: not valid YAML{line}{detail}") from error
     try:
         return model.model_validate(tuples(value))
-    except RecursionError as error:
+    except RecursionError as error:  # an alias inside its own anchor
         raise CardError(f"{path.name}: a value contains itself") from error
     except ValidationError as error:
         raise CardError(f"{path.name}: {explain(error, model)}") from error
@@ -61,26 +68,26 @@ def _read(path: Path, _: tuple[int, int], model: type[Strict]) -> Strict:
 if TYPE_CHECKING or not hasattr(yaml, "CSafeLoader"):  # noqa: SIM108
     _Safe = yaml.SafeLoader
 else:
-    _Safe = yaml.CSafeLoader  # eight times as fast, where PyYAML was built with libyaml
+    _Safe = yaml.CSafeLoader  # eight times as fast; absent if PyYAML was built without libyaml
 
 
 class _UniqueKeys(_Safe):
-    """Safe YAML that refuses a key given twice, of which the first would be lost silently."""
+    """Safe YAML in which a duplicate key is an error; PyYAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if key in keys:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    None, None, f"duplicate key {key!r}", key_node.start_mark
                 )
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
 
 def tuples(value: Any) -> Any:
-    """Turn YAML's lists into tuples, which strict frozen models ask for."""
+    """Convert lists to tuples, nested ones too: strict frozen models accept no lists."""
     if isinstance(value, list):
         return tuple(map(tuples, value))
     if isinstance(value, dict):
@@ -89,27 +96,28 @@ def tuples(value: Any) -> Any:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in one line what is wrong, with near names for an unknown key."""
-    said = []
+    """Describe a validation error in one line; for unknown keys, suggest similar ones."""
+    messages = []
     for item in error.errors(include_url=False, include_context=False):
-        where = ".".join(map(str, item["loc"]))
+        key = ".".join(map(str, item["loc"]))
         if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2, cutoff=0.7)
-            hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
-            said.append(f"unknown key {where!r}{hint}")
+            similar = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2, cutoff=0.7)
+            hint = f" (did you mean {' or '.join(map(repr, similar))}?)" if similar else ""
+            messages.append(f"unknown key {key!r}{hint}")
         elif item["type"] == "missing":
-            said.append(f"key {where!r} is missing")
+            messages.append(f"key {key!r} is missing")
         else:
-            said.append(f"{where or 'the file'}: {item['msg']}, not {item['input']!r:.60}")
-    return "; ".join(said)
+            messages.append(f"{key or 'the file'}: {item['msg']}, not {item['input']!r:.60}")
+    return "; ".join(messages)
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a model and of all models nested in it."""
     names: list[str] = []
-    for name, entry in model.model_fields.items():
-        names.append(entry.alias or name)
-        for inner in _models(entry.annotation):
-            names.extend(_keys(inner))
+    for name, field in model.model_fields.items():
+        names.append(field.alias or name)
+        for nested in _models(field.annotation):
+            names.extend(_keys(nested))
     return names
 
 

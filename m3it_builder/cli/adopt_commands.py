@@ -1,22 +1,34 @@
-"""``adopt``: from a published download to shards, without a rebuild."""
+"""``adopt``: from a published download to a finished build, without a rebuild."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3it_builder.cli.options import AsJson, OutFolder, require_splits
+from m3it_builder.cli.options import (
+    AsJson,
+    Formats,
+    Images,
+    Limit,
+    MaxRejectShare,
+    OutFolder,
+    Replace,
+    Seed,
+    SplitNames,
+    Workers,
+    worker_count,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from m3it_builder.adopt.layout import Layout, Part
+    from m3it_builder.adopt.layout import Layout, PublishedUnit
     from m3it_builder.adopt.report import UnitReport
-    from m3it_builder.adopt.run import Failure
+
+_MAX_TASKS = 12  # in an error message
+_MAX_UNREAD = 3  # in a note
 
 
 def adopt(
@@ -26,42 +38,25 @@ def adopt(
     out: OutFolder = Path("build"),
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", "-t", help="Task as published, okvqa or okvqa-zh; repeatable."),
+        typer.Option("--task", "-t", help="Task name as published (okvqa, okvqa-zh); repeatable."),
     ] = None,
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="train, validation or test; repeatable.")
-    ] = None,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option("--format", "-f", help="webdataset, parquet, arrow or jsonl; repeatable."),
-    ] = None,
-    images: Annotated[
-        str | None, typer.Option("--images", help="bytes, or base64 text in the shape of M3IT.")
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Rows a split, the first by digest of the id."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Of the draw of instructions, where rows lack one.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-j", min=1, help="Processes (default: all cores).")
-    ] = None,
-    max_reject_share: Annotated[
-        float | None,
-        typer.Option("--max-reject-share", min=0, max=1, help="Above it, status 3 (default 0.05)."),
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Adopt anew where something has changed.")
-    ] = False,
+    split: SplitNames = None,
+    formats: Formats = None,
+    images: Images = None,
+    limit: Limit = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    max_reject_share: MaxRejectShare = None,
+    replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over a download of the published M3IT or M3IT-80, without a rebuild.
+    """Import a download of the published M3IT or M3IT-80 as a finished build.
 
-    Rows keep their texts and the bytes of their images; they gain ids, digests, an
-    index and a list of rejects, so that audit, sql and show work on them. What was
-    found, and how it differs from what was published, stands in adopt-report.md.
+    Texts and image bytes stay as published. Rows gain ids and image digests; the
+    build has an index and a list of rejects, so that audit, sql and show work on
+    it. adopt-report.md compares the download with the published numbers, and
+    lists its fields and instructions. Rows without an instruction get a sampled
+    one.
 
     For example:
 
@@ -69,86 +64,87 @@ def adopt(
 
     m3it adopt /data/M3IT-80 --task okvqa-zh --task okvqa-ar --limit 100
     """
-    from m3it_builder.adopt.layout import find
+    from m3it_builder.adopt.layout import find_layout
     from m3it_builder.adopt.report import write_reports
-    from m3it_builder.adopt.run import Failure
     from m3it_builder.adopt.run import adopt as run
     from m3it_builder.build.builder import Build
-    from m3it_builder.build.plan import load_pipeline, make_plan
-    from m3it_builder.cli.bars import watcher
+    from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
+    from m3it_builder.cli.bars import progress_display
+    from m3it_builder.cli.output import print_failures
+    from m3it_builder.errors import Failure
 
-    changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
-               "max_reject_share": max_reject_share}  # fmt: skip
-    given = {key: value for key, value in changes.items() if value is not None}
-    work = Build(
+    overrides = Overrides(formats=formats, images=images, limit=limit, seed=seed,
+                          max_reject_share=max_reject_share)  # fmt: skip
+    build = Build(
         sources=folder.absolute(),
         out=out.absolute(),
-        plan=make_plan(load_pipeline("default"), given),
-        workers=workers or os.cpu_count() or 1,
+        plan=make_plan(load_pipeline("default"), overrides),
+        workers=worker_count(workers),
         replace=replace,
-        progress=watcher(),
+        progress=progress_display(),
     )
-    layout = find(folder)
-    outcomes = list(run(layout, _chosen(layout, task, split), work))
-    units = [one for one in outcomes if not isinstance(one, Failure)]
-    failures = [one for one in outcomes if isinstance(one, Failure)]
-    said = [(one.unit, str(one.error)) for one in failures]
-    write_reports(work.out, units, said, list(layout.unread))
-    _show(units, as_json)
-    _close(layout, failures)
+    layout = find_layout(folder)
+    results = list(run(layout, _selected(layout, task, split), build))
+    reports = [result for result in results if not isinstance(result, Failure)]
+    failures = [result for result in results if isinstance(result, Failure)]
+    write_reports(build.out, reports, failures, layout.unread)
+    _show(reports, as_json)
+    _note_unread(layout.unread)
+    print_failures(failures)
 
 
-def _chosen(layout: Layout, tasks: list[str] | None, splits: list[str] | None) -> list[Part]:
-    require_splits(splits)
-    there = list(dict.fromkeys(part.task for part in layout.parts))
+def _selected(
+    layout: Layout, tasks: Sequence[str] | None, splits: Sequence[str] | None
+) -> list[PublishedUnit]:
+    known = list(dict.fromkeys(unit.task for unit in layout.units))
     for name in tasks or ():
-        if name not in there:
-            more = f" and {len(there) - 12} more" if len(there) > 12 else ""
+        if name not in known:
+            more = f" and {len(known) - _MAX_TASKS} more" if len(known) > _MAX_TASKS else ""
             raise typer.BadParameter(
-                f"no task {name!r} in this download; there are {', '.join(there[:12])}{more}"
+                f"no task {name!r} in this download; it has {', '.join(known[:_MAX_TASKS])}{more}"
             )
-    chosen = [
-        part
-        for part in layout.parts
-        if (not tasks or part.task in tasks) and (not splits or part.split in splits)
+    selected = [
+        unit
+        for unit in layout.units
+        if (not tasks or unit.task in tasks) and (not splits or unit.split in splits)
     ]
-    if not chosen:
-        raise typer.BadParameter(f"none of these tasks has the split {' or '.join(splits or ())}")
-    return chosen
+    if not selected:
+        raise typer.BadParameter(f"none of these tasks has a split {' or '.join(splits or ())}")
+    return selected
 
 
-def _show(units: Sequence[UnitReport], as_json: bool) -> None:
-    from m3it_builder.cli.output import print_json, print_table, size, tally
+def _show(reports: Sequence[UnitReport], as_json: bool) -> None:
+    from rich.filesize import decimal
+
+    from m3it_builder.cli.output import format_counts, print_json, print_table
 
     if as_json:
-        print_json([asdict(unit) for unit in units])
+        print_json([asdict(report) for report in reports])
         return
     rows = [
         (
-            unit.task,
-            unit.split,
-            unit.status,
-            unit.lines,
-            unit.rows,
-            unit.published,
-            unit.images,
-            size(unit.bytes),
-            tally(unit.rejects),
+            report.task,
+            report.split,
+            report.status,
+            report.lines,
+            report.rows,
+            report.published,
+            report.images,
+            decimal(report.bytes),
+            format_counts(report.rejects),
         )
-        for unit in units
+        for report in reports
     ]
     if rows:
-        head = ("task", "split", "", "lines", "rows", "published", "images", "size", "rejects")
-        print_table(head, rows)
+        headings = ("task", "split", "status", "lines", "rows", "published", "images", "size",
+                    "rejects")  # fmt: skip
+        print_table(headings, rows)
 
 
-def _close(layout: Layout, failures: Sequence[Failure]) -> None:
-    """Say what was not read or failed, and leave with the status that belongs to it."""
-    if layout.unread:
-        more = f" and {len(layout.unread) - 3} more" if len(layout.unread) > 3 else ""
-        shown = ", ".join(layout.unread[:3])
-        typer.echo(f"note: names not understood, so not read: {shown}{more}", err=True)
-    for one in failures:
-        typer.echo(f"m3it: {one.error}", err=True)
-    if failures:
-        raise typer.Exit(min(one.error.exit_code for one in failures))
+def _note_unread(names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _MAX_UNREAD} more" if len(names) > _MAX_UNREAD else ""
+        shown = ", ".join(names[:_MAX_UNREAD])
+        typer.echo(
+            f"note: files skipped (unknown or ambiguous task or split): {shown}{more}", err=True
+        )

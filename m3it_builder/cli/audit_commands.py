@@ -1,4 +1,4 @@
-"""``audit`` and ``sql``: questions to a finished build."""
+"""``audit`` and ``sql``: queries over a finished build."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from m3it_builder.cli.options import AsJson, BuildFolder
 if TYPE_CHECKING:
     from m3it_builder.audits.runner import Finding
 
+_MAX_ROWS = 10  # of one finding; --json has more
+
 
 def audit(
     build: BuildFolder,
     sql: Annotated[
         str | None,
-        typer.Argument(help="A query of your own: rows that come back are findings."),
+        typer.Argument(help="Run this query instead of the audits; its rows are findings."),
     ] = None,
     audits: Annotated[
         list[Path] | None,
-        typer.Option("--audits", help="A folder of further *.sql audits; may be repeated."),
+        typer.Option("--audits", help="Folder of additional *.sql audits; repeatable."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every audit over a build.
+    """Run SQL audits over a finished build.
 
-    Reads text only, no image. Status 1 if an audit finds a fault. A query of your own:
+    Audits look for leaks between splits, duplicate ids and rows, counts that do
+    not add up, and unevenly used instructions. They read text only, no images.
+    Exits with status 1 if an audit finds a fault. For example:
+
+    m3it audit build
 
     m3it audit build "SELECT id FROM instances WHERE length(outputs) > 500"
     """
@@ -37,8 +43,7 @@ def audit(
 
     if sql is not None:
         table = query(build, sql)
-        about = "The query returned rows."
-        count = len(table.rows)
+        about, count = "The query returned rows.", len(table.rows)
         findings = [Finding("your query", about, "fault", table.columns, table.rows, count)]
     else:
         findings = list(run_audits(build, audits or ()))
@@ -64,13 +69,15 @@ def audit(
 def sql(
     build: BuildFolder,
     query: Annotated[
-        str | None, typer.Argument(help="DuckDB SQL; without it the views are described.")
+        str | None,
+        typer.Argument(help="A DuckDB query; without it, the columns of the views are listed."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run DuckDB SQL over a build.
+    """Query a finished build with DuckDB SQL.
 
-    There are three views: instances, rejects, cards. For example:
+    The views are instances, rejects and cards. For example:
+
     m3it sql build "SELECT split, count(*) FROM instances GROUP BY ALL"
 
     m3it sql build "SELECT reason, count(*) FROM rejects GROUP BY ALL"
@@ -81,11 +88,11 @@ def sql(
     from m3it_builder.cli.output import print_json, print_table
 
     if query is None:
-        described = audits.views(build)
+        views = audits.views(build)
         if as_json:
-            print_json({name: {row[0]: row[1] for row in view.rows} for name, view in described})
+            print_json({name: {row[0]: row[1] for row in view.rows} for name, view in views})
             return
-        for name, view in described:
+        for name, view in views:
             print_table(("column", "type"), [row[:2] for row in view.rows], title=name)
         return
     table = audits.query(build, query)
@@ -100,10 +107,11 @@ def _print_findings(findings: list[Finding]) -> None:
 
     rows = []
     for finding in findings:
-        state = "ok" if not finding.count else finding.level
-        rows.append((state, finding.audit, finding.count, finding.about if finding.count else ""))
-    print_table(("", "audit", "findings", "what it means"), rows)
+        result = finding.level if finding.count else "ok"
+        rows.append((result, finding.audit, finding.count, finding.about if finding.count else ""))
+    print_table(("result", "audit", "rows", "meaning"), rows)
     for finding in findings:
         if finding.count:
-            title = f"{finding.audit} (first {min(10, finding.count)} of {finding.count:,})"
-            print_table(finding.columns, finding.rows[:10], title=title)
+            shown = min(_MAX_ROWS, finding.count)
+            title = f"{finding.audit} (first {shown} of {finding.count:,})"
+            print_table(finding.columns, finding.rows[:_MAX_ROWS], title=title)

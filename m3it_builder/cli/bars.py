@@ -1,29 +1,32 @@
-"""Progress bars on a terminal, a line now and then where there is none."""
+"""Progress on stderr: bars on a terminal, an occasional line in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
-from m3it_builder.cli.output import console, size
+from m3it_builder.cli.output import console
 from m3it_builder.progress import Unit
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _LINE_SECONDS = 30.0
 
 
-def watcher() -> Bars | Lines:
-    """Return what fits the place where stderr goes."""
-    return Bars() if sys.stderr.isatty() else Lines()
+def progress_display() -> ProgressBars | ProgressLines:
+    """Return bars if stderr is a terminal, else lines."""
+    return ProgressBars() if sys.stderr.isatty() else ProgressLines()
 
 
-class Bars:
-    """A bar a phase, with rate, time left and rejects."""
+class ProgressBars:
+    """One bar per phase, with rate, remaining time and rejects."""
 
     def __init__(self) -> None:
-        self._bars: Any = None
-        self._task: Any = None
-        self._state = _Phase("", None, "rows")
+        self._bars: Progress | None = None
+        self._task: TaskID | None = None
+        self._phase = _Phase("", None, "rows")
 
     def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
         """Show a new bar."""
@@ -36,7 +39,7 @@ class Bars:
             TimeRemainingColumn,
         )
 
-        self._state = _Phase(title, total, unit)
+        self._phase = _Phase(title, total, unit)
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<32}"),
@@ -50,48 +53,50 @@ class Bars:
         self._task = self._bars.add_task(title, total=total, note="")
 
     def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
-        """Move the bar."""
-        self._state.advance(done, size, rejects)
-        self._bars.update(self._task, advance=done, note=str(self._state))
+        """Advance the bar."""
+        self._phase.advance(done, size, rejects)
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, advance=done, note=str(self._phase))
 
     def finish(self) -> None:
-        """Leave the bar as it stands."""
-        self._bars.stop()
+        """Stop updating the bar; it remains on the screen."""
+        if self._bars is not None:
+            self._bars.stop()
 
 
-class Lines:
+class ProgressLines:
     """A line every half minute, for logs."""
 
     def __init__(self) -> None:
-        self._state = _Phase("", None, "rows")
-        self._said = 0.0
+        self._phase = _Phase("", None, "rows")
+        self._printed = 0.0  # monotonic seconds
 
     def start(self, title: str, total: int | None, unit: Unit = "rows") -> None:
-        """Remember the phase."""
-        self._state = _Phase(title, total, unit)
-        self._said = time.monotonic()
+        """Begin a phase; nothing is printed yet."""
+        self._phase = _Phase(title, total, unit)
+        self._printed = time.monotonic()
 
     def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
-        """Print a line if the last one is long past."""
-        self._state.advance(done, size, rejects)
+        """Print a line if the last one is old enough."""
+        self._phase.advance(done, size, rejects)
         now = time.monotonic()
-        if now - self._said >= _LINE_SECONDS:
-            self._said = now
-            sys.stderr.write(f"{self._state.title}: {self._state}\n")
+        if now - self._printed >= _LINE_SECONDS:
+            self._printed = now
+            sys.stderr.write(f"{self._phase.title}: {self._phase}\n")
 
     def finish(self) -> None:
-        """Say nothing: the summary follows."""
+        """Print nothing: the summary follows."""
 
 
 class _Phase:
-    """How far one phase is; its text says all there is to say."""
+    """Counts of one phase; ``str`` gives count, total, rate, bytes written and rejects."""
 
     def __init__(self, title: str, total: int | None, unit: Unit) -> None:
         self.title = title
         self._total = total
         self._unit = unit
         self._done = self._size = self._rejects = 0
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def advance(self, done: int, size: int, rejects: int) -> None:
         self._done += done
@@ -99,12 +104,14 @@ class _Phase:
         self._rejects += rejects
 
     def __str__(self) -> str:
-        def said(count: float) -> str:
-            return size(count) if self._unit == "bytes" else f"{count:,.0f}"
+        from rich.filesize import decimal
 
-        rate = self._done / max(time.monotonic() - self._began, 0.001)
-        of = f" of {said(self._total)}" if self._total else ""
-        parts = [f"{said(self._done)}{of}", f"{said(rate)}/s"]
-        parts += [size(self._size)] if self._size else []
+        def amount(count: int) -> str:
+            return decimal(count) if self._unit == "bytes" else f"{count:,}"
+
+        rate = round(self._done / max(time.monotonic() - self._started, 0.001))
+        total = f" of {amount(self._total)}" if self._total else ""
+        parts = [f"{amount(self._done)}{total}", f"{amount(rate)}/s"]
+        parts += [decimal(self._size)] if self._size else []
         parts += [f"{self._rejects:,} rejects"] if self._rejects else []
         return ", ".join(parts)

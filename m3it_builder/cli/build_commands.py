@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import replace as replace_field
 from pathlib import Path
@@ -13,24 +13,28 @@ import typer
 
 from m3it_builder.cli.options import (
     AsJson,
+    Formats,
+    Images,
+    Limit,
+    MaxRejectShare,
     OutFolder,
+    Replace,
+    Seed,
     SourceFolder,
+    SplitNames,
     TaskNames,
-    require_splits,
+    Workers,
     source_folder,
+    worker_count,
 )
 
 if TYPE_CHECKING:
     from m3it_builder.build.builder import Build, Report
-    from m3it_builder.build.plan import PipelineFile, Plan
-    from m3it_builder.errors import M3ITError
+    from m3it_builder.build.plan import PipelineFile
+    from m3it_builder.errors import Failure
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task
 
-Formats = Annotated[
-    list[str] | None,
-    typer.Option("--format", "-f", help="webdataset, parquet, arrow or jsonl; may be repeated."),
-]
 SAMPLE_ROWS = 200
 
 
@@ -38,56 +42,55 @@ def build(
     task: TaskNames = None,
     pipeline: Annotated[
         str | None,
-        typer.Option("--pipeline", "-p", help="A bundled pipeline by name, or a file of yours."),
+        typer.Option(
+            "--pipeline", "-p", help="Bundled pipeline by name, or a pipeline file (.yaml)."
+        ),
     ] = None,
     source: SourceFolder = None,
     out: OutFolder = Path("build"),
     formats: Formats = None,
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="train, validation or test; repeatable.")
-    ] = None,
-    images: Annotated[
-        str | None,
-        typer.Option("--images", help="bytes, or base64 text in the shape of M3IT."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, help="Rows a split, the first by digest of the id."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of every draw.")] = None,
+    split: SplitNames = None,
+    images: Images = None,
+    limit: Limit = None,
+    seed: Seed = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="TASK.OPTION=VALUE; see `m3it show TASK`.")
+        list[str] | None,
+        typer.Option(
+            "--set", help="Task option as TASK.OPTION=VALUE; see `m3it show TASK`; repeatable."
+        ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-j", min=1, help="Processes (default: all cores).")
-    ] = None,
-    max_reject_share: Annotated[
-        float | None,
-        typer.Option("--max-reject-share", min=0, max=1, help="Above it, status 3 (default 0.05)."),
-    ] = None,
+    workers: Workers = None,
+    max_reject_share: MaxRejectShare = None,
     drop: Annotated[
         list[str] | None,
-        typer.Option("--drop", help="A list of rows to leave out, as of `m3it dedup`; repeatable."),
+        typer.Option(
+            "--drop", help="Drop list: rows to leave out, as written by `m3it dedup`; repeatable."
+        ),
     ] = None,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Build from drawn sample data, without any download.")
+        bool, typer.Option("--sample", help="Build from synthetic sample data; needs no download.")
     ] = False,
     sample_rows: Annotated[
-        int, typer.Option("--sample-rows", min=1, help="Examples a split for --sample.")
+        int,
+        typer.Option(
+            "--sample-rows", min=1, help="Minimum number of examples per split with --sample."
+        ),
     ] = SAMPLE_ROWS,
     plan_only: Annotated[
-        bool, typer.Option("--plan", help="Stop before the images: rows, bytes, disk needed.")
+        bool,
+        typer.Option(
+            "--plan", help="Stop before reading images; report rows, rejects and expected size."
+        ),
     ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Build anew where something has changed.")
-    ] = False,
+    replace: Replace = False,
     as_json: AsJson = False,
 ) -> None:
     """Build tasks into shards, an index and a list of rejects.
 
-    Interrupted, the same command goes on where it stopped; repeated, it does
-    nothing. Status 0: done, rejects reported. 1: a foreseen failure. 2: wrong
-    usage. 3: too many rejects.
+    Repeating the command resumes an interrupted build and leaves an up-to-date
+    one unchanged; a stale one is rebuilt with --replace only. Exit status 0: done
+    (rejects are reported); 1: a foreseen failure; 2: wrong usage; 3: too many
+    rejects.
 
     For example:
 
@@ -98,53 +101,66 @@ def build(
     m3it build --pipeline default --task coco --task nlvr --plan
     """
     from m3it_builder.build.builder import Build
-    from m3it_builder.build.plan import load_pipeline
-    from m3it_builder.cli.bars import watcher
+    from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
+    from m3it_builder.cli.bars import progress_display
+    from m3it_builder.cli.output import print_failures
     from m3it_builder.tasks.registry import load_task, parse_settings
 
     file = load_pipeline(pipeline or "default")
-    changes = {"formats": formats, "images": images, "limit": limit, "seed": seed,
-               "max_reject_share": max_reject_share, "drop": drop, "is_sample": sample}  # fmt: skip
-    plan = _plan(file, changes)
-    values = parse_settings(tuple(settings or ()))
+    overrides = Overrides(
+        formats=formats,
+        images=images,
+        limit=limit,
+        seed=seed,
+        max_reject_share=max_reject_share,
+        drop=drop,
+        is_sample=sample,
+    )
+    plan = make_plan(file, overrides)
+    with _settings_errors():
+        values = parse_settings(tuple(settings or ()))
     names = task or list(file.tasks)
     if not names:
         raise typer.BadParameter("name a task with --task, or a pipeline that lists some")
-    _refuse_unused(values, names)
-    tasks = [load_task(name).with_options(values.get(name, {})) for name in names]
-    work = Build(
+    _require_used(values, names)
+    tasks = [load_task(name) for name in names]
+    with _settings_errors():
+        tasks = [one.with_options(values.get(one.name, {})) for one in tasks]
+    base = Build(
         sources=source_folder(source),
         out=out.absolute(),
         plan=plan,
-        workers=workers or os.cpu_count() or 1,
+        workers=worker_count(workers),
         replace=replace,
         plan_only=plan_only,
-        progress=watcher(),
+        progress=progress_display(),
     )
-    _refuse_unbuilt(tasks, _splits(split, file))
-    works = [_with_sample(work, one, sample_rows) if sample else work for one in tasks]
-    reports, failures = _run(zip(works, tasks, strict=True), _splits(split, file))
+    splits = _splits(split, file)
+    _require_splits(tasks, splits)
+    builds = [_with_sample(base, one, sample_rows) if sample else base for one in tasks]
+    reports, failures = _run(zip(builds, tasks, strict=True), splits)
     _show(reports, as_json)
-    for error in failures:
-        typer.echo(f"m3it: {error}", err=True)
-    if failures:
-        raise typer.Exit(min(error.exit_code for error in failures))
+    print_failures(failures)
 
 
-def _plan(file: PipelineFile, changes: Mapping[str, object]) -> Plan:
-    from m3it_builder.build.plan import make_plan
+@contextmanager
+def _settings_errors() -> Iterator[None]:
+    """Turn an unknown option or value of ``--set`` into wrong usage."""
+    from m3it_builder.errors import CardError
 
-    given = {key: value for key, value in changes.items() if value is not None}
-    return make_plan(file, given)
+    try:
+        yield
+    except CardError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from error
 
 
-def _refuse_unused(values: dict[str, dict[str, str]], names: list[str]) -> None:
-    for name in values:
+def _require_used(settings: Iterable[str], names: Sequence[str]) -> None:
+    for name in settings:
         if name not in names:
-            raise typer.BadParameter(f"--set speaks of {name}, which is not being built")
+            raise typer.BadParameter(f"--set names {name}, which is not being built")
 
 
-def _refuse_unbuilt(tasks: list[Task], splits: list[Split]) -> None:
+def _require_splits(tasks: Sequence[Task], splits: Sequence[Split]) -> None:
     for task in tasks:
         if not set(splits) & set(task.card.splits):
             raise typer.BadParameter(
@@ -153,50 +169,46 @@ def _refuse_unbuilt(tasks: list[Task], splits: list[Split]) -> None:
             )
 
 
-def _splits(given: list[str] | None, file: PipelineFile) -> list[Split]:
+def _splits(names: Sequence[str] | None, file: PipelineFile) -> list[Split]:
+    """Return the splits to build, in the order train, validation, test."""
     from m3it_builder.records import SPLITS
 
-    require_splits(given)
-    return [split for split in SPLITS if split in (given or file.splits)]
+    return [split for split in SPLITS if split in (names or file.splits)]
 
 
-def _with_sample(work: Build, task: Task, count: int) -> Build:
+def _with_sample(base: Build, task: Task, count: int) -> Build:
     from m3it_builder.tasks.sampling import write_once
 
-    return replace_field(work, sources=write_once(task, work.out / ".m3it-sample", count))
+    return replace_field(base, sources=write_once(task, base.out / ".m3it-sample", count))
 
 
 def _run(
-    works: Iterable[tuple[Build, Task]], splits: list[Split]
-) -> tuple[list[Report], list[M3ITError]]:
-    """Build every unit; one that fails does not keep the others from being built."""
-    from m3it_builder.errors import foreseen
+    builds: Iterable[tuple[Build, Task]], splits: Sequence[Split]
+) -> tuple[list[Report], list[Failure]]:
+    """Build every unit, and continue after one that fails."""
+    from m3it_builder.errors import collect_failure
 
-    reports, failures = [], []
-    for work, task in works:
+    reports: list[Report] = []
+    failures: list[Failure] = []
+    for builder, task in builds:
         for split in splits:
-            if split not in task.card.splits:
-                continue
-            try:
-                reports.append(work.unit(task, split))
-            except Exception as error:
-                known = foreseen(error)
-                if known is None:
-                    error.add_note(f"while building {task.name}/{split}")
-                    raise
-                failures.append(known)
+            if split in task.card.splits:
+                with collect_failure(f"{task.name}/{split}", failures):
+                    reports.append(builder.unit(task, split))
     return reports, failures
 
 
 def _status(report: Report) -> str:
-    """Say what was done, and what was taken over from an earlier build."""
+    """Return the status, with the number of shards reused from an earlier build."""
     if report.status != "built" or report.packed == report.shards:
         return report.status
-    return f"built, {report.shards - report.packed:,} of {report.shards:,} shards kept"
+    return f"built, {report.shards - report.packed:,} of {report.shards:,} shards reused"
 
 
-def _show(reports: list[Report], as_json: bool) -> None:
-    from m3it_builder.cli.output import print_json, print_table, size, tally
+def _show(reports: Sequence[Report], as_json: bool) -> None:
+    from rich.filesize import decimal
+
+    from m3it_builder.cli.output import format_counts, print_json, print_table
 
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -208,8 +220,8 @@ def _show(reports: list[Report], as_json: bool) -> None:
             _status(report),
             report.rows,
             report.shards,
-            size(report.bytes),
-            tally(report.rejects),
+            decimal(report.bytes),
+            format_counts(report.rejects),
         )
         for report in reports
     ]
@@ -220,4 +232,4 @@ def _show(reports: list[Report], as_json: bool) -> None:
                 f"note: {name}: {report.unmatched:,} ids in the drop list matched no row", err=True
             )
     if rows:
-        print_table(("task", "split", "", "rows", "shards", "size", "rejects"), rows)
+        print_table(("task", "split", "status", "rows", "shards", "size", "rejects"), rows)

@@ -1,83 +1,99 @@
-"""``dedup``: what stands twice, within and across builds."""
+"""``dedup``: duplicates within and across finished builds."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from m3it_builder.cli.options import AsJson
+from m3it_builder.cli.options import AsJson, Workers, choice, worker_count
 
-_SHOWN = 40  # lines of the table
+if TYPE_CHECKING:
+    from m3it_builder.dedup import KeepPolicy
+
+_MAX_LINES = 40  # of the table
+
+
+def _keep_policies() -> Sequence[str]:
+    from m3it_builder.dedup import KEEP_POLICIES
+
+    return KEEP_POLICIES
 
 
 def dedup(
     builds: Annotated[
         list[Path],
-        typer.Argument(help="Builds: --out folders, or folders of one task; several are compared."),
+        typer.Argument(help="Output folders of builds, or folders of single tasks, to compare."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder the report is written to.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the report to.")],
     distance: Annotated[
         int,
         typer.Option(
-            "--distance", min=0, max=16, help="Bits of 64 in which near images may differ."
+            "--distance",
+            min=0,
+            max=16,
+            help="Maximum Hamming distance of near-duplicate images (64-bit perceptual hash).",
         ),
     ] = 8,
-    gram: Annotated[
-        int, typer.Option("--grams", min=3, max=100, help="Words in a row that are compared.")
+    ngram: Annotated[
+        int,
+        typer.Option(
+            "--grams", min=3, max=100, help="Words per n-gram in the comparison of texts."
+        ),
     ] = 13,
     share: Annotated[
         float,
         typer.Option(
-            "--overlap", min=0.01, max=1, help="Share of an evaluation row's grams in one row."
+            "--overlap",
+            min=0.01,
+            max=1,
+            help="Minimum share of an evaluation row's n-grams that one training row contains.",
         ),
     ] = 0.5,
     keep: Annotated[
         str,
-        typer.Option("--keep", help="evaluation, training, first or all: what is not dropped."),
+        typer.Option(
+            "--keep",
+            callback=choice(_keep_policies),
+            help="Which side of a duplicate pair to keep: evaluation, training, first or all.",
+        ),
     ] = "evaluation",
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-j", min=1, help="Processes (default: all cores).")
-    ] = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find images and questions that stand twice, and list rows to drop.
+    """Find duplicate images and questions across splits and tasks; write a drop list.
 
-    Images are compared by digest and by look, whatever their size, format
-    and quality, within and across tasks and splits; texts of validation and
-    test with those of train. Hashes are kept beside the build: a second run
+    Images are compared by digest and by perceptual hash, whatever their size,
+    format and quality, within and across tasks and splits; texts of validation
+    and test with those of train. Hashes are cached in the build: a second run
     decodes no image.
 
-    The folder gets report.html, report.json, pairs.parquet and drop.parquet. Train rows that
-    meet an evaluation row are listed to be dropped; --keep training lists the evaluation rows
-    instead, --keep first also lists repeated train rows, --keep all lists nothing. For example:
+    Writes report.html, report.json, pairs.parquet and drop.parquet. The drop list
+    contains the train rows that match an evaluation row. With --keep training it
+    contains the evaluation rows instead, with --keep first also repeated train
+    rows, and with --keep all nothing. For example:
 
     m3it dedup build --out duplicates
 
     m3it build --task okvqa --drop duplicates/drop.parquet --replace
     """
-    from m3it_builder.cli.bars import watcher
+    from m3it_builder.cli.bars import progress_display
     from m3it_builder.cli.output import print_json
-    from m3it_builder.dedup import Search, find, require_numpy
+    from m3it_builder.dedup import DedupOptions, find_duplicates
 
-    require_numpy()
-    from m3it_builder.dedup.drop_policy import KEEP
-
-    if keep not in KEEP:
-        raise typer.BadParameter(f"--keep takes {', '.join(KEEP)}, not {keep!r}")
-    search = Search(
+    options = DedupOptions(
         builds=tuple(path.absolute() for path in builds),
-        report=out.absolute(),
+        report_folder=out.absolute(),
         distance=distance,
-        gram=gram,
+        ngram=ngram,
         share=share,
-        keep=keep,
-        workers=workers or os.cpu_count() or 1,
-        progress=watcher(),
+        keep=cast("KeepPolicy", keep),
+        workers=worker_count(workers),
+        progress=progress_display(),
     )
-    report = find(search)
+    report = find_duplicates(options)
     if as_json:
         print_json(report)
     else:
@@ -86,21 +102,21 @@ def dedup(
 
 def _show(report: dict[str, Any], out: Path) -> None:
     from m3it_builder.cli.output import print_table
-    from m3it_builder.dedup.html_report import crosses
+    from m3it_builder.dedup.html_report import is_leak
 
     keys = ("left", "right", "kind", "pairs", "left_rows", "right_rows")
-    names = ("", "", "alike by", "pairs", "rows left", "rows right")
-    shared = sorted(report["shared"], key=lambda one: not crosses(one))
-    shown = [[one[key] for key in keys] for one in shared[:_SHOWN]]
-    print_table(names, shown, title="training against evaluation first")
-    if more := len(shared) - len(shown):
-        typer.echo(f"and {more:,} lines more in the report")
-    dropped = [(one["unit"], one["reason"], one["rows"]) for one in report["dropped"]]
+    headings = ("left", "right", "match", "pairs", "left rows", "right rows")
+    shared = sorted(report["shared"], key=lambda counts: not is_leak(counts))
+    lines = [[counts[key] for key in keys] for counts in shared[:_MAX_LINES]]
+    print_table(headings, lines, title="matches between training and evaluation first")
+    if hidden := len(shared) - len(lines):
+        typer.echo(f"and {hidden:,} more lines in the report")
+    dropped = [(counts["unit"], counts["reason"], counts["rows"]) for counts in report["dropped"]]
     if dropped:
-        print_table(("", "reason", "rows to drop"), dropped)
+        print_table(("unit", "reason", "rows to drop"), dropped)
     images = report["images"]
     typer.echo(
         f"{images['distinct']:,} distinct images: {images['decoded']:,} decoded, "
-        f"{images['kept']:,} known, {images['flat']:,} too flat to compare by look, "
-        f"{images['unreadable']:,} unreadable. The report is {out / 'report.html'}"
+        f"{images['cached']:,} cached, {images['flat']:,} too uniform for a perceptual hash, "
+        f"{images['unreadable']:,} unreadable; report: {out / 'report.html'}"
     )

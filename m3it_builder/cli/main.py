@@ -1,4 +1,4 @@
-"""The application, and the one place where foreseen errors become a line and a status."""
+"""The application, and the one place where foreseen errors become one line and an exit status."""
 
 import sys
 from importlib import import_module
@@ -7,35 +7,41 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-# command: its module and function, and the first line of its help. The help of the whole
-# lists these without importing a command; a test holds them against the docstrings.
+# command: its module, and the first line of its help. `m3it --help` prints this table, so that it
+# imports no command; a test compares the lines with the docstrings.
 COMMANDS = {
-    "ls": ("task_commands", "List the tasks, with their variants below them."),
+    "ls": ("task_commands", "List all tasks and their variants."),
     "show": ("task_commands", "Show a task, or rows of a finished build."),
-    "new": ("task_commands", "Write the files of a new task, running from the start."),
-    "lint": ("task_commands", "Validate all cards, pools and pipelines."),
-    "sample": ("source_commands", "Write drawn sample data in a task's official layout."),
-    "fetch": ("source_commands", "Download official files, and verify them."),
+    "new": ("task_commands", "Create the files of a new task from working templates."),
+    "lint": (
+        "task_commands",
+        "Validate task cards, source cards, instruction pools and pipelines.",
+    ),
+    "sample": ("source_commands", "Write synthetic sample data in a task's official file layout."),
+    "fetch": ("source_commands", "Download official source files and verify them."),
     "build": ("build_commands", "Build tasks into shards, an index and a list of rejects."),
     "adopt": (
         "adopt_commands",
-        "Take over a download of the published M3IT or M3IT-80, without a rebuild.",
+        "Import a download of the published M3IT or M3IT-80 as a finished build.",
     ),
-    "audit": ("audit_commands", "Run every audit over a build."),
-    "sql": ("audit_commands", "Run DuckDB SQL over a build."),
+    "audit": ("audit_commands", "Run SQL audits over a finished build."),
+    "sql": ("audit_commands", "Query a finished build with DuckDB SQL."),
     "dedup": (
         "dedup_commands",
-        "Find images and questions that stand twice, and list rows to drop.",
+        "Find duplicate images and questions across splits and tasks; write a drop list.",
     ),
-    "verify": ("verify_commands", "Hold a finished build to everything it claims."),
+    "verify": (
+        "verify_commands",
+        "Check a finished build against its manifest, index and images.",
+    ),
 }
 
 
 class Commands(TyperGroup):
-    """The commands, each imported when it is called."""
+    """A command group that imports a command only when it is invoked."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Return the names in the order of the table."""
+        """Return the command names in help order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
@@ -68,8 +74,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from m3it_builder.version import __version__
 
         typer.echo(f"m3it_builder {__version__}")
@@ -81,7 +87,7 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -89,17 +95,17 @@ def _options(
 
 
 def main() -> None:
-    """Run the command; print a foreseen error as one line, and let a bug show its trace."""
+    """Run the command; print a foreseen error as one line, and raise a bug with its traceback."""
     try:
         app()
     except KeyboardInterrupt:
-        typer.echo("m3it: interrupted; repeat the command to go on where it stopped", err=True)
+        typer.echo("m3it: interrupted; repeat the command to resume", err=True)
         sys.exit(130)
     except Exception as error:
         from m3it_builder.errors import foreseen
 
-        known = foreseen(error)
-        if known is None:
+        foreseen_error = foreseen(error)
+        if foreseen_error is None:
             raise
-        typer.echo(f"m3it: {known}", err=True)
-        sys.exit(known.exit_code)
+        typer.echo(f"m3it: {foreseen_error}", err=True)
+        sys.exit(foreseen_error.exit_code)

@@ -1,39 +1,139 @@
-"""Options that several commands share, spelt and explained in one place."""
+"""Options and arguments that several commands share, declared once."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
+
+def choice(allowed: Callable[[], Sequence[str]]) -> Callable[[Any], Any]:
+    """Return an option callback that rejects any other value as wrong usage (status 2).
+
+    Args:
+        allowed: returns the values. It is called only if there is a value to check, because
+            the modules that define the choices are too heavy for ``--help``.
+    """
+
+    def validate(value: Any) -> Any:
+        values = (value,) if isinstance(value, str) else value or ()
+        known = allowed() if values else ()
+        for word in values:
+            if word not in known:
+                near = get_close_matches(word, known, n=1, cutoff=0.4)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise typer.BadParameter(f"{word!r} is not one of {', '.join(known)}{hint}")
+        return value
+
+    return validate
+
+
+def _splits() -> Sequence[str]:
+    from m3it_builder.records import SPLITS
+
+    return SPLITS
+
+
+def _formats() -> Sequence[str]:
+    from m3it_builder.shards.formats import FormatName
+
+    return get_args(FormatName)
+
+
+def _image_encodings() -> Sequence[str]:
+    from m3it_builder.shards.formats import ImageEncoding
+
+    return get_args(ImageEncoding)
+
+
 TaskNames = Annotated[
     list[str] | None,
-    typer.Option("--task", "-t", help="Task or variant, as in `m3it ls`; may be repeated."),
+    typer.Option("--task", "-t", help="Task or variant, as listed by `m3it ls`; repeatable."),
+]
+SplitName = Annotated[
+    str | None,
+    typer.Option(
+        "--split", callback=choice(_splits), help="Split to show: train, validation or test."
+    ),
+]
+SplitNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--split",
+        callback=choice(_splits),
+        help="Process only this split (train, validation or test); repeatable.",
+    ),
 ]
 SourceFolder = Annotated[
     Path | None,
     typer.Option(
-        "--source", help="Folder of the official files (default: $M3IT_SOURCES, else ./sources)."
+        "--source",
+        help="Folder with one subfolder of official files per source "
+        "(default: $M3IT_SOURCES, else ./sources).",
     ),
 ]
-OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder the build is written to.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-BuildFolder = Annotated[
-    Path, typer.Argument(help="A build: the --out folder, or the folder of one task in it.")
+OutFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Output folder; each task gets a subfolder.")
 ]
+BuildFolder = Annotated[
+    Path, typer.Argument(help="Output folder of a build, or the folder of one task in it.")
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        callback=choice(_formats),
+        help="Shard format: webdataset, parquet, arrow or jsonl; repeatable.",
+    ),
+]
+Images = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        callback=choice(_image_encodings),
+        help="Image encoding: bytes, or base64 in the layout of the published M3IT.",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=1, help="Maximum rows per split (a deterministic sample by id hash)."
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", help="Random seed for sampling instructions and rows, and row order."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-j", min=1, help="Number of worker processes (default: all cores)."),
+]
+MaxRejectShare = Annotated[
+    float | None,
+    typer.Option(
+        "--max-reject-share",
+        min=0,
+        max=1,
+        help="Maximum share of rejected examples per split; above it, exit with status 3 "
+        "(default: 0.05).",
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Rebuild units whose inputs have changed.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def require_splits(given: list[str] | None) -> None:
-    """Refuse a split that is none, as wrong usage."""
-    from m3it_builder.records import SPLITS
-
-    for name in given or ():
-        if name not in SPLITS:
-            raise typer.BadParameter(f"--split takes {', '.join(SPLITS)}, not {name!r}")
+def source_folder(option: Path | None) -> Path:
+    """Return the absolute folder of the official files: the option, else the default."""
+    return (option or Path(os.environ.get("M3IT_SOURCES") or "sources")).absolute()
 
 
-def source_folder(given: Path | None) -> Path:
-    """Return the folder of the official files."""
-    return (given or Path(os.environ.get("M3IT_SOURCES") or "sources")).absolute()
+def worker_count(option: int | None) -> int:
+    """Return the number of worker processes: the option, else one per core."""
+    return option or os.cpu_count() or 1

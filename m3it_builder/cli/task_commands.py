@@ -1,29 +1,41 @@
-"""``ls``, ``show``, ``new`` and ``lint``: what tasks there are, and new ones."""
+"""``ls``, ``show``, ``new`` and ``lint``: the tasks there are, and new ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from m3it_builder.cli.options import AsJson
+from m3it_builder.cli.options import AsJson, SplitName, choice
 
 if TYPE_CHECKING:
+    from m3it_builder.dataset.index_row import IndexRow
     from m3it_builder.tasks.registry import Task
+
+
+def _groups() -> Sequence[str]:
+    from m3it_builder.cards.cards import Group
+
+    return get_args(Group)
 
 
 def ls(
     group: Annotated[
         str | None,
-        typer.Option("--group", help="caption, classify, vqa, kvqa, reason or generate."),
+        typer.Option(
+            "--group",
+            callback=choice(_groups),
+            help="List one group only: caption, classify, vqa, kvqa, reason or generate.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the tasks, with their variants below them.
+    """List all tasks and their variants.
 
-    The numbers are the published rows of each split. Installed packages that
-    bring tasks are listed too.
+    Row counts are those of the published M3IT, or the official ones for variants
+    that it does not have. Tasks from installed packages are included.
     """
     from m3it_builder.cli.output import print_json, print_table
     from m3it_builder.tasks.registry import load_task, task_names
@@ -33,37 +45,40 @@ def ls(
         tasks = [task for task in tasks if task.card.group == group]
     rows = []
     for task in tasks:
-        rows.append(_facts(task))
-        rows += [_facts(load_task(name)) | {"variant_of": task.name} for name in task.card.variants]
+        rows.append(_summary(task))
+        variants = [_summary(load_task(name)) for name in task.card.variants]
+        rows += [row | {"variant_of": task.name} for row in variants]
     if as_json:
         print_json(rows)
         return
     cells = [
         ("└ " * bool(row["variant_of"]) + row["name"], row["group"], row["lang"],
          *(row["splits"].get(split) for split in ("train", "validation", "test")),
-         row["license"], "held out" if row["held_out"] else "", row["origin"])
+         row["license"], "yes" if row["held_out"] else None, row["origin"])
         for row in rows
     ]  # fmt: skip
-    columns = ("task", "group", "lang", "train", "validation", "test", "license", "", "from")
+    columns = ("task", "group", "language", "train", "validation", "test", "license", "held out",
+               "origin")  # fmt: skip
     print_table(columns, cells)
-    variants = sum(bool(row["variant_of"]) for row in rows)
-    typer.echo(f"{len(tasks)} tasks, {variants} variants. `m3it show TASK` tells more.", err=True)
+    variant_count = sum(bool(row["variant_of"]) for row in rows)
+    typer.echo(f"{len(tasks)} tasks, {variant_count} variants; details: `m3it show TASK`", err=True)
 
 
 def show(
     name: Annotated[str, typer.Argument(help="A task, a variant, or the folder of a built task.")],
-    rows: Annotated[int, typer.Option("--rows", min=0, help="How many rows to show.")] = 3,
-    split: Annotated[str | None, typer.Option("--split", help="Of a build.")] = None,
+    rows: Annotated[int, typer.Option("--rows", min=0, help="Number of rows to show.")] = 3,
+    split: SplitName = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", help="Write a PNG of built images with their texts here."),
+        typer.Option("--sheet", help="Write a contact sheet of built rows to this PNG file."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a task, or rows of a finished build.
 
-    Of a task: its card, its instructions, rows built from its sample source.
-    Of a build: rows spread over a split, and a contact sheet of them.
+    For a task: its card, its instructions, and rows built from synthetic sample
+    data. For the folder of a built task: rows at regular intervals over one
+    split; --sheet renders their images and texts as a contact sheet.
 
     For example:
 
@@ -75,21 +90,21 @@ def show(
         _show_build(Path(name), split, rows, sheet, as_json)
         return
     if sheet or split:
-        raise typer.BadParameter("--sheet and --split need the folder of a build, not a task")
+        raise typer.BadParameter("--sheet and --split need the folder of a built task")
     _show_task(name, rows, as_json)
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Of the task, in small letters and hyphens.")],
+    name: Annotated[str, typer.Argument(help="Task name: lowercase letters, digits, hyphens.")],
     into: Annotated[
-        Path, typer.Option("--into", help="Project folder the files are written to.")
+        Path, typer.Option("--into", help="Project folder to write the files to.")
     ] = Path(),
 ) -> None:
-    """Write the files of a new task, running from the start.
+    """Create the files of a new task from working templates.
 
-    Card, source card, instruction pool, converter, sample writer and fixture
-    run as they are, on a small source of their own; follow the six steps in
-    CONTRIBUTING.md to make them yours. `m3it lint` lists what is left.
+    The card, source card, instruction pool, converter, sample writer and fixture
+    run unchanged, on a small source of their own. The six steps in
+    CONTRIBUTING.md adapt them to a real dataset; `m3it lint` lists what is left.
     """
     from m3it_builder.authoring.scaffold import write_scaffold
 
@@ -100,29 +115,34 @@ def new(
 def lint(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="A folder with task_cards/, instructions/, pipelines/ of your own."),
+        typer.Argument(
+            help="Folder with task_cards/, instructions/ and pipelines/ "
+            "(default: those of this project)."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Validate all cards, pools and pipelines.
+    """Validate task cards, source cards, instruction pools and pipelines.
 
-    Needs no raw data. Status 1 if a file is wrong, or still says TODO.
+    Reads no raw data. Exits with status 1 if a file is invalid, or still
+    contains a TODO.
     """
     from m3it_builder.authoring.lint import lint_folder
     from m3it_builder.cli.output import print_json, print_table
 
-    files, faults = lint_folder(folder)
+    files, findings = lint_folder(folder)
     if as_json:
-        print_json({"files": files, "faults": [f"{f.file}: {f.fault}" for f in faults]})
-    elif faults:
-        print_table(("file", "fault"), [(fault.file, fault.fault) for fault in faults])
+        messages = [f"{finding.file}: {finding.message}" for finding in findings]
+        print_json({"files": files, "faults": messages})
+    elif findings:
+        print_table(("file", "error"), [(finding.file, finding.message) for finding in findings])
     else:
-        typer.echo(f"{files} files, all well")
-    if faults:
+        typer.echo(f"{files} files checked, no errors")
+    if findings:
         raise typer.Exit(1)
 
 
-def _facts(task: Task) -> dict[str, Any]:
+def _summary(task: Task) -> dict[str, Any]:
     card = task.card
     return {
         "name": task.name,
@@ -163,7 +183,7 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
     typer.echo("\nInstructions")
     for text in task.instructions:
         typer.echo(f"  - {text}")
-    typer.echo("\nRows built from its sample source")
+    typer.echo("\nRows built from synthetic sample data")
     for row in rows:
         _print_row(row)
 
@@ -177,14 +197,14 @@ def _print_card(task: Task) -> None:
         ("homepage", card.homepage),
         ("citation", card.citation),
         ("license", card.license),
-        ("images", card.image_license),
+        ("image license", card.image_license),
         ("rows", ", ".join(f"{split} {entry.rows:,}" for split, entry in card.splits.items())),
         ("sources", ", ".join(card.sources)),
         ("variants", ", ".join(card.variants)),
         ("notes", card.notes),
     ):
         if value:
-            typer.echo(f"  {label:10}{value}")
+            typer.echo(f"  {label:15}{value}")
     for option, entry in card.options.items():
         typer.echo(f"  --set {task.name}.{option}={task.options[option]}: {entry.help}")
 
@@ -197,15 +217,23 @@ def _show_build(
 
     rows = built_rows(folder, split, count)
     if as_json:
-        print_json([row.texts for row in rows])
+        print_json([_columns(built.row) for built in rows])
     else:
-        for row in rows:
-            _print_row({**row.texts, "images": row.captions})
+        for built in rows:
+            _print_row(_columns(built.row) | {"images": built.captions})
     if sheet:
         from m3it_builder.report.contact_sheet import write_sheet
 
         write_sheet(sheet, rows)
         typer.echo(f"wrote {sheet}", err=True)
+
+
+def _columns(row: IndexRow) -> dict[str, Any]:
+    """Return a row by column of the index, with the fields of nested values by name."""
+    from msgspec.structs import asdict
+
+    nested = ("turns", "regions", "images")
+    return asdict(row) | {name: [asdict(item) for item in getattr(row, name)] for name in nested}
 
 
 def _print_row(row: dict[str, Any]) -> None:

@@ -1,47 +1,50 @@
-"""``verify``: is a finished build what it claims to be."""
+"""``verify``: a finished build, checked against what it declares."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3it_builder.cli.options import AsJson, BuildFolder, TaskNames, require_splits
+from m3it_builder.cli.options import (
+    AsJson,
+    BuildFolder,
+    SplitNames,
+    TaskNames,
+    Workers,
+    worker_count,
+)
 
 if TYPE_CHECKING:
-    from m3it_builder.verify.run import Verdict
+    from m3it_builder.verify.run import VerifyReport
 
-_SHOWN = 5  # faults of a check; --json has more
+_MAX_SHOWN = 5  # findings of one check; --json has more
 
 
 def verify(
     build: BuildFolder,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Sizes, manifests, index and texts; no byte of a shard."),
+        typer.Option("--quick", help="Check sizes, manifests, index and texts; open no shard."),
     ] = False,
     sources: Annotated[
         Path | None,
         typer.Option(
-            "--sources", help="Hold every image against the official files in this folder, too."
+            "--sources", help="Also compare every image with the official files in this folder."
         ),
     ] = None,
     task: TaskNames = None,
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="train, validation or test; repeatable.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", "-j", min=1, help="Processes (default: all cores).")
-    ] = None,
+    split: SplitNames = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a finished build to everything it claims.
+    """Check a finished build against its manifest, index and images.
 
-    Every file against its digest, every row of every format against the index,
-    every image to its last pixel, READMEs against what lies beside them.
-    Status 1 if there is any fault. For example:
+    Compares every file with its digest, every row of every format with the
+    index, and each README with the files it describes; decodes every image
+    completely; searches texts for private paths and access tokens. Exits with
+    status 1 if there is any finding. For example:
 
     m3it verify build
 
@@ -49,50 +52,52 @@ def verify(
     """
     from dataclasses import asdict
 
-    from m3it_builder.cli.bars import watcher
+    from m3it_builder.cli.bars import progress_display
     from m3it_builder.cli.output import print_json
-    from m3it_builder.verify.run import How
+    from m3it_builder.verify.run import VerifyOptions
     from m3it_builder.verify.run import verify as run_verify
 
-    require_splits(split)
-    how = How(
+    options = VerifyOptions(
         quick=quick,
         sources=sources,
         tasks=tuple(task or ()),
         splits=tuple(split or ()),
-        workers=workers or os.cpu_count() or 1,
-        progress=watcher(),
+        workers=worker_count(workers),
+        progress=progress_display(),
     )
-    verdict = run_verify(build, how)
+    report = run_verify(build, options)
     if as_json:
-        print_json({**asdict(verdict), "count": verdict.faults})
+        print_json({**asdict(report), "count": report.finding_count})
     else:
-        _show(verdict)
-    if verdict.findings:
-        kinds = ", ".join(f"{found.check} {found.count:,}" for found in verdict.findings)
-        remedy = "delete the files named and build again with --replace, which packs just those"
-        if all(found.check.startswith("source_") for found in verdict.findings):
-            remedy = "the official files are others by now; build again with --replace"
-        typer.echo(f"m3it: {build} is not what it claims: {kinds}; {remedy}", err=True)
+        _show(report)
+    if report.findings:
+        checks = ", ".join(f"{failed.check} {failed.count:,}" for failed in report.findings)
+        remedy = "delete the files named above and rebuild with --replace, which packs only those"
+        if all(failed.check.startswith("source_") for failed in report.findings):
+            remedy = "the official files have changed; rebuild with --replace"
+        typer.echo(f"m3it: {build}: verification failed: {checks}; {remedy}", err=True)
         raise typer.Exit(1)
 
 
-def _show(verdict: Verdict) -> None:
-    from m3it_builder.cli.output import print_table, size
+def _show(report: VerifyReport) -> None:
+    from rich.filesize import decimal
 
-    findings = verdict.findings
-    if findings:
-        table = [(found.check, found.count, found.about) for found in findings]
-        print_table(("check", "faults", "what is wrong"), table)
-    for found in findings:
-        title = f"{found.check} (first {min(_SHOWN, found.count)} of {found.count:,})"
-        rows = [(fault.where, fault.detail) for fault in found.faults[:_SHOWN]]
-        print_table(("where", "what"), rows, title=title)
-    read = "no shard was opened (--quick)" if verdict.quick else f"{size(verdict.bytes)} of shards"
-    typer.echo(f"{verdict.units:,} units, {verdict.rows:,} rows, {verdict.images:,} images; {read}")
-    if verdict.from_sources is not None:
-        typer.echo(f"{verdict.from_sources:,} images held against their sources")
-    for reason, count in verdict.unchecked.items():
-        typer.echo(f"{count:,} images not held against their sources ({reason})")
-    if not findings:
-        typer.echo("no fault found")
+    from m3it_builder.cli.output import print_table
+
+    if report.findings:
+        table = [(failed.check, failed.count, failed.about) for failed in report.findings]
+        print_table(("check", "findings", "meaning"), table)
+    for failed in report.findings:
+        title = f"{failed.check} (first {min(_MAX_SHOWN, failed.count)} of {failed.count:,})"
+        rows = [(finding.where, finding.detail) for finding in failed.faults[:_MAX_SHOWN]]
+        print_table(("location", "details"), rows, title=title)
+    read = f"{decimal(report.bytes)} of shards read"
+    if report.quick:
+        read = "no shard was opened (--quick)"
+    typer.echo(f"{report.units:,} units, {report.rows:,} rows, {report.images:,} images; {read}")
+    if report.from_sources is not None:
+        typer.echo(f"{report.from_sources:,} images compared with their sources")
+    for reason, count in report.unchecked.items():
+        typer.echo(f"{count:,} images not compared with their sources ({reason})")
+    if not report.findings:
+        typer.echo("no findings")

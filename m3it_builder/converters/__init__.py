@@ -1,1 +1,1 @@
-"""One converter a task: a function from a source to records and rejects."""
+"""One converter per task: a function from a source to records and rejects."""

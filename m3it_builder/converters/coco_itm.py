@@ -1,22 +1,22 @@
 """COCO image-text matching: which of five captions belongs to the photograph?
 
-Built on Karpathy's split, one record an image. The four wrong captions belong
-to other images of the same split and share a rare word with the right one, so
-that counting words is not enough; none reads like another caption of the image.
+Based on Karpathy's split, one record per image. The four wrong captions belong to other
+images of the same split and share a rare word with the right one, so that word counts do
+not suffice; none has the text of another caption of the image.
 """
 
 from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source
 from m3it_builder.formats.coco import karpathy_captions, karpathy_images
-from m3it_builder.formats.options import choice, seeded
+from m3it_builder.formats.options import choice_turn, seeded
 from m3it_builder.formats.similar import Similar, Text
 
 WRONG = 4
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record an image, its options lettered, its right caption drawn by id."""
+    """Yield one record per image; the right caption is sampled deterministically by id."""
     similar = Similar(lambda: _texts(source))
     for image in karpathy_images(source):
         number = str(image.number)
@@ -24,17 +24,17 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         if not own:
             yield Reject(number, "no_answer")
             continue
-        dice = seeded(source.task, number)
-        gold = dice.choice(list(own))
-        near = similar.draw(dice, gold, number, WRONG + len(own))
-        wrong = {text: key for key, _, text in near if text not in own}
+        rng = seeded(source.task, number)
+        gold = rng.choice(list(own))
+        candidates = similar.sample(rng, gold, number, WRONG + len(own))
+        wrong = {text: key for key, _, text in candidates if text not in own}
         if len(wrong) < WRONG:
             yield Reject(number, "too_few_captions", f"{len(wrong)} of {WRONG} wrong ones")
             continue
         others = list(wrong)[:WRONG]
         yield Record(
             id=number,
-            turns=(choice(dice, gold, others),),
+            turns=(choice_turn(rng, gold, others),),
             images=(image.image,),
             meta={
                 "caption_id": own[gold],

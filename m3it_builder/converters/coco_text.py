@@ -1,7 +1,7 @@
 """COCO-Text v1: is the text in the red box legible?
 
-The file is made of dictionaries keyed by numbers written as strings, and the
-images of all its splits are those of COCO train2014.
+The file consists of objects keyed by numbers as strings; the images of all its splits
+are from COCO train2014.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ FILE = "coco-text-v1/COCO_Text.json"
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a text instance, its box drawn in red."""
+    """Yield one record per text instance, its box drawn in red."""
     images = source.lookup(
         (entry["id"], (entry["file_name"], entry["width"], entry["height"]))
         for _, entry in source.entries(FILE, "imgs")
@@ -23,7 +23,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     )
     for number, entry in source.entries(FILE, "anns"):
         if (image := images.get(entry["image_id"])) is None:
-            continue  # of another split
+            continue  # another split
         if entry["legibility"] not in WORDS:
             yield Reject(number, "no_answer", f"legibility {entry['legibility']!r}")
             continue

@@ -1,21 +1,20 @@
-"""ImageNet-1k: name the object, out of a bounded number of lettered classes.
+"""ImageNet-1k: name the object, out of a limited number of lettered classes.
 
-Classes are known by their WordNet id; their names are not unique ("crane" is a
-bird and a machine), so no class that reads like the right one is ever offered
-beside it. Lists come from Kaggle's archive, images from it or from the tars
-of image-net.org.
+Classes are identified by WordNet id. Their names are not unique ("crane" is a bird and a
+machine), so no class with the same name is ever offered beside the right one. Lists come
+from Kaggle's archive, images from there or from the tars of image-net.org.
 """
 
 from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source
-from m3it_builder.formats.options import choice, draw, seeded
+from m3it_builder.formats.options import choice_turn, distractors, seeded
 
 LISTS = "imagenet-1k-kaggle"
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record an image; the right class is always among the options."""
+    """Yield one record per image; the right class is always among the options."""
     names = {}
     for line in source.text(f"{LISTS}/LOC_synset_mapping.txt"):
         wnid, _, words = line.partition(" ")
@@ -27,17 +26,17 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield Reject(stem, "no_answer", f"class {wnid} is in no list")
             continue
         gold = names[wnid]
-        dice = seeded(source.task, stem)
+        rng = seeded(source.task, stem)
         yield Record(
             id=stem,
-            turns=(choice(dice, gold, draw(dice, pool, gold, count - 1)),),
+            turns=(choice_turn(rng, gold, distractors(rng, pool, gold, count - 1)),),
             images=(source.image(*paths),),
             meta={"wnid": wnid, "file": paths[0].rpartition("/")[2]},
         )
 
 
 def _train(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield (name, class, where the image may lie): lines are ``n01440764/n01440764_10026 1``."""
+    """Yield (name, class, possible paths); lines are ``n01440764/n01440764_10026 1``."""
     for line in source.text(f"{LISTS}/ILSVRC/ImageSets/CLS-LOC/train_cls.txt"):
         path = line.partition(" ")[0]
         wnid, _, stem = path.partition("/")
@@ -46,7 +45,7 @@ def _train(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def _validation(source: Source) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield the same; a prediction string is ``<wnid> x1 y1 x2 y2`` for each object."""
+    """Yield the same; a prediction string has ``<wnid> x1 y1 x2 y2`` for each object."""
     for row in source.csv(f"{LISTS}/LOC_val_solution.csv"):
         stem, wnid = row["ImageId"], row["PredictionString"].partition(" ")[0]
         folder = f"{LISTS}/ILSVRC/Data/CLS-LOC/val"

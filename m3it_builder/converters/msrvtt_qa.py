@@ -1,7 +1,7 @@
-"""MSRVTT-QA: questions about short clips, answered in a word.
+"""MSRVTT-QA: questions about short clips, answered in one word.
 
-Questions name their clip by a number, the clip is ``video<number>.mp4``. The
-published sets hold one question a clip; which one was drawn is not known.
+Questions refer to their clip by number; the file is ``video<number>.mp4``. The published
+sets have one question per clip; how it was selected is not known.
 """
 
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from m3it_builder.formats.groups import one_of_each
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a clip, or a question; its images are frames of the clip."""
+    """Yield one record per clip, or per question; its images are frames of the clip."""
     file = f"msrvtt-qa-annotations/{source.file_split}_qa.json"
     clips = source.lookup((row["video_id"], row) for row in source.items(file))
     yield from one_of_each(
         clips.groups(),
-        partial(_answered, source),
+        partial(_record, source),
         source.task,
         everything=source.option("questions") == "all",
     )
 
 
-def _answered(source: Source, row: dict[str, Any]) -> Record:
+def _record(source: Source, row: dict[str, Any]) -> Record:
     clip = source.video(
         f"msrvtt-videos/MSRVTT/videos/all/video{row['video_id']}.mp4",
         int(source.option("frames")),

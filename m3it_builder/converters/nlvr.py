@@ -1,7 +1,7 @@
-"""NLVR2, statements about pairs of photographs, and its ancestor NLVR of 2017 as a variant.
+"""NLVR2, statements about pairs of photographs, and its predecessor NLVR (2017) as a variant.
 
-Both come as JSON Lines in files that end in ``.json``. NLVR2 writes its labels
-"True" and "False", NLVR "true" and "false".
+Both are JSON Lines in files named ``.json``. Labels are "True" and "False" in NLVR2,
+"true" and "false" in NLVR.
 """
 
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
 
-PARTS = {"train": "train", "validation": "dev", "test": "test"}
+FILE_SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a statement; the target is ``true`` or ``false``."""
-    part = PARTS[source.split]
+    """Yield one record per statement; the target is ``true`` or ``false``."""
+    file_split = FILE_SPLITS[source.split]
     if source.option("form") == "photographs":
-        for row in source.jsonl(f"nlvr2-annotations/{part}.json"):
-            yield _record(source, row, [_photograph(row, part, side) for side in (0, 1)])
+        for row in source.jsonl(f"nlvr2-annotations/{file_split}.json"):
+            yield _record(source, row, [_photograph(row, file_split, side) for side in (0, 1)])
     else:
-        for row in source.jsonl(f"nlvr-annotations/{part}/{part}.json"):
-            yield _record(source, row, [_drawing(row, part)])
+        for row in source.jsonl(f"nlvr-annotations/{file_split}/{file_split}.json"):
+            yield _record(source, row, [_drawing(row, file_split)])
 
 
 def _record(source: Source, row: dict[str, Any], names: list[str]) -> Record | Reject:
@@ -35,13 +35,13 @@ def _record(source: Source, row: dict[str, Any], names: list[str]) -> Record | R
     )
 
 
-def _photograph(row: dict[str, Any], part: str, side: int) -> str:
-    pair = row["identifier"].rpartition("-")[0]  # the last number counts statements, not images
-    folder = f"train/{row['directory']}" if part == "train" else part
+def _photograph(row: dict[str, Any], file_split: str, side: int) -> str:
+    pair = row["identifier"].rpartition("-")[0]  # the last number counts the statements of a pair
+    folder = f"train/{row['directory']}" if file_split == "train" else file_split
     return f"nlvr2-images/images/{folder}/{pair}-img{side}.png"
 
 
-def _drawing(row: dict[str, Any], part: str) -> str:
-    # Six drawings show one scene with its boxes in another order; the first stands for all.
+def _drawing(row: dict[str, Any], file_split: str) -> str:
+    # Six images show one scene with its boxes in different orders; the first represents them.
     number, folder = row["identifier"], row["directory"]
-    return f"nlvr-images/nlvr/{part}/images/{folder}/{part}-{number}-0.png"
+    return f"nlvr-images/nlvr/{file_split}/images/{folder}/{file_split}-{number}-0.png"

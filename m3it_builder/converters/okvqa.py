@@ -1,8 +1,8 @@
 """OK-VQA: questions about COCO photographs that need outside knowledge.
 
-Questions and annotations are two files in the same order, joined by
-``question_id``. There is no official single answer: annotations hold ten typed
-ones, ``raw_answer``, beside a stemmed form that reads badly.
+Questions and annotations are two files in the same order, joined by ``question_id``.
+There is no single official answer: annotations have ten as typed, ``raw_answer``, and a
+stemmed form that is not natural language.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ YEAR = {"train": "train2014", "validation": "val2014"}
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a question; the target is the raw answer most annotators gave."""
+    """Yield one record per question; the target is the raw answer most annotators gave."""
     year = YEAR[source.split]
     annotations = f"okvqa-annotations/mscoco_{year}_annotations.json"
     kinds = dict(source.entries(annotations, "question_types"))

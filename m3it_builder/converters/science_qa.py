@@ -1,6 +1,6 @@
 """ScienceQA: school questions with choices, about half of them without an image.
 
-``problems.json`` is one object keyed by problem id; each problem names its split.
+``problems.json`` is one object keyed by problem id; each problem has its split.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ KEPT = ("task", "grade", "subject", "topic", "category", "skill", "lecture", "so
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a problem; its hint is context, its lecture and solution are meta."""
+    """Yield one record per problem; its hint is context, its lecture and solution are meta."""
     for number, problem in source.entries("scienceqa-annotations/problems.json"):
         if problem["split"] != source.file_split:
             continue

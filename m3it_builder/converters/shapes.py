@@ -1,8 +1,8 @@
-"""SHAPES: yes-or-no questions about drawings of a few colored shapes.
+"""SHAPES: yes-or-no questions about images of a few colored shapes.
 
-Drawings are cells of a NumPy array, 30 by 30 pixels, channels in the order BGR;
-line n of the query and of the output file belong to drawing n. There are no ids.
-Queries are S-expressions such as ``(is green (left_of red))``.
+Images are entries of a NumPy array, 30 by 30 pixels, channels in BGR order; line n of the
+query file and of the output file belong to image n. There are no ids. Queries are
+S-expressions such as ``(is green (left_of red))``.
 """
 
 import re
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source, Turn
 
-PARTS = {"train": "train.large", "validation": "val", "test": "test"}
+FILE_SPLITS = {"train": "train.large", "validation": "val", "test": "test"}
 SHAPES = ("circle", "square", "triangle")
 ANSWERS = {"true": "yes", "false": "no"}
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a query, put into English."""
-    part = f"shapes/{PARTS[source.split]}"
+    """Yield one record per query, rendered in English."""
+    stem = f"shapes/{FILE_SPLITS[source.split]}"
     scale = int(source.option("scale"))
-    pairs = zip(source.text(f"{part}.query"), source.text(f"{part}.output"), strict=True)
+    pairs = zip(source.text(f"{stem}.query"), source.text(f"{stem}.output"), strict=True)
     for number, (query, output) in enumerate(pairs):
         if output not in ANSWERS:
             yield Reject(str(number), "no_answer", f"output {output!r}")
@@ -27,16 +27,16 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         yield Record(
             id=str(number),
             turns=(Turn(english(query), ANSWERS[output]),),
-            images=(source.array(f"{part}.input.npy", number, "BGR", scale),),
+            images=(source.array(f"{stem}.input.npy", number, "BGR", scale),),
             meta={"query": query, "index": number},
         )
 
 
 def english(query: str) -> str:
-    """Return a query as a question: ``(is red (above circle))`` asks after a red shape.
+    """Return a query as a question: ``(is red (above circle))`` asks for a red shape.
 
     Raises:
-        ValueError: it is no such query.
+        ValueError: the query is malformed.
     """
     words = re.findall(r"\w+", query)
     if len(words) < 3 or words[0] != "is":

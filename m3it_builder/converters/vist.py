@@ -1,18 +1,18 @@
 """VIST: a story in five sentences for five photographs in order.
 
-Annotations are a list of one-element lists, a sentence each. A story follows
-the order its worker arranged the photos in, not the time they were taken.
+Annotations are a list of one-element lists, one sentence each. A story follows the order
+in which its worker arranged the photos, not the time they were taken.
 """
 
 from collections.abc import Iterator
 
 from m3it_builder import Record, Reject, Source, Turn
 
-LENGTH = 5  # photographs of a story
+LENGTH = 5  # photographs per story
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a story; the target is its sentences, joined."""
+    """Yield one record per story; the target is its sentences, joined."""
     file = f"vist-annotations-sis/sis/{source.file_split}.story-in-sequence.json"
     titles = source.lookup((album["id"], album["title"]) for album in source.items(file, "albums"))
     stories = source.lookup(

@@ -1,7 +1,7 @@
-"""VisDial v1.0: ten questions about a captioned image, answered one after the other.
+"""VisDial v1.0: dialogs of ten questions and answers about a captioned image.
 
-Questions and answers are numbers into two pools of texts. A training image may
-lie in COCO's train2014 or val2014; nothing tells which.
+Questions and answers are indices into two pools of texts. A training image may be in
+COCO's train2014 or val2014; the annotations do not say which.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from m3it_builder import Image, Record, Reject, Source, Turn
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record a dialog: the caption as context, every round a turn."""
+    """Yield one record per dialog: the caption is context, every round a turn."""
     file = f"visdial-annotations/visdial_1.0_{source.file_split}.json"
     questions = source.lookup(enumerate(source.items(file, "data.questions")))
     answers = source.lookup(enumerate(source.items(file, "data.answers")))
@@ -21,7 +21,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             turns=tuple(
                 Turn(
                     questions[one["question"]] + "?",
-                    answers[one["answer"]] if "answer" in one else "",  # test withholds one
+                    answers[one["answer"]] if "answer" in one else "",  # withheld for test
                 )
                 for one in rounds
             ),

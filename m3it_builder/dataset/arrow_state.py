@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.shards.features import table_features, to_json
+from m3it_builder.shards.formats import ImageEncoding
+from m3it_builder.storage.atomic import write_atomic
+
+STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 
 
-def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], encoding: str) -> None:
+def write_state(
+    folder: Path, split: str, shards: Iterable[tuple[str, str]], encoding: ImageEncoding
+) -> None:
     """Write the two files that make a folder of Arrow shards a dataset.
 
     Args:
         folder: of the split.
         split: its name.
         shards: (file name, digest) of each shard.
-        encoding: of the images, ``bytes`` or ``base64``.
+        encoding: of the images.
     """
     shards = list(shards)
     state: dict[str, Any] = {
@@ -37,11 +43,14 @@ def write_state(folder: Path, split: str, shards: Iterable[tuple[str, str]], enc
         "homepage": "",
         "license": "",
     }
-    for name, value in (("state.json", state), ("dataset_info.json", info)):
-        (folder / name).write_text(json.dumps(value, indent=2), encoding="utf-8")
+    _write(folder / STATE, state)
+    _write(folder / INFO, info)
 
 
 def write_splits(folder: Path, splits: Iterable[str]) -> None:
     """Write the file that makes several split folders one ``DatasetDict``."""
-    text = json.dumps({"splits": list(splits)})
-    (folder / "dataset_dict.json").write_text(text, encoding="utf-8")
+    write_atomic(folder / SPLITS, json.dumps({"splits": list(splits)}).encode())
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    write_atomic(path, json.dumps(value, indent=2).encode())

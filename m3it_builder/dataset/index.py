@@ -1,72 +1,25 @@
-"""The index of a unit: every text column of every row, and where the row lies.
+"""The index of a unit: every text column of every row, and where the row is stored.
 
-It is one Parquet file, beside shards of whatever
-format. Audits, cards and random access read it and never open a shard.
+It is one Parquet file, beside shards of whatever format. Audits, reports and random
+access read it and never open a shard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct
+from msgspec.structs import astuple
 
+from m3it_builder.dataset.index_row import IndexRow, arrow_schema
 from m3it_builder.records import Reject
+from m3it_builder.shards.formats import FORMATS, FormatName, RowRanges
 
-_TURN = pa.struct(
-    [
-        ("question", pa.string()),
-        ("answer", pa.string()),
-        ("choices", pa.list_(pa.string())),
-        ("gold", pa.int32()),
-    ]
-)
-_REGION = pa.struct(
-    [
-        ("box", pa.list_(pa.float64())),
-        ("color", pa.string()),
-        ("label", pa.string()),
-        ("image", pa.int32()),
-    ]
-)
-_IMAGE = pa.struct(
-    [
-        ("digest", pa.string()),  # BLAKE3 of the bytes as stored
-        ("source_digest", pa.string()),  # of the source's bytes; differs where a box was drawn
-        ("name", pa.string()),  # in the source
-        ("mime", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("bytes", pa.int64()),
-    ]
-)
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("task", pa.string()),
-        ("split", pa.string()),
-        ("lang", pa.string()),
-        ("instruction", pa.string()),
-        ("inputs", pa.string()),
-        ("outputs", pa.string()),
-        ("context", pa.string()),
-        ("license", pa.string()),
-        ("image_license", pa.string()),
-        ("meta", pa.string()),
-        ("turns", pa.list_(_TURN)),
-        ("regions", pa.list_(_REGION)),
-        ("images", pa.list_(_IMAGE)),
-        ("shard", pa.int32()),
-        ("row", pa.int32()),  # in its shard, from 0
-        ("key", pa.string()),  # of its WebDataset members
-        ("webdataset_offset", pa.int64()),  # null where that format was not built
-        ("webdataset_length", pa.int64()),
-        ("jsonl_offset", pa.int64()),
-        ("jsonl_length", pa.int64()),
-    ]
-)
+SCHEMA = arrow_schema()
 REJECTS = pa.schema(
     [
         ("task", pa.string()),
@@ -77,14 +30,30 @@ REJECTS = pa.schema(
         ("detail", pa.string()),
     ]
 )
+GROUP_ROWS = 4_000
+_REJECT_ROWS = 50_000
+_WITH_DICTIONARY = ["task", "split", "lang", "instruction", "license", "image_license"]
 
 
 class PartWriter:
-    """Writes the index rows of one shard, as they come."""
+    """Writes the index rows of one shard while the shard is packed.
 
-    def __init__(self, path: Path) -> None:
+    Byte ranges of rows may be known only later than the rows (Parquet: once their page
+    is written), so a batch is held until the ranges of all its rows are known.
+    """
+
+    def __init__(self, path: Path, ranges: Mapping[FormatName, RowRanges]) -> None:
+        """Begin.
+
+        Args:
+            path: of the Arrow file.
+            ranges: of the shard's files, by format; they grow while the shard is written.
+        """
         self._path = path
-        self._rows: list[dict[str, Any]] = []
+        self._ranges = ranges
+        self._rows: list[IndexRow] = []
+        self._waiting: list[list[IndexRow]] = []
+        self._written = 0
 
     def __enter__(self) -> PartWriter:
         self._file = pa.OSFile(str(self._path), "wb")
@@ -94,25 +63,50 @@ class PartWriter:
     def __exit__(self, kind: object, *_: object) -> None:
         with self._file:
             if kind is None:
-                self._flush()
                 self._writer.close()
 
-    def write(self, row: dict[str, Any]) -> None:
-        """Append one row, with the columns of ``SCHEMA`` that it has."""
+    def write(self, row: IndexRow) -> None:
+        """Append one row; its byte ranges are added from those of the files."""
         self._rows.append(row)
         if len(self._rows) == GROUP_ROWS:
-            self._flush()
+            self._waiting.append(self._rows)
+            self._rows = []
+            self._write_known()
 
-    def _flush(self) -> None:
+    def finish(self) -> None:
+        """Write the remaining rows; all files of the shard must be closed."""
         if self._rows:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA))
-            self._rows.clear()
+            self._waiting.append(self._rows)
+            self._rows = []
+        self._write_known()
+
+    def _write_known(self) -> None:
+        known = min(map(len, self._ranges.values()), default=None)
+        while self._waiting and (known is None or self._written + len(self._waiting[0]) <= known):
+            rows = self._waiting.pop(0)
+            self._writer.write_batch(self._batch(rows))
+            self._written += len(rows)
+
+    def _batch(self, rows: Sequence[IndexRow]) -> pa.RecordBatch:
+        end = self._written + len(rows)
+        ranges: dict[str, pa.Array] = {}
+        for name, known in self._ranges.items():
+            offsets, lengths = FORMATS[name].range_columns
+            ranges[offsets] = pa.array(known.offsets[self._written : end], pa.int64())
+            ranges[lengths] = pa.array(known.lengths[self._written : end], pa.int64())
+        columns = [
+            ranges[field.name]
+            if field.name in ranges
+            else pa.array([_plain(getattr(row, field.name)) for row in rows], field.type)
+            for field in SCHEMA
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def merge(parts: Iterable[Path], target: Path) -> None:
     """Write the index of a unit from those of its shards, in order.
 
-    No row group holds rows of two shards, so a shard's rows can be lifted out.
+    No row group holds rows of two shards, so the rows of a shard can be extracted.
     """
     with pq.ParquetWriter(
         target, SCHEMA, compression="ZSTD", write_page_index=True, use_dictionary=_WITH_DICTIONARY
@@ -124,27 +118,37 @@ def merge(parts: Iterable[Path], target: Path) -> None:
                     writer.write_batch(batches.get_batch(number), row_group_size=GROUP_ROWS)
 
 
-GROUP_ROWS = 4_000
-_WITH_DICTIONARY = ["task", "split", "lang", "instruction", "license", "image_license"]
+def without_ranges(table: pa.Table, formats: Iterable[str]) -> pa.Table:
+    """Return index rows with the byte ranges of some formats set to null."""
+    for column in (column for name in formats for column in FORMATS[name].range_columns):
+        if column in table.column_names:
+            position = table.column_names.index(column)
+            table = table.set_column(position, column, pa.nulls(table.num_rows, pa.int64()))
+    return table
 
 
 def write_rejects(path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str, Reject]]) -> None:
-    """Write the rejects of a unit, streaming; the file is there even where there are none."""
+    """Write the rejects of a unit, streaming; the file exists even if there are none."""
     task, split = unit
     with pq.ParquetWriter(path, REJECTS, compression="ZSTD") as writer:
-        batch: list[dict[str, str]] = []
+        rows: list[tuple[str, ...]] = []
         for stage, reject in rejects:
-            batch.append(
-                {
-                    "task": task,
-                    "split": split,
-                    "stage": stage,
-                    "id": reject.id,
-                    "reason": reject.reason,
-                    "detail": reject.detail,
-                }
-            )
-            if len(batch) == 50_000:
-                writer.write_table(pa.Table.from_pylist(batch, schema=REJECTS))
-                batch.clear()
-        writer.write_table(pa.Table.from_pylist(batch, schema=REJECTS))
+            rows.append((task, split, stage, reject.id, reject.reason, reject.detail))
+            if len(rows) == _REJECT_ROWS:
+                writer.write_batch(_reject_batch(rows))
+                rows.clear()
+        writer.write_batch(_reject_batch(rows))
+
+
+def _reject_batch(rows: Sequence[tuple[str, ...]]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True) if rows else [()] * len(REJECTS)
+    return pa.RecordBatch.from_arrays([pa.array(c, pa.string()) for c in columns], schema=REJECTS)
+
+
+def _plain(value: Any) -> Any:
+    """Return structs as tuples, which Arrow takes for rows of a struct column."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Struct):
+        return tuple([_plain(item) for item in astuple(value)])
+    return value

@@ -2,84 +2,161 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta, Struct
+
+from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.errors import BuildError
+from m3it_builder.media.video.extract import VideoPlan
+from m3it_builder.records import SPLITS, Split
+from m3it_builder.shards.formats import FormatName, ImageEncoding
+from m3it_builder.storage.atomic import sync_folder, write_atomic
 
-FORMAT_VERSION = 1
-NAME = "manifest.json"
-_SPLITS = ("train", "validation", "test")
+FORMAT_VERSION = 2
+
+Count = Annotated[int, Meta(ge=0)]
+OptionValue = bool | int | float | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a finished unit holds. It speaks of no path, time or name of the machine."""
+class ShardFile(Struct, frozen=True):
+    """One published file of a unit: a shard in one format, the index, or the rejects."""
+
+    path: str  # in the folder of the task
+    bytes: Count
+    digest: str  # "algorithm:hex"
+
+
+class Shard(Struct, frozen=True):
+    """One shard in every format it was built in."""
+
+    shard: Count
+    rows: Count
+    files: dict[str, ShardFile]  # by format
+
+
+class ImageRange(Struct, frozen=True):
+    """The least and the most images of a row."""
+
+    min: Count
+    max: Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class CardFacts(Struct, frozen=True, kw_only=True):
+    """What readers of a build need of the task card."""
+
+    base: str  # name of the card; differs from the task for a variant
+    title: str
+    group: str
+    lang: str
+    homepage: str
+    citation: str
+    license: str
+    image_license: str
+    held_out: bool
+    translate: bool
+    images: ImageRange
+    rows: Count  # published number of the split
+
+
+class PlanChoices(Struct, frozen=True, kw_only=True):
+    """Every choice of pipeline and command line that changes rows or shards."""
+
+    rows: Literal["published", "all"]
+    limit: int | None
+    order: dict[Split, Literal["source", "digest"]]
+    seed: int
+    instructions: int | None
+    checks: tuple[str, ...]
+    decode: Literal["probe", "full"]
+    max_pixels: int
+    max_image_mb: float
+    video: VideoPlan
+    formats: tuple[FormatName, ...]
+    images: ImageEncoding
+    shard_mb: float
+    sample: bool  # built from synthetic sample data
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a finished unit holds; never a path, time or name of the machine."""
 
     format_version: int
     task: str
-    split: str
-    card: dict[str, Any]  # the facts a reader needs: title, languages, licenses, published rows
-    plan: dict[str, Any]
-    options: dict[str, Any]
-    toolchain: dict[str, str]
-    examples: int  # source examples met; instances + rejects
-    instances: int
-    rejects: dict[str, int]  # by reason
-    images: int
-    image_bytes: int
-    sources: dict[str, int]  # bytes of the source files, by name
-    shards: list[dict[str, Any]]  # rows, and by format: path, bytes, digest
-    index: dict[str, Any]  # path, bytes, digest
-    reject_table: dict[str, Any]
+    split: Split
+    card: CardFacts
+    plan: PlanChoices
+    drop: str  # digests of the drop lists that name rows of this unit
+    options: dict[str, OptionValue]
+    toolchain: dict[str, str]  # versions, by library
+    examples: Count  # source examples read; instances + rejects
+    instances: Count
+    rejects: dict[str, Count]  # by reason
+    images: Count
+    image_bytes: Count
+    sources: dict[str, Count]  # bytes of the source files, by name
+    shards: tuple[Shard, ...]
+    index: ShardFile
+    reject_table: ShardFile
 
     @property
-    def formats(self) -> list[str]:
+    def name(self) -> str:
+        """Return the display name of the unit."""
+        return f"{self.task}/{self.split}"
+
+    @property
+    def formats(self) -> tuple[FormatName, ...]:
         """Return the formats this unit was built in."""
-        return list(self.plan["formats"])
+        return self.plan.formats
 
     @property
     def shard_bytes(self) -> int:
         """Return the size of all shards, in bytes."""
-        return sum(file["bytes"] for shard in self.shards for file in shard["files"].values())
+        return sum(file.bytes for shard in self.shards for file in shard.files.values())
+
+
+_decode = msgspec.json.Decoder(Manifest).decode
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write the manifest in one step, so that it is there whole or not at all."""
-    partial = folder / f".{NAME}.partial"
-    text = json.dumps(asdict(manifest), indent=1, sort_keys=True, ensure_ascii=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / NAME)
+    """Write the manifest atomically and durably; a unit is finished from then on."""
+    data = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+    write_atomic(folder / MANIFEST, data + b"\n", fsync=True)
+    sync_folder(folder)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of a unit's ``meta`` folder, or None if it is not finished.
 
     Raises:
-        BuildError: there is one, but not of a form this version reads.
+        BuildError: there is one, but it cannot be read, or not by this version.
     """
-    path = folder / NAME
+    path = folder / MANIFEST
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise BuildError(f"{path}: not valid JSON; build the unit again with --replace") from error
-    if not isinstance(value, dict) or value.get("format_version") != FORMAT_VERSION:
-        raise BuildError(
-            f"{path}: written by another version of m3it_builder; build again with --replace"
-        )
     try:
-        return Manifest(**value)
-    except TypeError as error:
-        raise BuildError(f"{path}: keys are missing; build again with --replace") from error
+        version = msgspec.json.decode(data, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            raise BuildError(
+                f"{path}: written by another version of m3it_builder (manifest format {version}, "
+                f"this one reads {FORMAT_VERSION}); rebuild the unit with --replace"
+            )
+        return _decode(data)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise BuildError(f"{path}: malformed ({error}); rebuild the unit with --replace") from error
+
+
+class _Version(Struct):
+    format_version: int
 
 
 def read_manifest_or_none(folder: Path) -> Manifest | None:
-    """Return the manifest of a unit, or None where there is none that can be read."""
+    """Return the manifest of a unit, or None if there is none that can be read."""
     try:
         return read_manifest(folder)
     except BuildError:
@@ -87,8 +164,8 @@ def read_manifest_or_none(folder: Path) -> Manifest | None:
 
 
 def readable_manifests(task_folder: Path) -> Iterator[Manifest]:
-    """Yield the manifests that can be read; one that cannot is no finished unit."""
-    for split in _SPLITS:
+    """Yield the manifests that can be read; a unit with a malformed one is not finished."""
+    for split in SPLITS:
         if manifest := read_manifest_or_none(task_folder / "meta" / split):
             yield manifest
 
@@ -100,17 +177,21 @@ def task_folders(build: Path) -> list[Path]:
         BuildError: there is no finished unit in it.
     """
     candidates = [build, *sorted(path for path in build.glob("*") if path.is_dir())]
-    found = [path for path in candidates if any(path.glob(f"meta/*/{NAME}"))]
+    found = [path for path in candidates if any(path.glob(f"meta/*/{MANIFEST}"))]
     if not found:
         raise BuildError(
-            f"{build} holds no finished build (no meta/<split>/{NAME}); "
+            f"{build}: no finished build found (no meta/<split>/{MANIFEST}); "
             "make one with `m3it build --task TASK`"
         )
     return found
 
 
 def manifests(task_folder: Path) -> Iterator[Manifest]:
-    """Yield the manifests of a task's finished units, train first."""
-    for split in _SPLITS:
+    """Yield the manifests of a task's finished units, train first.
+
+    Raises:
+        BuildError: one of them is malformed.
+    """
+    for split in SPLITS:
         if manifest := read_manifest(task_folder / "meta" / split):
             yield manifest

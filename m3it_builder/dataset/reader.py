@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import orjson
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pybase64
 
+from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.errors import BuildError
 from m3it_builder.shards.formats import FORMATS
 
 _BLOCK = 512
-_READABLE = ("webdataset", "jsonl", "parquet", "arrow")  # the cheapest to reach into first
+_LENGTH_BYTES = 4  # before each plain value of a Parquet page
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltRow:
     """One row of a finished build."""
 
-    texts: dict[str, Any]  # every column of the index
+    row: IndexRow
     images: tuple[bytes, ...]
 
     @property
     def captions(self) -> list[str]:
         """Return a line for each image: size, type, name in the source."""
         return [
-            f"{image['width']}x{image['height']} {image['mime']} {image['bytes']:,} bytes, "
-            f"{image['name']}"
-            for image in self.texts["images"]
+            f"{image.width}x{image.height} {image.mime} {image.bytes:,} bytes, {image.name}"
+            for image in self.row.images
         ]
+
+
+class _Embedded(msgspec.Struct):
+    image_base64_str: list[str] | None = None
 
 
 def read_units(task_folder: Path, split: str | None = None) -> list[Manifest]:
@@ -47,14 +51,14 @@ def read_units(task_folder: Path, split: str | None = None) -> list[Manifest]:
     units = [unit for unit in manifests(task_folder) if split in (None, unit.split)]
     if not units:
         which = f" of split {split}" if split else ""
-        raise BuildError(f"{task_folder} holds no finished build{which}")
+        raise BuildError(f"{task_folder}: no finished build{which} found")
     return units
 
 
 def read_rows(
     task_folder: Path,
     unit: Manifest,
-    places: Sequence[int] | None = None,
+    positions: Sequence[int] | None = None,
     format_name: str | None = None,
 ) -> Iterator[BuiltRow]:
     """Yield rows of a unit with their images.
@@ -62,81 +66,127 @@ def read_rows(
     Args:
         task_folder: the folder of the task.
         unit: one of its finished units.
-        places: numbers of rows in the unit, ascending; all of them if absent.
+        positions: of the rows in the unit, ascending; all of them if absent.
         format_name: read the images from this format; the cheapest one if absent.
+
+    Raises:
+        BuildError: a shard does not hold what the index says.
     """
-    name = format_name or next(name for name in _READABLE if name in unit.formats)
-    shards = {shard["shard"]: shard["files"][name]["path"] for shard in unit.shards}
-    for texts in _index_rows(task_folder / unit.index["path"], places):
-        path = task_folder / shards[texts[0]["shard"]]
-        for row, images in zip(texts, _IMAGES[name](path, texts), strict=True):
+    name = format_name or min(
+        unit.formats, key=lambda name: FORMATS[name].reading_cost(unit.plan.images)
+    )
+    paths = {shard.shard: task_folder / shard.files[name].path for shard in unit.shards}
+    for rows in _index_rows(task_folder / unit.index.path, positions):
+        path = paths[rows[0].shard]
+        for row, images in zip(rows, _READERS[name](path, rows), strict=True):
             yield BuiltRow(row, images)
 
 
-def _index_rows(path: Path, places: Sequence[int] | None) -> Iterator[list[dict[str, Any]]]:
-    """Yield the wanted rows of each row group of an index, where there are any."""
+def _index_rows(path: Path, positions: Sequence[int] | None) -> Iterator[list[IndexRow]]:
+    """Yield the requested rows of each row group of an index that has some."""
     index = pq.ParquetFile(path)
     first = 0
     for group in range(index.num_row_groups):
         count = index.metadata.row_group(group).num_rows
         wanted = list(range(count))
-        if places is not None:
-            inside = slice(bisect_left(places, first), bisect_left(places, first + count))
-            wanted = [place - first for place in places[inside]]
+        if positions is not None:
+            inside = slice(bisect_left(positions, first), bisect_left(positions, first + count))
+            wanted = [position - first for position in positions[inside]]
         first += count
         if wanted:
-            yield index.read_row_group(group).take(pa.array(wanted, pa.int64())).to_pylist()
+            table = index.read_row_group(group).take(pa.array(wanted, pa.int64()))
+            yield msgspec.convert(list(map(_arrays, table.to_pylist())), list[IndexRow])
 
 
-def _from_tar(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[bytes, ...]]:
+def _arrays(row: dict[str, object]) -> dict[str, object]:
+    """Return a row with structs as lists of their fields, as our array-like structs are."""
+    for name in ("turns", "regions", "images"):
+        row[name] = [list(item.values()) for item in row[name]]  # type: ignore[attr-defined]
+    return row
+
+
+def _from_tar(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
     with path.open("rb") as file:
         for row in rows:
-            file.seek(row["webdataset_offset"])
-            members = _members(file.read(row["webdataset_length"]))
-            text = orjson.loads(members[0])
-            if "image_base64_str" in text:
-                yield _decoded(text["image_base64_str"])
-            else:
-                yield tuple(members[1:])
+            data = _range(file, row.webdataset_offset, row.webdataset_length)
+            first, *images = _members(data)
+            embedded = msgspec.json.decode(first, type=_Embedded).image_base64_str
+            yield tuple(images) if embedded is None else _decoded(embedded)
 
 
-def _members(data: bytes) -> list[bytes]:
-    members, at = [], 0
+def _members(data: bytes) -> Iterator[bytes]:
+    at = 0
     while at < len(data):
         size = int(data[at + 124 : at + 135], 8)
-        members.append(data[at + _BLOCK : at + _BLOCK + size])
+        yield data[at + _BLOCK : at + _BLOCK + size]
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
-    return members
 
 
-def _from_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[bytes, ...]]:
+def _from_jsonl(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
     with path.open("rb") as file:
         for row in rows:
-            file.seek(row["jsonl_offset"])
-            yield _decoded(orjson.loads(file.read(row["jsonl_length"]))["image_base64_str"])
+            line = _range(file, row.jsonl_offset, row.jsonl_length)
+            yield _decoded(msgspec.json.decode(line, type=_Embedded).image_base64_str or ())
 
 
-def _from_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[bytes, ...]]:
+def _from_parquet(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
+    if rows[0].parquet_offset is None:  # base64, in compressed pages
+        yield from _from_row_groups(path, rows)
+        return
+    with path.open("rb") as file:
+        for row in rows:
+            data = _range(file, row.parquet_offset, row.parquet_length)
+            images = tuple(_values(data))
+            if list(map(len, images)) != [image.bytes for image in row.images]:
+                raise BuildError(
+                    f"{path}: row {row.row} ({row.id}) is not at the byte offset of the index; "
+                    "rebuild the unit with --replace"
+                )
+            yield images
+
+
+def _values(data: bytes) -> Iterator[bytes]:
+    """Yield the plain values of a byte range: each is preceded by its length."""
+    at = 0
+    while at < len(data):
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(data[at:start], "little")
+        yield data[start:at]
+
+
+def _range(file: BinaryIO, offset: int | None, length: int | None) -> bytes:
+    if offset is None or length is None:
+        raise BuildError(
+            f"{file.name}: the index has no byte ranges of this format; rebuild with --replace"
+        )
+    file.seek(offset)
+    data = file.read(length)
+    if len(data) != length:
+        raise BuildError(f"{file.name}: truncated; rebuild the unit with --replace")
+    return data
+
+
+def _from_row_groups(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
     file = pq.ParquetFile(path)
-    batches = (file.read_row_group(group) for group in range(file.num_row_groups))
-    yield from _from_tables(batches, rows)
+    tables = (file.read_row_group(group) for group in range(file.num_row_groups))
+    yield from _from_tables(tables, rows)
 
 
-def _from_arrow(path: Path, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[bytes, ...]]:
+def _from_arrow(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
     with pa.memory_map(str(path)) as file:
-        batches = (pa.Table.from_batches([batch]) for batch in pa.ipc.open_stream(file))
-        yield from _from_tables(batches, rows)
+        tables = (pa.Table.from_batches([batch]) for batch in pa.ipc.open_stream(file))
+        yield from _from_tables(tables, rows)
 
 
 def _from_tables(
-    tables: Iterator[pa.Table], rows: Sequence[dict[str, Any]]
+    tables: Iterator[pa.Table], rows: Sequence[IndexRow]
 ) -> Iterator[tuple[bytes, ...]]:
-    wanted = iter(row["row"] for row in rows)
-    place, first = next(wanted, None), 0
+    wanted = iter(row.row for row in rows)
+    position, first = next(wanted, None), 0
     for table in tables:
-        while place is not None and place < first + table.num_rows:
-            yield _images_of(table, place - first)
-            place = next(wanted, None)
+        while position is not None and position < first + table.num_rows:
+            yield _images_of(table, position - first)
+            position = next(wanted, None)
         first += table.num_rows
 
 
@@ -150,10 +200,10 @@ def _decoded(texts: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(pybase64.b64decode(text, validate=True) for text in texts)
 
 
-_IMAGES = {
+_READERS: dict[str, Callable[[Path, Sequence[IndexRow]], Iterator[tuple[bytes, ...]]]] = {
     "webdataset": _from_tar,
     "jsonl": _from_jsonl,
     "parquet": _from_parquet,
     "arrow": _from_arrow,
 }
-assert set(_IMAGES) == set(FORMATS)  # noqa: S101 - a format without reader is a fault of ours
+assert set(_READERS) == set(FORMATS)  # noqa: S101 - a format without a reader is a bug

@@ -1,9 +1,9 @@
-"""Find images and questions that stand twice, above all in training and in evaluation.
+"""Find duplicate images and overlapping texts, above all between training and evaluation.
 
-``find`` reads finished builds, of one or several folders, and writes a report
-for people (``report.html``), one for programs (``report.json``), every pair found
-(``pairs.parquet``), and a list of rows to leave out (``drop.parquet`` and
-``drop.jsonl``) that ``m3it build --drop`` takes.
+``find_duplicates`` compares the finished builds of one or several folders and writes
+an HTML report (``report.html``), a machine-readable one (``report.json``), all matching
+pairs (``pairs.parquet``), and the drop list for ``m3it build --drop``
+(``drop.parquet`` and ``drop.jsonl``).
 """
 
 from __future__ import annotations
@@ -12,151 +12,153 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m3it_builder.dedup.options import KEEP_POLICIES, DedupOptions, KeepPolicy
 from m3it_builder.errors import BuildError
-from m3it_builder.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import duckdb
 
-    from m3it_builder.dedup.drop_policy import Keep
+    from m3it_builder.dedup.hash_images import HashSummary
     from m3it_builder.dedup.tables import BuiltUnit
 
-LISTED_TROUBLES = 1_000
+__all__ = ["KEEP_POLICIES", "DedupOptions", "KeepPolicy", "find_duplicates", "require_packages"]
+
+_PACKAGES = {"numpy": "NumPy", "jinja2": "Jinja2"}  # of the extra "dedup"
+_MAX_LISTED = 1_000  # unreadable images
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What to compare, and how near is near."""
-
-    builds: tuple[Path, ...]
-    report: Path  # folder
-    distance: int = 8  # of 64 bits
-    gram: int = 13  # words
-    share: float = 0.5  # of the grams of an evaluation row
-    keep: Keep = "evaluation"
-    workers: int = 1
-    progress: Progress = field(default_factory=Silent)
-
-
-def require_numpy() -> None:
-    """See that NumPy, an extra of this command alone, is installed.
+def require_packages() -> None:
+    """Require that the packages of the ``dedup`` extra are installed.
 
     Raises:
-        BuildError: it is not; the message names the command that installs it.
+        BuildError: a package is missing; the message names the command that installs it.
     """
-    if importlib.util.find_spec("numpy") is None:
+    missing = [
+        name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None
+    ]
+    if missing:
         raise BuildError(
-            "dedup needs NumPy, which is not installed; run `pip install 'm3it-builder[dedup]'`"
+            f"`m3it dedup` needs {' and '.join(missing)}, not installed here; "
+            "run `pip install 'm3it-builder[dedup]'`"
         )
 
 
-def find(search: Search) -> dict[str, Any]:
-    """Compare builds and write the report; return what ``report.json`` holds.
+def find_duplicates(options: DedupOptions) -> dict[str, Any]:
+    """Compare builds and write the report; return the content of ``report.json``.
 
     The files appear at the end, ``report.json`` last.
 
     Raises:
-        BuildError: a folder holds no finished build, an index is damaged, or NumPy is missing.
+        BuildError: a folder holds no finished build, an index is corrupt, a worker was
+            killed, or a package of the ``dedup`` extra is missing.
     """
-    require_numpy()
+    require_packages()
     from m3it_builder.dedup.tables import find_units
 
-    units = find_units(search.builds, search.report)
-    search.report.mkdir(parents=True, exist_ok=True)
-    work = search.report / f".work-{os.getpid()}"
+    units = find_units(options.builds, options.report_folder)
+    options.report_folder.mkdir(parents=True, exist_ok=True)
+    work = options.report_folder / f".work-{os.getpid()}"
     work.mkdir()
     try:
-        return _find(search, units, work)
+        return _find_duplicates(options, units, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _find(search: Search, units: Sequence[BuiltUnit], work: Path) -> dict[str, Any]:
-    from m3it_builder.dedup.drop_policy import choose_drops, ranks, write_drops
+def _find_duplicates(
+    options: DedupOptions, units: Sequence[BuiltUnit], work: Path
+) -> dict[str, Any]:
+    from m3it_builder.dedup.drop_policy import choose_drops, protected_splits, write_drop_list
     from m3it_builder.dedup.hash_images import hash_images
-    from m3it_builder.dedup.html_report import write_page
-    from m3it_builder.dedup.near_images import find_near
-    from m3it_builder.dedup.pairs import pair_up, write_pairs
+    from m3it_builder.dedup.html_report import write_html
+    from m3it_builder.dedup.near_images import find_near_duplicates
+    from m3it_builder.dedup.pairs import create_pairs, write_pairs
     from m3it_builder.dedup.samples import choose_samples
-    from m3it_builder.dedup.tables import open_catalog
-    from m3it_builder.dedup.text_overlap import find_overlap
+    from m3it_builder.dedup.tables import open_database
+    from m3it_builder.dedup.text_overlap import find_overlaps
 
-    with open_catalog(work / "catalog.duckdb", units, ranks(search.keep)) as base:
-        hashed = hash_images(base, units, search.workers, search.progress)
-        find_near(base, search.distance, work)
-        measure = (search.gram, search.share, work)
-        find_overlap(base, units, measure, (search.workers, search.progress))
-        shared = pair_up(base)
-        dropped = choose_drops(base, units, search.keep)
-        write_pairs(base, work / "pairs.parquet")
-        write_drops(base, work / "drop.parquet", work / "drop.jsonl")
+    with open_database(work / "dedup.duckdb", units, protected_splits(options.keep)) as database:
+        hashed = hash_images(database, units, options.workers, options.progress)
+        find_near_duplicates(database, options.distance, work)
+        find_overlaps(database, units, options, work)
+        shared = create_pairs(database)
+        dropped = choose_drops(database, units, options.keep)
+        write_pairs(database, work / "pairs.parquet")
+        write_drop_list(database, work / "drop.parquet", work / "drop.jsonl")
         report: dict[str, Any] = {
-            "settings": _settings(search),
-            "units": _units(base, units),
-            "images": _images(base, hashed, units),
-            "shared": [asdict(one) for one in shared],
-            "dropped": [asdict(one) for one in dropped],
+            "settings": _settings(options),
+            "units": _units(database, units),
+            "images": _images(database, hashed, units),
+            "shared": [asdict(counts) for counts in shared],
+            "dropped": [asdict(counts) for counts in dropped],
         }
-        write_page(work / "report.html", report, choose_samples(base, units))
-    _write_report(work, report)
+        write_html(work / "report.html", report, choose_samples(database, units))
+    _write_json(work / "report.json", report)
     for name in ("pairs.parquet", "drop.parquet", "drop.jsonl", "report.html", "report.json"):
-        (work / name).replace(search.report / name)
+        (work / name).replace(options.report_folder / name)
     return report
 
 
-def _settings(search: Search) -> dict[str, Any]:
+def _settings(options: DedupOptions) -> dict[str, Any]:
     from m3it_builder.dedup.phash import fine_distance
 
     return {
-        "distance": search.distance,
-        "fine_distance": fine_distance(search.distance),
-        "gram": search.gram,
-        "share": search.share,
-        "keep": search.keep,
+        "distance": options.distance,
+        "fine_distance": fine_distance(options.distance),
+        "ngram": options.ngram,
+        "share": options.share,
+        "keep": options.keep,
     }
 
 
-def _units(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[dict[str, Any]]:
-    counts = dict(base.execute("SELECT unit, count(*) FROM uses GROUP BY unit").fetchall())
+def _units(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[dict[str, Any]]:
+    query = "SELECT unit, count(*) FROM unit_images GROUP BY unit"
+    image_counts = dict(database.execute(query).fetchall())
     return [
         {
             "unit": unit.name,
             "rows": unit.manifest.instances,
-            "distinct_images": counts.get(unit.number, 0),
+            "distinct_images": image_counts.get(unit.number, 0),
         }
         for unit in units
     ]
 
 
 def _images(
-    base: duckdb.DuckDBPyConnection, hashed: Any, units: Sequence[BuiltUnit]
+    database: duckdb.DuckDBPyConnection, hashed: HashSummary, units: Sequence[BuiltUnit]
 ) -> dict[str, Any]:
-    distinct, stands = base.execute(
-        "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM appearances)"
+    distinct, in_rows = database.execute(
+        "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM occurrences)"
     ).fetchall()[0]
     listed = []
-    for one in hashed.troubles[:LISTED_TROUBLES]:
+    for image in hashed.unreadable[:_MAX_LISTED]:
         query = "SELECT id FROM rows WHERE unit = ? AND row = ?"
-        found = base.execute(query, [one.unit, one.row]).fetchall()
-        place = {"unit": units[one.unit].name, "id": found[0][0], "image": one.nth}
-        listed.append({**place, "reason": one.reason})
+        ((row_id,),) = database.execute(query, [image.unit, image.row]).fetchall()
+        listed.append(
+            {
+                "unit": units[image.unit].name,
+                "id": row_id,
+                "image": image.position,
+                "reason": image.reason,
+            }
+        )
     return {
         "distinct": distinct,
-        "in_rows": stands,
+        "in_rows": in_rows,
         "decoded": hashed.decoded,
-        "kept": hashed.kept,
+        "cached": hashed.cached,
         "flat": hashed.flat,
-        "unreadable": len(hashed.troubles),
+        "unreadable": len(hashed.unreadable),
         "unreadable_listed": listed,
     }
 
 
-def _write_report(work: Path, report: dict[str, Any]) -> None:
+def _write_json(path: Path, report: dict[str, Any]) -> None:
     import orjson
 
     data = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    (work / "report.json").write_bytes(data)
+    path.write_bytes(data)

@@ -1,9 +1,9 @@
-"""Hashes kept beside a build, by digest of the image, so that none is decoded twice.
+"""Cache of perceptual hashes by image digest, so that no image is decoded twice.
 
-They are local state of a unit: ``<task>/.m3it/<split>/hashes-v1.parquet``, and while
-a run is under way a part for each shard beside it, which an interrupted run
-leaves for the next one. A build on a read-only disk keeps them in the report's
-folder instead. Losing them costs time and nothing else.
+The cache is local state of a unit: ``<task>/.m3it/<split>/hashes-v1.parquet``. Each job
+first writes a part in a folder beside it; a later run reuses the parts of an interrupted
+one. For a build on a read-only file system the cache is in the report folder instead.
+It may be deleted at any time; the images are then decoded again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dedup.phash import VERSION
+from m3it_builder.storage.atomic import atomic_path
 
 SCHEMA = pa.schema(
     [
@@ -31,55 +32,52 @@ SCHEMA = pa.schema(
         ("flat", pa.bool_()),
     ]
 )
-_STEM = f"hashes-v{VERSION}"  # another version finds nothing, and hashes anew
+_STEM = f"hashes-v{VERSION}"  # a new version ignores the old cache and hashes again
 
 
-def cache_folder(task_folder: Path, split: str, report: Path) -> Path:
-    """Return where the hashes of a unit are kept: in its local state, if that can be written."""
+def cache_folder(task_folder: Path, split: str, report_folder: Path) -> Path:
+    """Return the cache folder of a unit: in its local state, if that is writable."""
     state = task_folder / STATE_FOLDER / split
     nearest = next(path for path in (state, *state.parents) if path.exists())
     if os.access(nearest, os.W_OK):
         return state
-    return report / STATE_FOLDER / task_folder.parent.name / task_folder.name / split
+    return report_folder / STATE_FOLDER / task_folder.parent.name / task_folder.name / split
 
 
-def kept(folder: Path) -> list[Path]:
-    """Return the files of hashes in a cache folder that can be read."""
+def cached_files(folder: Path) -> list[Path]:
+    """Return the readable files of a cache folder."""
     files = [folder / f"{_STEM}.parquet", *sorted((folder / _STEM).glob("*.parquet"))]
-    return [path for path in files if path.is_file() and _is_whole(path)]
+    return [path for path in files if path.is_file() and _is_readable(path)]
 
 
 def write_part(folder: Path, name: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Write the hashes of one job, whole or not at all."""
+    """Write the hashes of one job atomically."""
     target = folder / _STEM / f"{name}.{os.getpid()}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), partial, compression="ZSTD")
-    partial.replace(target)
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    with atomic_path(target) as partial:
+        pq.write_table(table, partial, compression="ZSTD")
 
 
-def settle(folder: Path) -> None:
-    """Make one file of the parts that runs have left, if there are any."""
-    files = kept(folder)
+def merge_parts(folder: Path) -> None:
+    """Merge the parts of finished and interrupted runs into one file."""
+    files = cached_files(folder)
     parts = [path for path in files if path.parent != folder]
     if not parts:
         return
-    whole = folder / f"{_STEM}.parquet"
-    partial = folder / f".{_STEM}.{os.getpid()}.partial"
-    with duckdb.connect(":memory:") as base:
-        base.read_parquet([glob.escape(str(path)) for path in files]).create_view("found")
-        once = "SELECT DISTINCT ON (digest) * FROM found ORDER BY digest"
-        base.sql(once).write_parquet(str(partial), compression="zstd")
-    partial.replace(whole)
+    merged = folder / f"{_STEM}.parquet"
+    with atomic_path(merged) as partial, duckdb.connect(":memory:") as database:
+        database.read_parquet([glob.escape(str(path)) for path in files]).create_view("cached")
+        query = "SELECT DISTINCT ON (digest) * FROM cached ORDER BY digest"
+        database.sql(query).write_parquet(str(partial), compression="zstd")
     for path in parts:
         path.unlink(missing_ok=True)
-    with suppress(OSError):  # another run may be writing parts of its own
+    with suppress(OSError):  # another run may be writing its parts
         (folder / _STEM).rmdir()
 
 
-def _is_whole(path: Path) -> bool:
+def _is_readable(path: Path) -> bool:
     try:
-        found = pq.read_schema(path)
-    except (OSError, ValueError):  # cut short when the machine went down
+        schema = pq.read_schema(path)
+    except (OSError, ValueError):  # truncated when the machine went down
         return False
-    return bool(found.names == SCHEMA.names and found.types == SCHEMA.types)
+    return bool(schema.names == SCHEMA.names and schema.types == SCHEMA.types)

@@ -1,16 +1,16 @@
-"""What to leave out, so that nothing trained on is measured on.
+"""Write the drop list: rows to leave out so that no model is evaluated on its training data.
 
-By default rows of ``train`` whose image (or text) also stands in
-``validation`` or ``test``, of whatever task, are listed, and evaluation rows
-are kept: they are what results are compared on. The rules, by name:
+By default, ``train`` rows whose image or text also occurs in ``validation`` or ``test`` of any
+task are listed; evaluation rows are kept, because they are what results are compared on. The
+keep policies:
 
 - ``evaluation``: the default.
-- ``training``: the other way round; rows of validation and test are listed.
-- ``first``: as ``evaluation``, and of training rows with the very same images
-  and texts, whatever their task, all but the first.
+- ``training``: the reverse; validation and test rows are listed.
+- ``first``: as ``evaluation``, and of training rows with exactly the same images and texts,
+  in whatever task, all but the first.
 - ``all``: keep everything; the list is empty.
 
-Two evaluation splits that share images are reported, and neither is listed.
+Matches between two evaluation splits are reported; neither side is listed.
 """
 
 from __future__ import annotations
@@ -19,75 +19,80 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import duckdb
 import orjson
 
-from m3it_builder.dedup.tables import BuiltUnit
+from m3it_builder.dedup.options import KeepPolicy
+from m3it_builder.dedup.tables import EVALUATION, BuiltUnit
 
-Keep = Literal["evaluation", "training", "first", "all"]
-KEEP: tuple[Keep, ...] = get_args(Keep)
-_RANKS = {"evaluation": (0, 1), "first": (0, 1), "training": (1, 0), "all": (0, 0)}
+_PROTECTED = {"evaluation": EVALUATION, "first": EVALUATION, "training": ("train",), "all": ()}
 
-_FOUND = """
-CREATE TABLE found (unit INTEGER, row INTEGER, reason TEXT, worth INTEGER, other_unit INTEGER,
-                    other_row INTEGER, distance INTEGER, share DOUBLE)
+# A row may match several times; the reason of the lowest priority number is listed.
+_CANDIDATES = """
+CREATE TABLE candidates (unit INTEGER, row INTEGER, reason TEXT, priority INTEGER,
+                         other_unit INTEGER, other_row INTEGER, distance INTEGER, share DOUBLE)
 """
 _EXACT = """
-INSERT INTO found
-SELECT a.unit, a.row, 'exact_image', 1, kept.place[1], kept.place[2], 0, NULL
-FROM appearances a JOIN units ON units.unit = a.unit AND rank = 0
-JOIN (SELECT image, min((unit, first[1])) AS place
-      FROM uses JOIN units USING (unit) WHERE rank = 1 GROUP BY image) kept USING (image)
+INSERT INTO candidates
+SELECT a.unit, a.row, 'exact_image', 1, kept.source.unit, kept.source.row, 0, NULL
+FROM occurrences a JOIN units ON units.unit = a.unit AND NOT protected
+JOIN (SELECT image, min({'unit': unit, 'row': first.row}) AS source
+      FROM unit_images JOIN units USING (unit) WHERE protected GROUP BY image) kept USING (image)
 """
 _NEAR = """
-INSERT INTO found
+INSERT INTO candidates
 WITH kept AS (
-    SELECT pair.one AS look, min((bits, look_uses.unit, low[2])) AS place
-    FROM (SELECT one, two, bits FROM near UNION ALL SELECT two, one, bits FROM near
-          UNION ALL SELECT look, look, 0 FROM looks) pair
-    JOIN look_uses ON look_uses.look = pair.two
-    JOIN units ON units.unit = look_uses.unit AND rank = 1
-    GROUP BY pair.one)
-SELECT a.unit, a.row, 'near_image', 2, kept.place[2], kept.place[3], kept.place[1], NULL
-FROM appearances a JOIN units ON units.unit = a.unit AND rank = 0
-JOIN alike USING (image) JOIN kept USING (look)
+    SELECT near.one AS phash,
+           min({'distance': distance, 'unit': unit_phashes.unit, 'row': lowest.row}) AS source
+    FROM (SELECT left_phash AS one, right_phash AS two, distance FROM near_phashes
+          UNION ALL SELECT right_phash, left_phash, distance FROM near_phashes
+          UNION ALL SELECT phash, phash, 0 FROM phashes) near
+    JOIN unit_phashes ON unit_phashes.phash = near.two
+    JOIN units ON units.unit = unit_phashes.unit AND protected
+    GROUP BY near.one)
+SELECT a.unit, a.row, 'near_image', 2, kept.source.unit, kept.source.row, kept.source.distance,
+       NULL
+FROM occurrences a JOIN units ON units.unit = a.unit AND NOT protected
+JOIN image_phashes USING (image) JOIN kept USING (phash)
 """
 _TEXT = """
-INSERT INTO found
+INSERT INTO candidates
 SELECT p.unit, p.row, 'text', 3, p.other_unit, p.other_row, NULL, share FROM (
-    SELECT unit, row, training_unit AS other_unit, training_row AS other_row, share FROM copied
+    SELECT unit, row, training_unit AS other_unit, training_row AS other_row, share
+    FROM text_overlaps
     UNION ALL
-    SELECT training_unit, training_row, unit, row, share FROM copied
+    SELECT training_unit, training_row, unit, row, share FROM text_overlaps
     UNION ALL
-    SELECT a.unit, a.row, b.unit, b.row, 1.0 FROM same a JOIN same_uses b USING (whole)
-    WHERE a.side <> b.side AND NOT (a.imaged AND b.imaged)) p
-JOIN units l ON l.unit = p.unit AND l.rank = 0
-JOIN units r ON r.unit = p.other_unit AND r.rank = 1
+    SELECT a.unit, a.row, b.unit, b.row, 1.0
+    FROM equal_texts a JOIN unit_equal_texts b USING (text_key)
+    WHERE a.side <> b.side AND NOT (a.has_images AND b.has_images)) p
+JOIN units l ON l.unit = p.unit AND NOT l.protected
+JOIN units r ON r.unit = p.other_unit AND r.protected
 """
-_READ = """
-INSERT INTO texts
+_ROW_DIGESTS = """
+INSERT INTO row_digests
 SELECT $unit, file_row_number,
        md5(concat_ws(chr(0), lang, inputs, outputs,
-                     array_to_string(list_transform(images, lambda one: one.source_digest), ' ')))
+           array_to_string(list_transform(images, lambda image: image.source_digest), ' ')))
 FROM read_parquet($index, file_row_number = true)
 """
 _REPEATED = """
-INSERT INTO found
-SELECT unit, row, 'repeated', 4, first[1], first[2], NULL, NULL
-FROM (SELECT unit, row, min((unit, row)) OVER (PARTITION BY text) AS first FROM texts)
-WHERE (unit, row) <> first
+INSERT INTO candidates
+SELECT unit, row, 'repeated', 4, first.unit, first.row, NULL, NULL
+FROM (SELECT unit, row, min({'unit': unit, 'row': row}) OVER (PARTITION BY digest) AS first
+      FROM row_digests)
+WHERE unit <> first.unit OR row <> first.row
 """
-_NAMED = """
+_DROPPED = """
 CREATE TABLE dropped AS
 SELECT DISTINCT ON (u.task, u.split, a.id) u.task AS task, u.split AS split, a.id AS id, reason,
        o.task AS other_task, o.split AS other_split, b.id AS other_id, distance, share, u.unit
-FROM found JOIN units u USING (unit) JOIN units o ON o.unit = other_unit
-JOIN rows a ON a.unit = found.unit AND a.row = found.row
+FROM candidates c JOIN units u USING (unit) JOIN units o ON o.unit = other_unit
+JOIN rows a ON a.unit = c.unit AND a.row = c.row
 JOIN rows b ON b.unit = other_unit AND b.row = other_row
-WHERE (u.task, u.split, a.id) <> (o.task, o.split, b.id)  -- one unit, in two builds
-ORDER BY u.task, u.split, a.id, worth, distance, share DESC, other_unit, other_row, u.unit
+WHERE (u.task, u.split, a.id) <> (o.task, o.split, b.id)  -- not the same row of another build
+ORDER BY u.task, u.split, a.id, priority, distance, share DESC, other_unit, other_row, u.unit
 """
 _LIST = """
 SELECT task, split, id, reason, other_task, other_split, other_id, distance, share
@@ -96,46 +101,46 @@ FROM dropped ORDER BY task, split, id
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """How many rows of a unit are listed for one reason."""
+class DropCount:
+    """Number of rows of a unit that are listed for one reason."""
 
     unit: str
     reason: str
     rows: int
 
 
-def ranks(keep: Keep) -> dict[str, int]:
-    """Return for each split whether it gives way, 0, to one that does not, 1."""
-    training, evaluation = _RANKS[keep]
-    return {"train": training, "validation": evaluation, "test": evaluation}
+def protected_splits(keep: KeepPolicy) -> tuple[str, ...]:
+    """Return the splits whose rows stay; rows of other splits that match them are listed."""
+    return _PROTECTED[keep]
 
 
 def choose_drops(
-    base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit], keep: Keep
-) -> list[Dropped]:
-    """Leave the table ``dropped`` behind: each row once, for its strongest reason."""
-    for statement in (_FOUND, _EXACT, _NEAR, _TEXT):
-        base.execute(statement)
+    database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit], keep: KeepPolicy
+) -> list[DropCount]:
+    """Create the table ``dropped``: each row once, with its strongest reason."""
+    for statement in (_CANDIDATES, _EXACT, _NEAR, _TEXT):
+        database.execute(statement)
     if keep == "first":
-        base.execute("CREATE TABLE texts (unit INTEGER, row INTEGER, text TEXT)")
+        database.execute("CREATE TABLE row_digests (unit INTEGER, row INTEGER, digest TEXT)")
         for unit in units:
             if not unit.is_evaluation:
-                base.execute(_READ, {"unit": unit.number, "index": glob.escape(str(unit.index))})
-        base.execute(_REPEATED)
-    base.execute(_NAMED)
-    counted = base.execute(
+                index = glob.escape(str(unit.index))
+                database.execute(_ROW_DIGESTS, {"unit": unit.number, "index": index})
+        database.execute(_REPEATED)
+    database.execute(_DROPPED)
+    counts = database.execute(
         "SELECT name, reason, count(*) FROM dropped JOIN units USING (unit)"
         " GROUP BY unit, name, reason ORDER BY unit, reason"
     )
-    return [Dropped(*row) for row in counted.fetchall()]
+    return [DropCount(*row) for row in counts.fetchall()]
 
 
-def write_drops(base: duckdb.DuckDBPyConnection, table: Path, lines: Path) -> None:
-    """Write the list as Parquet and as JSON Lines, sorted, for ``m3it build --drop``."""
-    base.sql(_LIST).write_parquet(str(table), compression="zstd")
-    rows = base.execute(_LIST)
+def write_drop_list(database: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
+    """Write the drop list, sorted, as Parquet and as JSON Lines."""
+    database.sql(_LIST).write_parquet(str(parquet), compression="zstd")
+    rows = database.execute(_LIST)
     names = [column[0] for column in rows.description or ()]
-    with lines.open("wb") as file:
+    with jsonl.open("wb") as file:
         while batch := rows.fetchmany(10_000):
             for row in batch:
                 value = dict(zip(names, row, strict=True))

@@ -1,9 +1,8 @@
-"""Hash every distinct image once: read a shard at a time, decode small, over processes."""
+"""Compute the perceptual hash of every distinct image once, in jobs of one shard each."""
 
 from __future__ import annotations
 
 import glob
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -13,39 +12,39 @@ from typing import Any
 import duckdb
 from blake3 import blake3
 
-from m3it_builder.dataset.manifest import NAME, Manifest
+from m3it_builder.dataset.layout import MANIFEST, meta_path
+from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.dataset.reader import read_rows, read_units
-from m3it_builder.dedup.cache import kept, settle, write_part
-from m3it_builder.dedup.phash import UnreadableImage, look
-from m3it_builder.dedup.spread import processes, spread
-from m3it_builder.dedup.tables import BuiltUnit
+from m3it_builder.dedup.cache import cached_files, merge_parts, write_part
+from m3it_builder.dedup.phash import UnreadableImage, perceptual_hash
+from m3it_builder.dedup.tables import SHARD_ERRORS, BuiltUnit
+from m3it_builder.executors.local import run, worker_count
 from m3it_builder.progress import Progress
 
-_JOB_IMAGES = 5_000  # of a shard; also what a crash costs
-_SHARD_TROUBLE = (OSError, ValueError, LookupError)  # what reading a torn shard raises
-_WANTED = """
-SELECT best[3], best[6], best[4], best[5], best[2]
-FROM images LEFT JOIN hashes ON hashes.digest = best[2]
-WHERE hashes.digest IS NULL
+_JOB_IMAGES = 5_000  # at most; a crash loses no more than one job per worker
+_MISSING = """
+SELECT stored.unit, stored.shard, stored.row, stored.position, stored.digest
+FROM images ANTI JOIN hashes ON hashes.digest = stored.digest
 ORDER BY ALL
 """
-# What the hashes say of each image. A look is one value of all of them: images of one look
-# are alike, and what comes after treats them as one.
-_LOOKS = """
-CREATE TABLE looked AS
-SELECT image, coarse, fine, thumb, flat FROM images JOIN hashes ON hashes.digest = best[2];
-CREATE TABLE looks AS
-SELECT row_number() OVER (ORDER BY coarse, fine, thumb)::INTEGER - 1 AS look, *
-FROM (SELECT DISTINCT coarse, fine, thumb FROM looked WHERE NOT flat);
-CREATE TABLE alike AS
-SELECT image, look FROM looked JOIN looks USING (coarse, fine, thumb) WHERE NOT flat;
+# A phash is one distinct value of the hashes of all images. Images of one phash are
+# near-duplicates, and later steps compare phashes, not images.
+_PHASHES = """
+CREATE TABLE image_hashes AS
+SELECT image, coarse, fine, thumb, flat
+FROM images JOIN hashes ON hashes.digest = stored.digest;
+CREATE TABLE phashes AS
+SELECT row_number() OVER (ORDER BY coarse, fine, thumb)::INTEGER - 1 AS phash, *
+FROM (SELECT DISTINCT coarse, fine, thumb FROM image_hashes WHERE NOT flat);
+CREATE TABLE image_phashes AS
+SELECT image, phash FROM image_hashes JOIN phashes USING (coarse, fine, thumb) WHERE NOT flat;
 """
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Image:
     row: int  # of the unit
-    nth: int  # image of the row
+    position: int  # in the row
     digest: str  # of the bytes as stored
 
 
@@ -56,150 +55,152 @@ class _Job:
     cache: Path
     unit: int
     shard: int
-    wanted: tuple[_Wanted, ...]  # in the order of rows
+    images: tuple[_Image, ...]  # in row order
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """An image that could not be looked at."""
+class Unreadable:
+    """An image that could not be hashed."""
 
     unit: int
     row: int
-    nth: int
+    position: int  # in the row
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hashed:
-    """What was done to know how all images look."""
+class HashSummary:
+    """Counts of hashed images, and the images that could not be hashed."""
 
     decoded: int  # in this run
-    kept: int  # from earlier ones
-    flat: int  # look like nothing and are compared by digest alone
-    troubles: tuple[Trouble, ...]
+    cached: int  # by earlier runs
+    flat: int  # compared by digest only
+    unreadable: tuple[Unreadable, ...]
 
 
 def hash_images(
-    base: duckdb.DuckDBPyConnection,
+    database: duckdb.DuckDBPyConnection,
     units: Sequence[BuiltUnit],
     workers: int,
     progress: Progress,
-) -> Hashed:
-    """Hash what no earlier run has hashed; leave the tables ``looks`` and ``alike`` behind.
+) -> HashSummary:
+    """Hash images that are not cached; create the tables ``phashes`` and ``image_phashes``.
 
     Raises:
-        BuildError: a worker process was killed from outside.
+        BuildError: a worker was killed.
     """
-    _load(base, units)
-    missing = "SELECT count(*) FROM images ANTI JOIN hashes ON hashes.digest = best[2]"
-    wanted, total = _count(base, missing), _count(base, "SELECT count(*) FROM images")
-    done: Counter[str] = Counter()
-    troubles: list[Trouble] = []
-    if wanted:
-        progress.start("images", wanted)
+    _load_cache(database, units)
+    total = _count(database, "SELECT count(*) FROM images")
+    missing = _count(database, f"SELECT count(*) FROM ({_MISSING})")  # noqa: S608 - a constant
+    unreadable: list[Unreadable] = []
+    if missing:
+        progress.start("images", missing)
         try:
-            jobs = _jobs(base.cursor(), units)
-            for count, size, found in spread(_hash, jobs, processes(workers, wanted)):
-                progress.advance(count, size, len(found))
-                done["decoded"] += count - len(found)
-                troubles += found
+            jobs = _jobs(database.cursor(), units)
+            for count, size, failed in run(_hash, jobs, worker_count(workers, missing)):
+                progress.advance(count, size, len(failed))
+                unreadable += failed
         finally:
             progress.finish()
         for unit in units:
-            settle(unit.cache)
-        _load(base, units)
-    base.execute(_LOOKS)
-    flat = _count(base, "SELECT count(*) FROM looked WHERE flat")
-    troubles.sort(key=lambda one: (one.unit, one.row, one.nth))
-    return Hashed(done["decoded"], total - wanted, flat, tuple(troubles))
+            merge_parts(unit.cache)
+        _load_cache(database, units)
+    database.execute(_PHASHES)
+    flat = _count(database, "SELECT count(*) FROM image_hashes WHERE flat")
+    unreadable.sort(key=lambda image: (image.unit, image.row, image.position))
+    return HashSummary(missing - len(unreadable), total - missing, flat, tuple(unreadable))
 
 
-def _load(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> None:
-    base.execute(
+def _load_cache(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> None:
+    database.execute(
         "CREATE OR REPLACE TABLE hashes"
         " (digest TEXT, coarse UBIGINT, fine BLOB, thumb BLOB, flat BOOLEAN)"
     )
-    files = [glob.escape(str(path)) for unit in units for path in kept(unit.cache)]
+    files = [glob.escape(str(path)) for unit in units for path in cached_files(unit.cache)]
     if files:
-        base.execute(
+        database.execute(
             "INSERT INTO hashes SELECT DISTINCT ON (digest) digest, coarse, fine, thumb, flat"
-            " FROM read_parquet(?) SEMI JOIN placed ON digest = stored",
+            " FROM read_parquet(?) SEMI JOIN row_images ON digest = stored_digest",
             [files],
         )
 
 
-def _count(base: duckdb.DuckDBPyConnection, query: str) -> int:
-    found = base.execute(query).fetchone()
-    return int(found[0]) if found else 0
+def _count(database: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = database.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
-def _jobs(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> Iterator[_Job]:
-    """Yield the images to be hashed, a shard or a part of one at a time."""
-    rows = base.execute(_WANTED)
-    held: list[_Wanted] = []
-    place = (-1, -1)
+def _jobs(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> Iterator[_Job]:
+    """Yield jobs of images that are not cached, each of one shard or a part of it."""
+    rows = database.execute(_MISSING)
+    images: list[_Image] = []
+    source = (-1, -1)  # unit and shard
     while batch := rows.fetchmany(10_000):
-        for unit, shard, row, nth, digest in batch:
-            if held and (place != (unit, shard) or len(held) >= _JOB_IMAGES):
-                yield _job(units, place, held)
-                held = []
-            place = unit, shard
-            held.append(_Wanted(row, nth, digest))
-    if held:
-        yield _job(units, place, held)
+        for unit, shard, row, position, digest in batch:
+            if images and (source != (unit, shard) or len(images) >= _JOB_IMAGES):
+                yield _job(units, source, images)
+                images = []
+            source = unit, shard
+            images.append(_Image(row, position, digest))
+    if images:
+        yield _job(units, source, images)
 
 
-def _job(units: Sequence[BuiltUnit], place: tuple[int, int], held: list[_Wanted]) -> _Job:
-    unit = units[place[0]]
-    return _Job(unit.folder, unit.manifest.split, unit.cache, unit.number, place[1], tuple(held))
+def _job(units: Sequence[BuiltUnit], source: tuple[int, int], images: list[_Image]) -> _Job:
+    number, shard = source
+    unit = units[number]
+    return _Job(unit.folder, unit.manifest.split, unit.cache, number, shard, tuple(images))
 
 
-def _hash(job: _Job) -> tuple[int, int, list[Trouble]]:
-    """Hash the images of one job and keep the hashes; return count, bytes and troubles."""
-    rows = list(dict.fromkeys(wanted.row for wanted in job.wanted))
-    by_row: dict[int, list[_Wanted]] = {row: [] for row in rows}
-    for wanted in job.wanted:
-        by_row[wanted.row].append(wanted)
-    hashes, troubles, size = [], [], 0
-    left = iter(rows)
+def _hash(job: _Job) -> tuple[int, int, list[Unreadable]]:
+    """Hash and cache the images of a job; return their count, bytes read and failures."""
+    by_row: dict[int, list[_Image]] = {}
+    for image in job.images:
+        by_row.setdefault(image.row, []).append(image)
+    rows = list(by_row)
+    hashes, failed, size = [], [], 0
+    unread = iter(rows)
     try:
         for built in read_rows(job.folder, _manifest(job.folder, job.split), rows):
-            for wanted in by_row.pop(next(left)):
-                found = _one(built.images, wanted)
-                if isinstance(found, str):
-                    troubles.append(Trouble(job.unit, wanted.row, wanted.nth, found))
+            for image in by_row.pop(next(unread)):
+                hashed = _hash_image(built.images, image)
+                if isinstance(hashed, str):
+                    failed.append(Unreadable(job.unit, image.row, image.position, hashed))
                 else:
-                    hashes.append(found)
-                    size += len(built.images[wanted.nth])
-    except _SHARD_TROUBLE as error:
-        why = f"its shard cannot be read: {type(error).__name__}: {error}"[:300]
-        troubles += [
-            Trouble(job.unit, one.row, one.nth, why) for many in by_row.values() for one in many
+                    hashes.append(hashed)
+                    size += len(built.images[image.position])
+    except SHARD_ERRORS as error:
+        reason = f"the shard cannot be read: {type(error).__name__}: {error}"[:300]
+        failed += [
+            Unreadable(job.unit, image.row, image.position, reason)
+            for images in by_row.values()
+            for image in images
         ]
     write_part(job.cache, f"{job.shard:05d}-{rows[0]:09d}", hashes)
-    return len(job.wanted), size, troubles
+    return len(job.images), size, failed
 
 
 def _manifest(folder: Path, split: str) -> Manifest:
-    """Return the manifest of a unit; not sent with every job, as it may be large."""
-    path = folder / "meta" / split / NAME
-    return _read(folder, split, path.stat().st_mtime_ns)
+    """Return the manifest of a unit; jobs do not carry it, as it may be large."""
+    path = folder / meta_path(split, MANIFEST)
+    return _read_manifest(folder, split, path.stat().st_mtime_ns)
 
 
+# The modification time is part of the cache key: a rebuilt unit has another manifest.
 @lru_cache(4)
-def _read(folder: Path, split: str, _: int) -> Manifest:
+def _read_manifest(folder: Path, split: str, _: int) -> Manifest:
     return read_units(folder, split)[0]
 
 
-def _one(images: Sequence[bytes], wanted: _Wanted) -> dict[str, Any] | str:
-    """Return a row of the cache, or in words why there is none."""
-    if wanted.nth >= len(images):
-        return "the row holds fewer images than its index says"
-    data = images[wanted.nth]
-    if blake3(data).hexdigest() != wanted.digest:
-        return "its bytes are not those the index speaks of; the shard is damaged"
+def _hash_image(images: Sequence[bytes], image: _Image) -> dict[str, Any] | str:
+    """Return a row of the cache, or the reason why there is none."""
+    if image.position >= len(images):
+        return "the row has fewer images than its index lists"
+    data = images[image.position]
+    if blake3(data).hexdigest() != image.digest:
+        return "the digest differs from the index; the shard is corrupt"
     try:
-        seen = look(data)
+        hashed = perceptual_hash(data)
     except UnreadableImage as error:
-        return f"does not decode: {error}"
-    return {"digest": wanted.digest, **asdict(seen)}
+        return f"the image does not decode: {error}"
+    return {"digest": image.digest, **asdict(hashed)}

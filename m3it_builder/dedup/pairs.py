@@ -1,8 +1,8 @@
-"""Which rows are alike, told by image and by pair of units, and how many there are.
+"""Matching rows as pairs, one per image and pair of units, and their counts.
 
-An image in a hundred rows here and in a hundred there would be ten thousand
-pairs of rows. It is one line instead, which names the first row on either side
-and says how many rows each has; rows are counted by joining, never by listing.
+An image that occurs in a hundred rows of one unit and in a hundred of another would give ten
+thousand pairs of rows. It is one pair instead, which names the first row on either side and the
+number of rows of each; rows are counted by joining, never by listing.
 """
 
 from __future__ import annotations
@@ -13,135 +13,148 @@ from pathlib import Path
 
 import duckdb
 
-KINDS = ("exact", "near", "text")
-
-# Images of one look, by unit: those of the lowest and the highest number stand for all.
-_LOOK_USES = """
-CREATE TABLE look_uses AS
-SELECT look, unit, count(DISTINCT row)::INTEGER AS rows, min((image, row, nth)) AS low,
-       max((image, row, nth)) AS high
-FROM appearances JOIN alike USING (image) GROUP BY ALL
+# Images of one phash, by unit: the ones with the lowest and the highest number represent all.
+_UNIT_PHASHES = """
+CREATE TABLE unit_phashes AS
+SELECT phash, unit, count(DISTINCT row)::INTEGER AS row_count,
+       min({'image': image, 'row': row, 'position': position}) AS lowest,
+       max({'image': image, 'row': row, 'position': position}) AS highest
+FROM occurrences JOIN image_phashes USING (image) GROUP BY ALL
 """
-_SAME_USES = """
-CREATE TABLE same_uses AS
-SELECT whole, side, unit, imaged, count(*)::INTEGER AS rows, min(row) AS row
-FROM same GROUP BY ALL
+_UNIT_EQUAL_TEXTS = """
+CREATE TABLE unit_equal_texts AS
+SELECT text_key, side, unit, has_images, count(*)::INTEGER AS row_count, min(row) AS row
+FROM equal_texts GROUP BY ALL
 """
-_LINES = """
-CREATE TABLE lines (kind TEXT, left_unit INTEGER, left_row INTEGER, left_nth INTEGER,
-    left_rows INTEGER, right_unit INTEGER, right_row INTEGER, right_nth INTEGER,
-    right_rows INTEGER, distance INTEGER, fine_distance INTEGER, share DOUBLE)
+_PAIRS = """
+CREATE TABLE pairs (kind TEXT,
+    left_unit INTEGER, left_row INTEGER, left_position INTEGER, left_row_count INTEGER,
+    right_unit INTEGER, right_row INTEGER, right_position INTEGER, right_row_count INTEGER,
+    distance INTEGER, fine_distance INTEGER, share DOUBLE)
 """
 _EXACT = """
-INSERT INTO lines
-SELECT 'exact', a.unit, a.first[1], a.first[2], a.rows, b.unit, b.first[1], b.first[2], b.rows,
-       0, 0, NULL
-FROM uses a JOIN uses b USING (image) WHERE a.unit < b.unit
+INSERT INTO pairs
+SELECT 'exact', a.unit, a.first.row, a.first.position, a.row_count,
+       b.unit, b.first.row, b.first.position, b.row_count, 0, 0, NULL
+FROM unit_images a JOIN unit_images b USING (image) WHERE a.unit < b.unit
 UNION ALL
-SELECT 'exact', unit, first[1], first[2], rows, unit, last[1], last[2], rows, 0, 0, NULL
-FROM uses WHERE rows > 1
+SELECT 'exact', unit, first.row, first.position, row_count,
+       unit, last.row, last.position, row_count, 0, 0, NULL
+FROM unit_images WHERE row_count > 1
 """
-_ONE_LOOK = """
-INSERT INTO lines
-SELECT 'near', a.unit, l[2], l[3], a.rows, b.unit, r[2], r[3], b.rows, 0, 0, NULL
-FROM (SELECT a, b, if(a.low[1] <> b.high[1], a.low, a.high) AS l,
-             if(a.low[1] <> b.high[1], b.high, b.low) AS r
-      FROM look_uses a JOIN look_uses b USING (look)
-      WHERE a.unit < b.unit OR (a.unit = b.unit AND a.rows > 1))
-WHERE l[1] <> r[1]
+# Different images with one phash. Where the lowest image of the left unit is the highest of the
+# right one, the highest and the lowest are compared instead; if these are equal too, both
+# units have that one image only, which is an exact duplicate.
+_EQUAL_PHASHES = """
+INSERT INTO pairs
+SELECT 'near', a.unit, l.row, l.position, a.row_count, b.unit, r.row, r.position, b.row_count,
+       0, 0, NULL
+FROM (SELECT a, b, if(a.lowest.image <> b.highest.image, a.lowest, a.highest) AS l,
+             if(a.lowest.image <> b.highest.image, b.highest, b.lowest) AS r
+      FROM unit_phashes a JOIN unit_phashes b USING (phash)
+      WHERE a.unit < b.unit OR (a.unit = b.unit AND a.row_count > 1))
+WHERE l.image <> r.image
 """
-_TWO_LOOKS = """
-INSERT INTO lines
-SELECT 'near', a.unit, a.low[2], a.low[3], a.rows, b.unit, b.low[2], b.low[3], b.rows, bits,
-       fine_bits, NULL
-FROM (SELECT one, two, bits, fine_bits FROM near
-      UNION ALL SELECT two, one, bits, fine_bits FROM near) pair
-JOIN look_uses a ON a.look = pair.one JOIN look_uses b ON b.look = pair.two
+# The last condition excludes images of one and the same row, such as frames of a video.
+_NEAR_PHASHES = """
+INSERT INTO pairs
+SELECT 'near', a.unit, a.lowest.row, a.lowest.position, a.row_count,
+       b.unit, b.lowest.row, b.lowest.position, b.row_count, distance, fine_distance, NULL
+FROM (SELECT left_phash AS one, right_phash AS two, distance, fine_distance FROM near_phashes
+      UNION ALL
+      SELECT right_phash, left_phash, distance, fine_distance FROM near_phashes) near
+JOIN unit_phashes a ON a.phash = near.one JOIN unit_phashes b ON b.phash = near.two
 WHERE a.unit < b.unit
-   OR (a.unit = b.unit AND a.look < b.look
-       AND NOT (a.rows = 1 AND b.rows = 1 AND a.low[2] = b.low[2]))
+   OR (a.unit = b.unit AND a.phash < b.phash
+       AND NOT (a.row_count = 1 AND b.row_count = 1 AND a.lowest.row = b.lowest.row))
 """
 _TEXT = """
-INSERT INTO lines
+INSERT INTO pairs
 SELECT 'text', least(e.unit, t.unit), if(e.unit < t.unit, e.row, t.row), NULL,
-       if(e.unit < t.unit, e.rows, t.rows), greatest(e.unit, t.unit),
-       if(e.unit < t.unit, t.row, e.row), NULL, if(e.unit < t.unit, t.rows, e.rows), NULL, NULL,
-       1.0
-FROM same_uses e JOIN same_uses t USING (whole)
-WHERE e.side = 'evaluation' AND t.side = 'training' AND NOT (e.imaged AND t.imaged)
+       if(e.unit < t.unit, e.row_count, t.row_count), greatest(e.unit, t.unit),
+       if(e.unit < t.unit, t.row, e.row), NULL, if(e.unit < t.unit, t.row_count, e.row_count),
+       NULL, NULL, 1.0
+FROM unit_equal_texts e JOIN unit_equal_texts t USING (text_key)
+WHERE e.side = 'evaluation' AND t.side = 'training' AND NOT (e.has_images AND t.has_images)
 UNION ALL
 SELECT 'text', least(unit, training_unit), if(unit < training_unit, row, training_row), NULL, 1,
        greatest(unit, training_unit), if(unit < training_unit, training_row, row), NULL, 1, NULL,
        NULL, share
-FROM copied
+FROM text_overlaps
 """
-# Rows of one unit that have a like in another, or a second one in their own.
-_TOUCHED = """
-CREATE TABLE touched AS
-SELECT 'exact' AS kind, a.unit AS unit, b.unit AS other, count(DISTINCT a.row) AS rows
-FROM appearances a JOIN uses b USING (image) WHERE a.unit <> b.unit OR b.rows > 1 GROUP BY ALL
+# Number of rows of a unit that match a row of another unit, or another row of the same unit.
+_MATCHED_ROWS = """
+CREATE TABLE matched_rows AS
+SELECT 'exact' AS kind, a.unit AS unit, b.unit AS other_unit, count(DISTINCT a.row) AS row_count
+FROM occurrences a JOIN unit_images b USING (image)
+WHERE a.unit <> b.unit OR b.row_count > 1 GROUP BY ALL
 UNION ALL
-SELECT 'near', unit, other, count(DISTINCT row) FROM (
-    SELECT a.unit, a.row, b.unit AS other
-    FROM appearances a JOIN alike USING (image) JOIN look_uses b USING (look)
-    WHERE (b.low[1] <> a.image OR b.high[1] <> a.image) AND (a.unit <> b.unit OR b.rows > 1)
+SELECT 'near', unit, other_unit, count(DISTINCT row) FROM (
+    SELECT a.unit, a.row, b.unit AS other_unit
+    FROM occurrences a JOIN image_phashes USING (image) JOIN unit_phashes b USING (phash)
+    WHERE (b.lowest.image <> a.image OR b.highest.image <> a.image)
+      AND (a.unit <> b.unit OR b.row_count > 1)
     UNION ALL
     SELECT a.unit, a.row, b.unit
-    FROM appearances a JOIN alike USING (image)
-    JOIN (SELECT one, two FROM near UNION ALL SELECT two, one FROM near) pair ON pair.one = look
-    JOIN look_uses b ON b.look = pair.two
-    WHERE a.unit <> b.unit OR b.rows > 1 OR b.low[2] <> a.row)
+    FROM occurrences a JOIN image_phashes USING (image)
+    JOIN (SELECT left_phash AS one, right_phash AS two FROM near_phashes
+          UNION ALL SELECT right_phash, left_phash FROM near_phashes) near ON near.one = phash
+    JOIN unit_phashes b ON b.phash = near.two
+    WHERE a.unit <> b.unit OR b.row_count > 1 OR b.lowest.row <> a.row)
 GROUP BY ALL
 UNION ALL
-SELECT 'text', unit, other, count(DISTINCT row) FROM (
-    SELECT unit, row, training_unit AS other FROM copied
-    UNION ALL SELECT training_unit, training_row, unit FROM copied
+SELECT 'text', unit, other_unit, count(DISTINCT row) FROM (
+    SELECT unit, row, training_unit AS other_unit FROM text_overlaps
+    UNION ALL SELECT training_unit, training_row, unit FROM text_overlaps
     UNION ALL
-    SELECT a.unit, a.row, b.unit FROM same a JOIN same_uses b USING (whole)
-    WHERE a.side <> b.side AND NOT (a.imaged AND b.imaged))
+    SELECT a.unit, a.row, b.unit FROM equal_texts a JOIN unit_equal_texts b USING (text_key)
+    WHERE a.side <> b.side AND NOT (a.has_images AND b.has_images))
 GROUP BY ALL
 """
-_NAMED = """
-SELECT kind, l.task AS left_task, l.split AS left_split, a.id AS left_id, left_nth AS left_image,
-       left_rows, r.task AS right_task, r.split AS right_split, b.id AS right_id,
-       right_nth AS right_image, right_rows, distance, fine_distance, share,
-       l.name AS left_unit, r.name AS right_unit
-FROM lines JOIN units l ON l.unit = left_unit JOIN units r ON r.unit = right_unit
+_WITH_NAMES = """
+SELECT kind, l.task AS left_task, l.split AS left_split, a.id AS left_id,
+       left_position AS left_image, left_row_count AS left_rows,
+       r.task AS right_task, r.split AS right_split, b.id AS right_id,
+       right_position AS right_image, right_row_count AS right_rows, distance, fine_distance,
+       share, l.name AS left_unit, r.name AS right_unit
+FROM pairs JOIN units l ON l.unit = left_unit JOIN units r ON r.unit = right_unit
 JOIN rows a ON a.unit = left_unit AND a.row = left_row
 JOIN rows b ON b.unit = right_unit AND b.row = right_row
-ORDER BY lines.left_unit, lines.right_unit, kind, left_row, right_row, left_nth, right_nth
+ORDER BY pairs.left_unit, pairs.right_unit, kind, left_row, right_row, left_position,
+         right_position
 """
 _COUNTS = """
-SELECT l.name, r.name, kind, pairs, a.rows, b.rows
-FROM (SELECT left_unit, right_unit, kind, count(*) AS pairs FROM lines GROUP BY ALL)
+SELECT l.name, r.name, kind, pair_count, a.row_count, b.row_count
+FROM (SELECT left_unit, right_unit, kind, count(*) AS pair_count FROM pairs GROUP BY ALL)
 JOIN units l ON l.unit = left_unit JOIN units r ON r.unit = right_unit
-LEFT JOIN touched a USING (kind)
-LEFT JOIN touched b USING (kind)
-WHERE a.unit = left_unit AND a.other = right_unit AND b.unit = right_unit AND b.other = left_unit
+LEFT JOIN matched_rows a USING (kind)
+LEFT JOIN matched_rows b USING (kind)
+WHERE a.unit = left_unit AND a.other_unit = right_unit
+  AND b.unit = right_unit AND b.other_unit = left_unit
 ORDER BY left_unit, right_unit, kind
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What two units, or one with itself, have in common of one kind."""
+class SharedCounts:
+    """How much two units, or one unit with itself, share by one kind of match."""
 
     left: str  # names of units
     right: str
-    kind: str
-    pairs: int  # of distinct images; of rows, or of groups of rows with one text
-    left_rows: int  # that have a like on the other side
+    kind: str  # exact, near or text
+    pairs: int  # of distinct images; of rows, or of groups of rows with equal text
+    left_rows: int  # with a match on the other side
     right_rows: int
 
 
-def pair_up(base: duckdb.DuckDBPyConnection) -> Sequence[Shared]:
-    """Fill the table ``lines`` from all that was found; return the counts by pair of units."""
-    for statement in (_LOOK_USES, _SAME_USES, _LINES, _EXACT, _ONE_LOOK, _TWO_LOOKS, _TEXT,
-                      _TOUCHED):  # fmt: skip
-        base.execute(statement)
-    return [Shared(*row) for row in base.execute(_COUNTS).fetchall()]
+def create_pairs(database: duckdb.DuckDBPyConnection) -> Sequence[SharedCounts]:
+    """Create the table ``pairs`` from all matches; return the counts by pair of units."""
+    for statement in (_UNIT_PHASHES, _UNIT_EQUAL_TEXTS, _PAIRS, _EXACT, _EQUAL_PHASHES,
+                      _NEAR_PHASHES, _TEXT, _MATCHED_ROWS):  # fmt: skip
+        database.execute(statement)
+    return [SharedCounts(*row) for row in database.execute(_COUNTS).fetchall()]
 
 
-def write_pairs(base: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Write every line, with the ids of rows, as Parquet."""
-    base.sql(_NAMED).write_parquet(str(path), compression="zstd")
+def write_pairs(database: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write all pairs, with the ids of their rows, as Parquet."""
+    database.sql(_WITH_NAMES).write_parquet(str(path), compression="zstd")

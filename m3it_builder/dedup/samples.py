@@ -1,4 +1,4 @@
-"""A few pairs of each kind to look at: rows, their texts, and small images."""
+"""Choose sample pairs of each kind for the report: rows with their texts and thumbnails."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ import io
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import duckdb
 from PIL import Image as PILImage
 
 from m3it_builder.dataset.reader import BuiltRow, read_rows
-from m3it_builder.dedup.tables import BuiltUnit
-from m3it_builder.media.images import displayed
+from m3it_builder.dedup.tables import SHARD_ERRORS, BuiltUnit
+from m3it_builder.media.images import exif_transposed
 from m3it_builder.media.probe import BadImage
 
-_MOST = 60  # pairs
-_EACH = 2  # of one kind, of one pair of units
-_SIDE = 160  # pixels, the longer side
-_LETTERS = 300
-_TORN = (OSError, ValueError, LookupError)
+_MAX_SAMPLES = 60
+_PER_KIND = 2  # of one pair of units
+_THUMBNAIL_SIDE = 160  # pixels, the longer side
+_MAX_CHARACTERS = 300  # of a text
 
-# The least alike first: they show how far "near" goes. Leaks before repeats within one unit.
-_CHOSEN = f"""
+# The least similar first: they show what the thresholds let through. Leaks come before matches
+# within one unit.
+_SAMPLES = f"""
 WITH ranked AS (
     SELECT *, row_number() OVER (
         PARTITION BY left_unit, right_unit, kind
-        ORDER BY distance DESC, fine_distance DESC, share, left_row, right_row, left_nth, right_nth
-    ) AS place
-    FROM lines)
-SELECT kind, left_unit, left_row, left_nth, right_unit, right_row, right_nth, distance, share
+        ORDER BY distance DESC, fine_distance DESC, share, left_row, right_row, left_position,
+                 right_position
+    ) AS number
+    FROM pairs)
+SELECT kind, left_unit, left_row, left_position, right_unit, right_row, right_position, distance,
+       share
 FROM ranked JOIN units l ON l.unit = left_unit JOIN units r ON r.unit = right_unit
-WHERE place <= {_EACH}
-ORDER BY place, l.split = r.split, left_unit = right_unit, kind <> 'near', left_unit, right_unit
-LIMIT {_MOST}
-"""  # noqa: S608 - numbers of our own
+WHERE number <= {_PER_KIND}
+ORDER BY number, l.split = r.split, left_unit = right_unit, kind <> 'near', left_unit, right_unit
+LIMIT {_MAX_SAMPLES}
+"""  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,15 @@ class Side:
 
     unit: str
     id: str
-    image: int | None  # of the row, from 0; None where it is the text that is alike
-    thumbnail: str  # a data URI; "" where there is none
+    image: int | None  # position in the row, from 0; None for text overlap
+    thumbnail: str  # data URI, or ""
     inputs: str
     outputs: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair of rows that are alike."""
+    """One pair of matching rows."""
 
     kind: str
     left: Side
@@ -61,64 +63,84 @@ class Sample:
     share: float | None
 
 
-def choose_samples(base: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[Sample]:
-    """Return some pairs of each kind and each pair of units, with what there is to see."""
-    chosen = base.execute(_CHOSEN).fetchall()
-    wanted = {(line[place], line[place + 1]) for line in chosen for place in (1, 4)}
-    rows = _read(units, sorted(wanted))
+class _Pair(NamedTuple):
+    kind: str
+    left_unit: int
+    left_row: int
+    left_position: int | None
+    right_unit: int
+    right_row: int
+    right_position: int | None
+    distance: int | None
+    share: float | None
+
+
+def choose_samples(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[Sample]:
+    """Return some pairs of each kind and pair of units, with their texts and thumbnails."""
+    pairs = [_Pair(*values) for values in database.execute(_SAMPLES).fetchall()]
+    left_rows = {(pair.left_unit, pair.left_row) for pair in pairs}
+    right_rows = {(pair.right_unit, pair.right_row) for pair in pairs}
+    rows = _read(units, sorted(left_rows | right_rows))
     return [
         Sample(
-            kind=line[0],
-            left=_side(units[line[1]], rows.get((line[1], line[2])), line[3]),
-            right=_side(units[line[4]], rows.get((line[4], line[5])), line[6]),
-            distance=line[7],
-            share=line[8],
+            kind=pair.kind,
+            left=_side(
+                units[pair.left_unit],
+                rows.get((pair.left_unit, pair.left_row)),
+                pair.left_position,
+            ),
+            right=_side(
+                units[pair.right_unit],
+                rows.get((pair.right_unit, pair.right_row)),
+                pair.right_position,
+            ),
+            distance=pair.distance,
+            share=pair.share,
         )
-        for line in chosen
+        for pair in pairs
     ]
 
 
 def _read(
     units: Sequence[BuiltUnit], wanted: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], BuiltRow]:
-    """Read rows by (unit, row); what cannot be read is left out, the report says so elsewhere."""
+    """Read rows by (unit, row), without the unreadable ones, which the report lists elsewhere."""
     found: dict[tuple[int, int], BuiltRow] = {}
     for unit in units:
-        for place in (row for number, row in wanted if number == unit.number):
+        for row in (row for number, row in wanted if number == unit.number):
             try:
-                for built in read_rows(unit.folder, unit.manifest, [place]):
-                    found[unit.number, place] = built
-            except _TORN:
+                for built in read_rows(unit.folder, unit.manifest, [row]):
+                    found[unit.number, row] = built
+            except SHARD_ERRORS:
                 continue
     return found
 
 
-def _side(unit: BuiltUnit, row: BuiltRow | None, nth: int | None) -> Side:
+def _side(unit: BuiltUnit, row: BuiltRow | None, position: int | None) -> Side:
     if row is None:
-        return Side(unit.name, "", nth, "", "its shard cannot be read", "")
-    texts: dict[str, Any] = row.texts
+        return Side(unit.name, "", position, "", "the shard cannot be read", "")
     return Side(
         unit=unit.name,
-        id=texts["id"],
-        image=nth,
-        thumbnail=_thumbnail(row.images, nth or 0),
-        inputs=_short(texts["inputs"]),
-        outputs=_short(texts["outputs"]),
+        id=row.row.id,
+        image=position,
+        thumbnail=_thumbnail(row.images, position or 0),
+        inputs=_truncate(row.row.inputs),
+        outputs=_truncate(row.row.outputs),
     )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else text[:_LETTERS] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else text[:_MAX_CHARACTERS] + "…"
 
 
-def _thumbnail(images: Sequence[bytes], nth: int) -> str:
-    if nth >= len(images):
+def _thumbnail(images: Sequence[bytes], position: int) -> str:
+    if position >= len(images):
         return ""
     try:
-        image = displayed(images[nth])
+        image = exif_transposed(images[position])
     except BadImage:
         return ""
-    image.thumbnail((_SIDE, _SIDE), PILImage.Resampling.LANCZOS)
+    image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), PILImage.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=72)
     return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()

@@ -1,15 +1,14 @@
-"""What several builds hold, as tables of one database on disk: units, rows, images.
+"""Units, rows and images of several builds as tables of one on-disk DuckDB database.
 
-An image is known by the digest of the *source's* bytes, so that an image
-with a box drawn on it and the same without are one. Everything after works on
-distinct images and counts rows by joining, because one image of COCO may
-stand in a thousand rows.
+An image is identified by the digest of the *source's* bytes: with and without boxes drawn on it,
+it is the same image. Later steps work on distinct images and count rows by joining, because one
+COCO image may occur in a thousand rows.
 """
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +19,16 @@ from m3it_builder.dedup.cache import cache_folder
 from m3it_builder.errors import BuildError
 
 EVALUATION = ("validation", "test")
-_MEMORY = "2GB"  # more than that goes to disk
+SHARD_ERRORS = (BuildError, OSError, ValueError, LookupError)  # on reading a corrupt shard
+_MEMORY = "2GB"  # DuckDB spills to disk beyond that
 _TABLES = """
-CREATE TABLE units (unit INTEGER, name TEXT, task TEXT, split TEXT, rank INTEGER);
+CREATE TABLE units (unit INTEGER, name TEXT, task TEXT, split TEXT, protected BOOLEAN);
 CREATE TABLE rows (unit INTEGER, row INTEGER, id TEXT);
-CREATE TABLE placed (unit INTEGER, row INTEGER, shard INTEGER, nth INTEGER, stored TEXT,
-                     source TEXT);
+CREATE TABLE row_images (unit INTEGER, row INTEGER, shard INTEGER, position INTEGER,
+                         stored_digest TEXT, source_digest TEXT);
 """
-_PLACES = """
-INSERT INTO placed
+_ROW_IMAGES = """
+INSERT INTO row_images
 SELECT $unit, file_row_number, shard, unnest(range(len(images))), unnest(images).digest,
        unnest(images).source_digest
 FROM read_parquet($index, file_row_number = true)
@@ -37,18 +37,21 @@ _ROWS = """
 INSERT INTO rows
 SELECT $unit, file_row_number, id FROM read_parquet($index, file_row_number = true)
 """
-# One of the places where an image stands is where it will be read: undrawn, if there is such.
+# stored: where the image is read from. The order of its fields prefers a copy without drawing.
 _IMAGES = """
 CREATE TABLE images AS
-SELECT row_number() OVER (ORDER BY source)::INTEGER AS image, * FROM (
-    SELECT source, min((stored <> source, stored, unit, row, nth, shard)) AS best
-    FROM placed GROUP BY source);
-CREATE TABLE appearances AS
-SELECT image, unit, row, nth FROM placed JOIN images USING (source);
-CREATE TABLE uses AS
-SELECT image, unit, count(DISTINCT row)::INTEGER AS rows, min((row, nth)) AS first,
-       max((row, nth)) AS last
-FROM appearances GROUP BY ALL;
+SELECT row_number() OVER (ORDER BY source_digest)::INTEGER AS image, * FROM (
+    SELECT source_digest,
+           min({'drawn': stored_digest <> source_digest, 'digest': stored_digest, 'unit': unit,
+                'row': row, 'position': position, 'shard': shard}) AS stored
+    FROM row_images GROUP BY source_digest);
+CREATE TABLE occurrences AS
+SELECT image, unit, row, position FROM row_images JOIN images USING (source_digest);
+CREATE TABLE unit_images AS
+SELECT image, unit, count(DISTINCT row)::INTEGER AS row_count,
+       min({'row': row, 'position': position}) AS first,
+       max({'row': row, 'position': position}) AS last
+FROM occurrences GROUP BY ALL;
 """
 
 
@@ -57,75 +60,78 @@ class BuiltUnit:
     """One finished unit of one of the builds."""
 
     number: int
-    name: str  # as people call it: task/split, with the build before it where two have such
+    name: str  # display name: task/split, prefixed with the build where several builds have it
     folder: Path  # of the task
     manifest: Manifest
-    cache: Path  # folder of its hashes
+    cache: Path  # folder of its cached hashes
 
     @property
     def index(self) -> Path:
         """Return the path of its index."""
-        return self.folder / str(self.manifest.index["path"])
+        return self.folder / self.manifest.index.path
 
     @property
     def is_evaluation(self) -> bool:
-        """Whether models are measured on it."""
+        """Return True for a validation or test split."""
         return self.manifest.split in EVALUATION
 
 
-def find_units(builds: Sequence[Path], report: Path) -> list[BuiltUnit]:
-    """Return the finished units of some builds, in the order the builds are named.
+def find_units(builds: Sequence[Path], report_folder: Path) -> list[BuiltUnit]:
+    """Return the finished units of several builds, in the given order of the builds.
 
     Raises:
-        BuildError: a folder holds none, or is named twice.
+        BuildError: a folder holds no finished build, or is given twice.
     """
     found: list[tuple[Path, Path, Manifest]] = []
     for build in builds:
         for folder in task_folders(build):
             if any(folder.resolve() == other.resolve() for _, other, _ in found):
-                raise BuildError(f"{folder} is named twice; name every build once")
+                raise BuildError(f"{folder} is given twice; name each build once")
             found += [(build, folder, manifest) for manifest in manifests(folder)]
     names = [f"{manifest.task}/{manifest.split}" for _, _, manifest in found]
     units = []
     for number, (build, folder, manifest) in enumerate(found):
         name = names[number]
-        shown = f"{build}: {name}" if names.count(name) > 1 else name
-        cache = cache_folder(folder, manifest.split, report)
-        units.append(BuiltUnit(number, shown, folder, manifest, cache))
+        display_name = f"{build}: {name}" if names.count(name) > 1 else name
+        cache = cache_folder(folder, manifest.split, report_folder)
+        units.append(BuiltUnit(number, display_name, folder, manifest, cache))
     return units
 
 
-def open_catalog(
-    path: Path, units: Sequence[BuiltUnit], ranks: Mapping[str, int]
+def open_database(
+    path: Path, units: Sequence[BuiltUnit], protected: Collection[str]
 ) -> duckdb.DuckDBPyConnection:
-    """Return a database on disk with what the units hold.
+    """Create a database on disk and load the indexes of the units into it.
 
     Args:
-        path: of the database, which must not exist.
-        units: to be read.
-        ranks: by split; of two alike rows the one of lower rank may be dropped.
+        path: of the database file, which must not exist.
+        units: whose indexes are loaded.
+        protected: splits whose rows stay; rows of other splits that match them may be dropped.
 
     Raises:
-        BuildError: an index is damaged.
+        BuildError: an index is corrupt.
     """
-    base = duckdb.connect(str(path))
-    base.execute(f"SET memory_limit = '{_MEMORY}'")
-    base.execute("SET preserve_insertion_order = false")
-    base.execute(_TABLES)
+    database = duckdb.connect(str(path))
+    database.execute(f"SET memory_limit = '{_MEMORY}'")
+    # Nothing relies on insertion order, and large inserts need less memory without it.
+    database.execute("SET preserve_insertion_order = false")
+    database.execute(_TABLES)
     for unit in units:
-        named = (unit.number, unit.name, unit.manifest.task, unit.manifest.split)
-        rank = ranks[unit.manifest.split]
-        base.execute("INSERT INTO units VALUES (?, ?, ?, ?, ?)", [*named, rank])
-        for statement in (_ROWS, _PLACES):
-            _fill(base, statement, unit)
-    base.execute(_IMAGES)
-    return base
+        task, split = unit.manifest.task, unit.manifest.split
+        values = [unit.number, unit.name, task, split, split in protected]
+        database.execute("INSERT INTO units VALUES (?, ?, ?, ?, ?)", values)
+        for statement in (_ROWS, _ROW_IMAGES):
+            _load_index(database, statement, unit)
+    database.execute(_IMAGES)
+    return database
 
 
-def _fill(base: duckdb.DuckDBPyConnection, statement: str, unit: BuiltUnit) -> None:
+def _load_index(database: duckdb.DuckDBPyConnection, statement: str, unit: BuiltUnit) -> None:
     try:
-        base.execute(statement, {"unit": unit.number, "index": glob.escape(str(unit.index))})
+        # DuckDB expands wildcards in paths, so a build in a folder "[x]*" has to be escaped.
+        database.execute(statement, {"unit": unit.number, "index": glob.escape(str(unit.index))})
     except duckdb.Error as error:
         raise BuildError(
-            f"{unit.index}: {str(error).splitlines()[0]}; build {unit.name} again with --replace"
+            f"{unit.index}: the index is corrupt ({str(error).splitlines()[0]}); "
+            f"rebuild {unit.name} with --replace"
         ) from error

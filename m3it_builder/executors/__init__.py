@@ -1,1 +1,1 @@
-"""The same job over many processes."""
+"""Run jobs over worker processes."""

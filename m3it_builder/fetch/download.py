@@ -1,4 +1,4 @@
-"""Download official files: resumed where broken off, verified, or said how to get by hand."""
+"""Download official files: resume, verify, try mirrors; print the steps for gated files."""
 
 from __future__ import annotations
 
@@ -20,42 +20,45 @@ from m3it_builder.fetch.repack import repack
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.compressed import is_repacked, repacked_name
+from m3it_builder.storage.atomic import sync_file
 from m3it_builder.tasks.registry import load_task
 
-_PIECE = 1 << 20
+_BLOCK = 1 << 20  # bytes
 _TIMEOUT = 60.0  # seconds without a byte
-_TRIES = 4
-_PAUSE = 1.0  # seconds before the second try; doubles each time
+_ATTEMPTS = 4
+_PAUSE = 1.0  # seconds before the second attempt; doubles each time
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of one file."""
+    """The result for one file."""
 
     source: str
     file: str
-    state: str  # in words
+    message: str
     ok: bool
     bytes: int = 0
-    manual: str = ""  # what to do by hand
+    manual: str = ""  # steps to get it manually
 
 
-class _Refused(Exception):  # noqa: N818 - stays in this module
-    """One address did not give the file; says why."""
+class _DownloadError(Exception):
+    """One URL did not supply the file; the message says why."""
 
 
-def cards_of(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCard]:
-    """Return the source cards named directly, and those the tasks read.
+def source_cards(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCard]:
+    """Return the cards of the given sources, and of the sources that the given tasks read.
 
     Raises:
-        CardError: no source has one of the names.
-        TaskNotFound: no task has one of the names.
+        CardError: there is no such source.
+        TaskNotFound: there is no such task.
     """
     cards: dict[str, SourceCard] = {}
     for name in sources:
         path = bundled("task_cards") / "sources" / f"{name}.yaml"
         if not path.exists():
-            raise CardError(f"no source is called {name!r}; `m3it show TASK` names those of a task")
+            raise CardError(
+                f"no source has the id {name!r}; `m3it show TASK` lists those of a task"
+            )
         cards[name] = load_source_card(path)
     for name in tasks:
         task = load_task(name)
@@ -66,67 +69,67 @@ def cards_of(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCard]:
 def fetch_source(
     card: SourceCard, sources: Path, verify_only: bool = False, progress: Progress | None = None
 ) -> Iterator[Fetched]:
-    """Bring every file of a source, or check those that are there; yield each as it is done."""
+    """Download the missing files of a source and verify the others; yield each when done."""
     progress = progress or Silent()
     folder = sources / card.name
     for file in card.files:
-        target = _present(folder, file)
-        declared = target is not None and target == folder / file.file
-        if target is not None and is_repacked(target.name):
-            yield Fetched(card.name, target.name, "there, repacked", True, target.stat().st_size)
-        elif target is not None and (fault := _fault(target, file, declared)) is None:
-            known = declared and (file.sha256 or file.md5)
-            checked = "there, verified" if known else "there, no digest is known"
-            yield Fetched(card.name, target.name, checked, True, target.stat().st_size)
+        path = _present(folder, file)
+        is_declared = path is not None and path == folder / file.file
+        if path is not None and is_repacked(path.name):
+            yield Fetched(card.name, path.name, "present, repacked", True, path.stat().st_size)
+        elif path is not None and (mismatch := _mismatch(path, file, is_declared)) is None:
+            has_digest = is_declared and (file.sha256 or file.md5)
+            message = "present, verified" if has_digest else "present, no digest is known"
+            yield Fetched(card.name, path.name, message, True, path.stat().st_size)
         elif verify_only:
-            state = "missing" if target is None else str(fault)
-            yield Fetched(card.name, file.file, state, False)
+            message = "missing" if path is None else str(mismatch)
+            yield Fetched(card.name, file.file, message, False)
         elif not file.url:
-            state = "to be fetched by hand" if target is None else str(fault)
-            yield Fetched(card.name, file.file, state, False, manual=file.manual)
+            message = "manual download required" if path is None else str(mismatch)
+            yield Fetched(card.name, file.file, message, False, manual=file.manual)
         else:
             yield _fetch(card.name, file, folder, progress)
 
 
 def repack_source(card: SourceCard, sources: Path, progress: Progress) -> Iterator[Fetched]:
-    """Make a plain tar of every archive that cannot be read in place.
+    """Repack every archive of a source that cannot be read in place; yield each when done.
 
     Raises:
-        SourceError: an archive is damaged.
+        SourceError: an archive is truncated or corrupt.
     """
     catalog = Catalog(card, sources)
-    for packed in catalog.packed():
-        if packed.is_done:
-            size = packed.target.stat().st_size
-            yield Fetched(card.name, packed.whole, "repacked already", True, size)
+    for archive in catalog.compressed_archives():
+        if archive.is_up_to_date:
+            size = archive.target.stat().st_size
+            yield Fetched(card.name, archive.name, "already repacked", True, size)
         else:
-            done = repack(packed, catalog, progress)
-            yield Fetched(card.name, packed.whole, str(done), True, done.bytes)
+            repacked = repack(archive, catalog, progress)
+            yield Fetched(card.name, archive.name, str(repacked), True, repacked.bytes)
 
 
 def _present(folder: Path, file: SourceFile) -> Path | None:
-    names = [folder / file.file, folder / file.file.removesuffix(".zip")]
+    paths = [folder / file.file, folder / file.file.removesuffix(".zip")]
     if repacked := repacked_name(file.file):
-        names.append(folder / repacked)
+        paths.append(folder / repacked)
     accepted = (path for pattern in file.accept for path in sorted(folder.glob(pattern)))
-    return next((path for path in (*names, *accepted) if path.is_file()), None)
+    return next((path for path in (*paths, *accepted) if path.is_file()), None)
 
 
 def _fetch(source: str, file: SourceFile, folder: Path, progress: Progress) -> Fetched:
-    refusals = []
+    failures = []
     for url in (file.url, *file.mirrors):
         target = folder / _local_name(file, url)
         try:
             _download(url, target, file, target == folder / file.file, progress)
-        except _Refused as refusal:
-            refusals.append(f"{urllib.parse.urlsplit(url).hostname}: {refusal}")
+        except _DownloadError as error:
+            failures.append(f"{urllib.parse.urlsplit(url).hostname}: {error}")
             continue
         return Fetched(source, target.name, "downloaded", True, target.stat().st_size)
-    return Fetched(source, file.file, "; ".join(refusals), False)
+    return Fetched(source, file.file, "; ".join(failures), False)
 
 
 def _local_name(file: SourceFile, url: str) -> str:
-    """Return the name to store under: a mirror may hold the file without its zip."""
+    """Return the name to store a download under: some mirrors have the unzipped file."""
     bare = file.file.removesuffix(".zip")
     return bare if bare != file.file and url.endswith(bare) else file.file
 
@@ -134,85 +137,96 @@ def _local_name(file: SourceFile, url: str) -> str:
 def _download(
     url: str, target: Path, file: SourceFile, is_declared: bool, progress: Progress
 ) -> None:
-    """Bring one file whole and verified, or leave only a partial file to go on from."""
+    """Download and verify one file; on failure keep a partial file to resume from.
+
+    Raises:
+        _DownloadError: the URL does not supply the file.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Not ``atomic_path``: its partial files have unique names and cannot be resumed.
     partial = target.with_name(target.name + ".partial")
     pause = _PAUSE
-    for attempt in range(1, _TRIES + 1):
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             _append(url, partial, progress)
             break
         except (urllib.error.URLError, HTTPException, OSError, TimeoutError) as error:
-            if (
-                isinstance(error, urllib.error.HTTPError) and error.code < 500
-            ) or attempt == _TRIES:
-                raise _Refused(_words(error)) from error
+            is_final = isinstance(error, urllib.error.HTTPError) and error.code < 500
+            if is_final or attempt == _ATTEMPTS:
+                raise _DownloadError(_describe(error)) from error
             time.sleep(pause)
             pause *= 2
-    if fault := _fault(partial, file, is_declared):
+    if mismatch := _mismatch(partial, file, is_declared):
         partial.unlink()
-        raise _Refused(fault)
+        raise _DownloadError(mismatch)
+    sync_file(partial)  # a truncated download would count as complete after a power cut
     partial.replace(target)
 
 
 def _append(url: str, partial: Path, progress: Progress) -> None:
-    """Go on with a download where it broke off; start anew where the server cannot."""
-    have = partial.stat().st_size if partial.exists() else 0
+    """Resume a download, or start over if the server does not support ranges."""
+    offset = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "m3it_builder"})  # noqa: S310
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    if offset:
+        request.add_header("Range", f"bytes={offset}-")
     try:
         response = _open(request)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send
+        if error.code == 416 and offset:  # range not satisfiable: the file is complete
             return
         raise
-    with response, partial.open("ab" if response.status == 206 else "wb") as out:
+    is_range = response.status == 206
+    with response, partial.open("ab" if is_range else "wb") as out:
         expected = response.headers.get("Content-Length")
         progress.start(f"fetch {partial.stem}", int(expected) if expected else None, "bytes")
         try:
-            while data := response.read(_PIECE):
+            while data := response.read(_BLOCK):
                 out.write(data)
                 progress.advance(len(data))
         finally:
             progress.finish()
-        got = out.tell() - (have if response.status == 206 else 0)
-    if expected is not None and got != int(expected):
-        raise HTTPException(f"the connection broke after {got:,} of {int(expected):,} bytes")
+        received = out.tell() - (offset if is_range else 0)
+    # ``read(n)`` returns b"" when the connection breaks, as it does at the end of the body.
+    if expected is not None and received != int(expected):
+        raise HTTPException(f"the connection broke after {received:,} of {int(expected):,} bytes")
 
 
 def _open(request: urllib.request.Request) -> HTTPResponse:
+    # ``urlopen`` also opens file: URLs.
     if urllib.parse.urlsplit(request.full_url).scheme not in ("http", "https"):
-        raise _Refused("only http and https addresses are fetched")
+        raise _DownloadError("only http and https URLs are supported")
     return cast(HTTPResponse, urllib.request.urlopen(request, timeout=_TIMEOUT))  # noqa: S310
 
 
-def _fault(path: Path, file: SourceFile, is_declared: bool) -> str | None:
-    """Say what is wrong with a file: that it is a web page, its size, its digest.
+def _mismatch(path: Path, file: SourceFile, is_declared: bool) -> str | None:
+    """Return how a file differs from its card (a web page, another size or digest), or None.
 
     Args:
-        path: where it lies, under whatever name.
-        file: what the source card says of it.
-        is_declared: it is packed as the card says, so size and digest must fit.
+        path: of the file, under any name.
+        file: its entry in the source card.
+        is_declared: it is the declared file itself, not an unpacked or renamed copy, so
+            that size and digest must match.
     """
     with path.open("rb") as data:
         start = data.read(512).lstrip().lower()
         if start.startswith((b"<!doctype html", b"<html")):
-            return "a web page came instead of the file: a quota, a login, or a moved address"
+            return "a web page instead of the file: a quota, a login, or an address that moved"
         if not is_declared:
             return None
         size = path.stat().st_size
         if file.bytes is not None and size != file.bytes:
             return f"has {size:,} bytes instead of {file.bytes:,}"
-        kind, wanted = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
-        if wanted is None:
+        algorithm, expected = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
+        if expected is None:
             return None
         data.seek(0)
-        found = hashlib.file_digest(data, kind).hexdigest()
-    return None if found == wanted else f"its {kind} is {found[:12]}… instead of {wanted[:12]}…"
+        actual = hashlib.file_digest(data, algorithm).hexdigest()
+    if actual == expected:
+        return None
+    return f"its {algorithm} is {actual[:12]}… instead of {expected[:12]}…"
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"answered {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):

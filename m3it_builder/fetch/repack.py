@@ -1,8 +1,7 @@
-"""Make one plain tar of an archive that cannot be read in place.
+"""Repack an archive that cannot be read in place as one plain tar.
 
-Every member is streamed through once: nothing is unpacked to the disk, and
-memory stays flat however large the archive is. Tars inside are opened on the
-way, and their members go into a folder named after them.
+Members are streamed: nothing is unpacked to disk, and memory stays flat for archives of
+any size. Tars inside are opened on the way; their members go into a folder of their name.
 """
 
 from __future__ import annotations
@@ -24,150 +23,156 @@ from typing import IO, Any, BinaryIO, cast
 from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import SourceError
 from m3it_builder.progress import Progress
-from m3it_builder.sources.archives import is_safe, list_members, tidy
+from m3it_builder.sources.archives import is_safe, list_members, normalize_name, path_traversal
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.compressed import CompressedArchive
 from m3it_builder.sources.member_stream import open_slice
+from m3it_builder.storage.atomic import atomic_path, remove_partials
 
-_BLOCK = 1 << 20
-_DEPTH = 3  # tars inside tars inside tars; genuine sources have two
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+_BLOCK = 1 << 20  # bytes
+_MAX_DEPTH = 3  # of tars inside tars; genuine sources have two
+# What reading a truncated or corrupt archive raises.
+_CORRUPT = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True, slots=True)
 class Repacked:
-    """What went into one plain tar."""
+    """The result of repacking one archive."""
 
     target: Path
     files: int
-    bytes: int
-    left_out: dict[str, int]  # by kind of member: links, devices
+    bytes: int  # of all files
+    skipped: dict[str, int]  # members by kind: links, devices
 
     def __str__(self) -> str:
-        left = "".join(f", {count:,} {kind} left out" for kind, count in self.left_out.items())
-        return f"repacked as {self.target.name}, {self.files:,} files{left}"
+        skipped = "".join(f", {count:,} {kind} skipped" for kind, count in self.skipped.items())
+        return f"repacked as {self.target.name}, {self.files:,} files{skipped}"
 
 
-def repack(packed: CompressedArchive, catalog: Catalog, progress: Progress) -> Repacked:
-    """Write the plain tar of one archive; it appears whole or not at all.
+def repack(archive: CompressedArchive, catalog: Catalog, progress: Progress) -> Repacked:
+    """Write the plain tar of one archive atomically.
 
-    Equal parts give equal bytes: owners, modes and times of the members are not
-    kept, and the time of the tar is that of its newest part.
+    The same parts give the same bytes: owner, mode and mtime of members are dropped. The
+    tar gets the mtime of its newest part, by which ``is_up_to_date`` recognizes it.
 
     Raises:
-        SourceError: the archive is cut short or damaged, or a member's name
-            leads outside it.
+        SourceError: the archive is truncated or corrupt, or a member name is a path
+            traversal.
     """
-    unfinished = packed.target.with_name(packed.target.name + ".partial")
-    progress.start(f"repack {packed.whole}", packed.bytes, "bytes")
+    # Left by a killed run, and as large as the archive. Of two concurrent runs the first fails
+    # at its rename; that is rare, and better than an orphan of 150 GB.
+    remove_partials(archive.target)
+    progress.start(f"repack {archive.name}", archive.compressed_size, "bytes")
     try:
-        done = _write(packed, catalog, unfinished, progress)
-        os.utime(unfinished, ns=(packed.mtime_ns, packed.mtime_ns))
-        unfinished.replace(packed.target)
-    except _DAMAGE as error:
+        with atomic_path(archive.target, fsync=True) as unfinished:
+            repacked = _write(archive, catalog, unfinished, progress)
+            os.utime(unfinished, ns=(archive.mtime_ns, archive.mtime_ns))
+    except _CORRUPT as error:
         raise SourceError(
-            f"{catalog.folder / packed.whole}: cut short or damaged ({error}); download it again"
+            f"{catalog.folder / archive.name}: truncated or corrupt ({error}); download it again"
         ) from error
     finally:
         progress.finish()
-        unfinished.unlink(missing_ok=True)
-    return done
+    return repacked
 
 
 def _write(
-    packed: CompressedArchive, catalog: Catalog, target: Path, progress: Progress
+    archive: CompressedArchive, catalog: Catalog, unfinished: Path, progress: Progress
 ) -> Repacked:
-    seen = _Seen(catalog.folder / packed.whole)
-    with target.open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as out:
-            for name, size, content in _members(packed, catalog, seen, progress):
-                entry = tarfile.TarInfo(name)
-                entry.size = size
-                out.addfile(entry, content)
-                out.members = []  # type: ignore[attr-defined] # tarfile keeps every header
-                seen.files += 1
-                seen.bytes += size
-        file.flush()
-        os.fsync(file.fileno())
-    if not seen.files:
-        raise SourceError(f"{seen.archive}: holds no files; download it again")
-    return Repacked(packed.target, seen.files, seen.bytes, dict(seen.left_out))
+    tally = _Tally(catalog.folder / archive.name)
+    with tarfile.open(unfinished, mode="w", format=tarfile.PAX_FORMAT) as out:
+        for name, size, content in _files(archive, catalog, tally, progress):
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            out.addfile(entry, content)
+            out.members = []  # type: ignore[attr-defined] # else tarfile keeps every header
+            tally.files += 1
+            tally.bytes += size
+    if not tally.files:
+        raise SourceError(f"{tally.archive}: contains no files; download it again")
+    return Repacked(archive.target, tally.files, tally.bytes, dict(tally.skipped))
 
 
-class _Seen:
-    """What was met in one archive."""
+class _Tally:
+    """Counts of the members of one archive."""
 
     def __init__(self, archive: Path) -> None:
         self.archive = archive
         self.files = 0
         self.bytes = 0
-        self.left_out: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
 
 
-_Found = tuple[str, int, IO[bytes]]  # name, bytes, content
+_File = tuple[str, int, IO[bytes]]  # name, bytes, content
 
 
-def _members(
-    packed: CompressedArchive, catalog: Catalog, seen: _Seen, progress: Progress
-) -> Iterator[_Found]:
-    if packed.whole.endswith(".zip"):
-        for member in list_members(catalog.folder / packed.whole):
+def _files(
+    archive: CompressedArchive, catalog: Catalog, tally: _Tally, progress: Progress
+) -> Iterator[_File]:
+    if archive.name.endswith(".zip"):
+        for member in list_members(catalog.folder / archive.name):
             with open_slice(member.location) as content:
-                yield from _opened(member.name, member.location.length, content, seen, _DEPTH)
-            progress.advance(member.location.packed)
+                size = member.location.length
+                yield from _expand(member.name, size, content, tally, _MAX_DEPTH)
+            progress.advance(member.location.stored_length)
         return
-    opened = (partial(catalog.open, name) for name in packed.parts)
-    stream = cast(IO[bytes], io.BufferedReader(_Joined(opened, progress.advance), _BLOCK))
-    yield from _tar(packed.whole, stream, "", seen, _DEPTH)
+    parts = (partial(catalog.open, name) for name in archive.part_names)
+    stream = cast(IO[bytes], io.BufferedReader(_Concatenation(parts, progress.advance), _BLOCK))
+    yield from _tar_files(archive.name, stream, "", tally, _MAX_DEPTH)
 
 
-def _tar(name: str, packed: IO[bytes], folder: str, seen: _Seen, depth: int) -> Iterator[_Found]:
-    """Yield the members of a tar, and see that it is there to its end."""
-    stream = _Counted(_decompressed(name, packed))
+def _tar_files(
+    name: str, compressed: IO[bytes], folder: str, tally: _Tally, depth: int
+) -> Iterator[_File]:
+    """Yield the files of a tar, and require that it is complete.
+
+    Raises:
+        EOFError: it has no end-of-archive block.
+    """
+    stream = _CountingReader(_decompress(name, compressed))
     with tarfile.open(fileobj=cast(Any, stream), mode="r|", bufsize=_BLOCK) as tar:
         while (entry := tar.next()) is not None:
-            tar.members = []  # type: ignore[attr-defined] # tarfile keeps every header
+            tar.members = []  # type: ignore[attr-defined] # else tarfile keeps every header
             if entry.isreg():
                 content = tar.extractfile(entry)
                 assert content is not None  # noqa: S101 - a regular file has content
-                inside = tidy(entry.name)
-                if not is_safe(inside):
-                    raise SourceError(
-                        f"{seen.archive}: member {entry.name!r} leads outside the archive; "
-                        "the file is not an official one, download it again"
-                    )
-                inside = inside if inside.startswith(folder) else folder + inside
-                yield from _opened(inside, entry.size, content, seen, depth)
+                inner = normalize_name(entry.name)
+                if not is_safe(inner):
+                    raise path_traversal(tally.archive, entry.name)
+                inner = inner if inner.startswith(folder) else folder + inner
+                yield from _expand(inner, entry.size, content, tally, depth)
             elif not entry.isdir():
-                seen.left_out["links" if entry.issym() or entry.islnk() else "devices"] += 1
+                tally.skipped["links" if entry.issym() or entry.islnk() else "devices"] += 1
         end = tar.offset
+    # tarfile stops at the end-of-archive block; the checksum of the compressed stream is after it.
     while stream.read(_BLOCK):
-        pass  # to the end, where compressed streams carry their checksum
+        pass
+    # tarfile takes the end of the stream for the end of the archive, which hides a truncation.
     if stream.count < end + tarfile.BLOCKSIZE:
-        raise EOFError("it has no end mark")
+        raise EOFError("no end-of-archive block")
 
 
-def _opened(name: str, size: int, content: IO[bytes], seen: _Seen, depth: int) -> Iterator[_Found]:
-    """Yield a file, or the members of the tar that it is."""
-    ending = next((e for e in (*COMPRESSED, ".tar") if name.endswith(e)), None)
-    if ending is None or not depth:
+def _expand(name: str, size: int, content: IO[bytes], tally: _Tally, depth: int) -> Iterator[_File]:
+    """Yield a file, or if it is a tar, its files."""
+    suffix = next((s for s in (*COMPRESSED, ".tar") if name.endswith(s)), None)
+    if suffix is None or not depth:
         yield name, size, content
     else:
-        yield from _tar(name, content, name.removesuffix(ending) + "/", seen, depth - 1)
+        yield from _tar_files(name, content, name.removesuffix(suffix) + "/", tally, depth - 1)
 
 
-def _decompressed(name: str, packed: IO[bytes]) -> IO[bytes]:
+def _decompress(name: str, compressed: IO[bytes]) -> IO[bytes]:
     if name.endswith((".gz", ".tgz")):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+        return cast(IO[bytes], gzip.GzipFile(fileobj=compressed))
     if name.endswith((".bz2", ".tbz2")):
-        return cast(IO[bytes], bz2.BZ2File(packed))
+        return cast(IO[bytes], bz2.BZ2File(compressed))
     if name.endswith((".xz", ".txz")):
-        return cast(IO[bytes], lzma.LZMAFile(packed))
-    return packed
+        return cast(IO[bytes], lzma.LZMAFile(compressed))
+    return compressed
 
 
-class _Counted:
-    """A stream that knows how many bytes were read of it."""
+class _CountingReader:
+    """A stream that counts the bytes read from it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -179,8 +184,8 @@ class _Counted:
         return data
 
 
-class _Joined(io.RawIOBase):
-    """Parts as one stream; each is opened when its turn comes."""
+class _Concatenation(io.RawIOBase):
+    """Parts as one stream; each part is opened when the one before it ends."""
 
     def __init__(
         self, parts: Iterator[Callable[[], BinaryIO]], advance: Callable[[int], None]

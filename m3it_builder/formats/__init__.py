@@ -1,1 +1,1 @@
-"""Functions that two or more converters share, one module a format."""
+"""Functions shared by two or more converters, one module per format."""

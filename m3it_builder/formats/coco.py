@@ -1,4 +1,4 @@
-"""COCO images by name, and Karpathy's list of them with their captions."""
+"""COCO images by name, and Karpathy's list of images with captions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SOURCES = {
     "val2014": "coco-2014-val-images",
 }
 
-KARPATHY_PARTS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
+KARPATHY_SPLITS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,18 @@ class Captioned:
 
     number: int  # COCO's id
     image: Image
-    captions: tuple[tuple[int, str], ...]  # id and text, its blanks tidied; a text may be empty
+    captions: tuple[tuple[int, str], ...]  # id and text, whitespace normalized; a text may be empty
     meta: dict[str, Any]
 
 
 def karpathy_images(source: Source) -> Iterator[Captioned]:
     """Yield the images of a split of Karpathy's ``dataset_coco.json``.
 
-    Its fourth part, restval, belongs to train, as later work and the published
-    counts have it.
+    Its fourth split, restval, is part of train, as in later work and the published
+    counts.
     """
     for image in source.items("karpathy-splits/dataset_coco.json", "images"):
-        if image["split"] not in KARPATHY_PARTS[source.split]:
+        if image["split"] not in KARPATHY_SPLITS[source.split]:
             continue
         yield Captioned(
             number=image["cocoid"],

@@ -1,4 +1,4 @@
-"""One row of each group: one question a video, one sentence an image."""
+"""One row of each group: one question per video, one sentence per image."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ def one_of_each(
     key: str,
     everything: bool = False,
 ) -> Iterator[Record | Reject]:
-    """Yield one record a group, drawn by key; the others become rejects, as does an empty group.
+    """Yield one record per group, sampled by key and name; other rows and empty groups are rejects.
+
+    The sample depends on nothing else, so it stays the same when files are reordered.
 
     Args:
         groups: (name of the group, its rows).
-        make: turns a row into a record.
-        key: of the draw; the task's name, say.
-        everything: take every row instead.
+        make: converts a row to a record.
+        key: seed of the selection, the task's name for instance.
+        everything: yield every row instead.
     """
     for name, rows in groups:
         if not rows:
             yield Reject(str(name), "no_answer")
             continue
         chosen = seeded(key, name).randrange(len(rows))
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             record = make(row)
-            if everything or place == chosen:
+            if everything or index == chosen:
                 yield record
             else:
                 yield Reject(record.id, "not_chosen", f"another of {name} was drawn")

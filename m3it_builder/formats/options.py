@@ -1,4 +1,4 @@
-"""Choices between options: drawn by a key, so that a row never depends on its neighbours."""
+"""Choices between options, sampled by a key, so that no row depends on its neighbors."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from m3it_builder.records import Turn
 
 
 def seeded(*key: object) -> random.Random:
-    """Return a generator that depends on the key alone: the task and the record's id, say."""
+    """Return a random generator that depends on the key alone: task and record id, for instance."""
     digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest))  # noqa: S311 - nothing secret is drawn
+    return random.Random(int.from_bytes(digest))  # noqa: S311 - nothing secret
 
 
-def draw(dice: random.Random, pool: Sequence[str], gold: str, count: int) -> list[str]:
-    """Return up to ``count`` texts of a pool without repeats, none of them the gold one."""
-    drawn = dice.sample(pool, min(len(pool), count + 1))
-    return [text for text in drawn if text != gold][:count]
+def distractors(rng: random.Random, pool: Sequence[str], gold: str, count: int) -> list[str]:
+    """Return up to ``count`` distinct texts of a pool other than the gold one."""
+    sample = rng.sample(pool, min(len(pool), count + 1))
+    return [text for text in sample if text != gold][:count]
 
 
-def shuffled(dice: random.Random, gold: str, others: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """Return the options in a drawn order, the gold one always among them, and its place."""
+def shuffled(rng: random.Random, gold: str, others: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """Return the gold option and the others in random order, and the index of the gold one."""
     choices = [gold, *others]
-    dice.shuffle(choices)
+    rng.shuffle(choices)
     return tuple(choices), choices.index(gold)
 
 
-def choice(dice: random.Random, gold: str, others: Iterable[str]) -> Turn:
-    """Return a turn whose question is the image: pick the gold option of those in drawn order."""
-    choices, place = shuffled(dice, gold, others)
-    return Turn("", gold, choices, place)
+def choice_turn(rng: random.Random, gold: str, others: Iterable[str]) -> Turn:
+    """Return a multiple-choice turn in random order; its question is the image alone."""
+    choices, index = shuffled(rng, gold, others)
+    return Turn("", gold, choices, index)

@@ -1,4 +1,4 @@
-"""Boxes: from the forms that annotations use to ours, and the order of colors."""
+"""Boxes: conversion from annotation formats, and the order of colors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from m3it_builder.records import Box, Region
 
-# In this order, so that the first box is always red; all differ in hue or lightness.
+# Assigned in this order: the first box is always red. All differ in hue or lightness.
 COLORS = (
     "red",
     "green",
@@ -22,13 +22,13 @@ COLORS = (
 
 
 def from_xywh(box: Sequence[float]) -> Box:
-    """Return a box given as corner and size, as COCO has it, by its two corners."""
+    """Return the corners of a box given as corner and size (COCO)."""
     x, y, width, height = box
     return (x, y, x + width, y + height)
 
 
 def colored(boxes: Sequence[Box], labels: Sequence[str] = ()) -> tuple[Region, ...]:
-    """Return regions in the colors of the table, one after the other.
+    """Return regions in the order of the color table.
 
     Raises:
         ValueError: there are more boxes than colors.

@@ -1,4 +1,4 @@
-"""Sentences out of tokens."""
+"""Detokenization."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _OPENING = re.compile(r"([(\[]) ")
 
 
 def sentence(tokens: Iterable[str]) -> str:
-    """Return tokens joined as people write them: no blank before a full stop, or in "isn't"."""
+    """Return tokens joined without the spaces of tokenization: before a period, or in "isn't"."""
     text = _APOSTROPHE.sub(r"'\1", " ".join(tokens))
     return _OPENING.sub(r"\1", _CLOSING.sub(r"\1", text))

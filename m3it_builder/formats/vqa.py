@@ -1,4 +1,4 @@
-"""The VQA family: questions and annotations in two files, several answers a question."""
+"""The VQA family: questions and annotations in two files, several answers per question."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ def question_pairs(
 
 
 def most_common(answers: Sequence[str]) -> str:
-    """Return the most frequent answer, stripped; among equals the one given first.
+    """Return the most frequent answer, stripped; of equally frequent ones the first.
 
-    The rule is ours: these sets publish several answers and no single one.
+    The rule is ours: these datasets publish several answers and no single one.
     """
     stripped = [answer.strip() for answer in answers]
     counts = Counter(answer for answer in stripped if answer)

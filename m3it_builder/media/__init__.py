@@ -1,1 +1,1 @@
-"""Images and videos: header checks, decoding, drawing, reading in disk order."""
+"""Images and videos: headers, decoding, drawing, reading in disk order."""

@@ -1,7 +1,7 @@
-"""Images as they were read: bytes, digest and header, each found once while they are at hand.
+"""Loaded images: bytes, digest and header.
 
-Many rows may share an image; within a window of rows it is read, hashed and
-probed once, right after reading, while its bytes are in the processor's cache.
+Many rows may share an image. Within a window of rows it is read, hashed and probed once,
+right after reading, while its bytes are in the processor's cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from m3it_builder.media.probe import BadImage, Probe, probe
+from m3it_builder.media.probe import BadImage, ImageHeader, probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +21,31 @@ class LoadedImage:
 
     data: bytes
     digest: str  # BLAKE3
-    header: Probe | BadImage  # what the header says, or why the image cannot be used
+    header: ImageHeader | BadImage  # BadImage: why the image cannot be used
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The images that one reference of a row stands for, and what the row's meta says of them."""
+    """The images that one reference of a row yields: one image, or the frames of a video."""
 
     images: tuple[LoadedImage, ...]
-    note: dict[str, Any]
+    metadata: dict[str, Any]  # of frames and array images: their indices, for instance
 
 
-def load_images(images: Iterable[bytes], note: dict[str, Any]) -> Loaded:
+def load_images(images: Iterable[bytes], metadata: dict[str, Any]) -> Loaded:
     """Return images with their digests and headers."""
-    return Loaded(tuple(map(inspect, images)), note)
+    return Loaded(tuple(map(load_image, images)), metadata)
 
 
-def inspect(data: bytes) -> LoadedImage:
-    """Hash and probe one image; one of odd structure is good if it decodes all the same."""
-    header: Probe | BadImage
+def load_image(data: bytes) -> LoadedImage:
+    """Hash and probe one image; a malformed one is accepted if it decodes completely."""
+    header: ImageHeader | BadImage
     try:
         header = probe(data)
     except BadImage as bad:
         header = bad
         if bad.reason in ("image_damaged", "image_truncated"):
-            from m3it_builder.media.images import measured
+            from m3it_builder.media.images import decoded_header
 
-            header = measured(data) or bad
+            header = decoded_header(data) or bad
     return LoadedImage(data, blake3(data).hexdigest(), header)

@@ -1,6 +1,6 @@
-"""Single images out of NumPy files of images, read where they lie.
+"""Single images of NumPy array files, read in place.
 
-Format: NEP 1 (``.npy`` 1.0 to 3.0). Only what is needed is read, so a file of a
+Format: NEP 1 (``.npy`` 1.0 to 3.0). Only the selected image is read, so a file of a
 million images costs no more memory than one.
 """
 
@@ -25,32 +25,35 @@ _HEADER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    start: int  # of the first image, in the file
+    start: int  # offset of the first image in the file
     count: int
     height: int
     width: int
-    whole: bytes | None = None  # the array itself, where it is packed and cannot be reached into
+    decompressed: bytes | None = None  # the whole file, where its archive member is compressed
 
 
-def read_cell(location: Location, selection: Pixels) -> bytes:
+def read_pixels(location: Location, selection: Pixels) -> bytes:
     """Return one image of an array as PNG.
 
     Raises:
-        SourceError: the file is no array of 8-bit RGB images.
-        BadImage: ``image_missing``, the array has no such index.
+        SourceError: the file is not an array of 8-bit RGB images.
+        BadImage: ``image_missing``, the index is out of range.
     """
     layout = _layout(location)
     if not 0 <= selection.index < layout.count:
         raise BadImage("image_missing", f"index {selection.index} of {layout.count} images")
     size = layout.width * layout.height * 3
-    at = layout.start + selection.index * size
-    data = layout.whole[at : at + size] if layout.whole is not None else _read(location, at, size)
+    offset = layout.start + selection.index * size
+    if layout.decompressed is not None:
+        data = layout.decompressed[offset : offset + size]
+    else:
+        data = _read(location, offset, size)
     if len(data) != size:
-        raise SourceError(f"{location.path}: the array is cut short; download it again")
+        raise SourceError(f"{location.path}: the array is truncated; download it again")
     image = Image.frombytes("RGB", (layout.width, layout.height), data, "raw", selection.order)
     if selection.scale > 1:
-        wider = layout.width * selection.scale, layout.height * selection.scale
-        image = image.resize(wider, Image.Resampling.NEAREST)
+        scaled = layout.width * selection.scale, layout.height * selection.scale
+        image = image.resize(scaled, Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -58,29 +61,32 @@ def read_cell(location: Location, selection: Pixels) -> bytes:
 
 @lru_cache(maxsize=4)
 def _layout(location: Location) -> _Layout:
-    whole, start = None, 0
+    decompressed, start = None, 0
     if not isinstance(location, File):
         if location.method == "deflated":
-            whole = read_slice(location)
+            decompressed = read_slice(location)
         else:
             start = _member_start(location)
-    header = whole[:_HEADER_BYTES] if whole is not None else _read(location, start, _HEADER_BYTES)
-    length, shape = _parse(header, location.path)
-    return _Layout(start + length, *shape, whole=whole)
+    if decompressed is not None:
+        header = decompressed[:_HEADER_BYTES]
+    else:
+        header = _read(location, start, _HEADER_BYTES)
+    length, shape = _parse_header(header, location.path)
+    return _Layout(start + length, *shape, decompressed=decompressed)
 
 
-def _parse(header: bytes, path: str) -> tuple[int, tuple[int, int, int]]:
+def _parse_header(header: bytes, path: str) -> tuple[int, tuple[int, int, int]]:
     """Return the length of the header and (count, height, width)."""
     try:
         if header[:6] != b"\x93NUMPY":
-            raise ValueError("no NumPy file")
-        wide = header[6] > 1
-        (size,) = struct.unpack_from("<I" if wide else "<H", header, 8)
-        start = 12 if wide else 10
-        facts = ast.literal_eval(header[start : start + size].decode("latin1").strip())
-        count, height, width, channels = facts["shape"]
-        if facts["descr"] != "|u1" or facts["fortran_order"] or channels != 3:
-            raise ValueError(f"shape {facts['shape']} of {facts['descr']}")
+            raise ValueError("not a NumPy file")
+        is_version_1 = header[6] <= 1
+        (size,) = struct.unpack_from("<H" if is_version_1 else "<I", header, 8)
+        start = 10 if is_version_1 else 12
+        fields = ast.literal_eval(header[start : start + size].decode("latin1").strip())
+        count, height, width, channels = fields["shape"]
+        if fields["descr"] != "|u1" or fields["fortran_order"] or channels != 3:
+            raise ValueError(f"shape {fields['shape']} of {fields['descr']}")
     except (ValueError, SyntaxError, KeyError, IndexError, struct.error) as error:
         raise SourceError(
             f"{path}: not an array of 8-bit images, (N, height, width, 3) of uint8 ({error}); "
@@ -100,9 +106,9 @@ def _member_start(location: Location) -> int:
         os.close(descriptor)
 
 
-def _read(location: Location, at: int, size: int) -> bytes:
+def _read(location: Location, offset: int, size: int) -> bytes:
     descriptor = os.open(location.path, os.O_RDONLY)
     try:
-        return os.pread(descriptor, size, at)
+        return os.pread(descriptor, size, offset)
     finally:
         os.close(descriptor)

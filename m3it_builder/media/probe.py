@@ -1,10 +1,10 @@
-"""What the first and last bytes of an image say: codec, size, completeness.
+"""Image headers: codec, size and completeness from the first and last bytes.
 
-An image is known by its content, never by its file name. Reading headers
-ourselves costs a few microseconds where opening an image library costs some
-fifty, and it finds what most often goes wrong: empty files, web pages saved as
-images, and downloads cut short. Formats: ITU-T T.81 annex B (JPEG), PNG
-third edition 5 and 11.2.1, GIF89a, RFC 9649 (WebP), BITMAPINFOHEADER.
+An image is recognized by its content, never by its file name. Parsing headers here costs
+a few microseconds where opening an image library costs some fifty, and it detects what
+most often goes wrong: empty files, web pages saved as images, and truncated downloads.
+Formats: ITU-T T.81 annex B (JPEG), PNG third edition 5 and 11.2.1, GIF89a, RFC 9649
+(WebP), BITMAPINFOHEADER.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_SEGMENT = struct.Struct(">BBH").unpack_from  # what begins a JPEG segment: FF, marker, length
-_WORDS = struct.Struct(">HH").unpack_from
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables, not frames
-_ALONE = {0x01, *range(0xD0, 0xD9), 0xFF}  # markers without a length, and fill bytes
+_SEGMENT = struct.Struct(">BBH").unpack_from  # start of a JPEG segment: FF, marker, length
+_JPEG_SIZE = struct.Struct(">HH").unpack_from  # height, width
+_START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9), 0xFF}  # standalone markers and fill bytes
 
 
 class BadImage(Exception):  # noqa: N818 - it carries a reason, and never leaves the packer
-    """An image that cannot be used; becomes a reject of its row."""
+    """An unusable image; its row becomes a reject with this reason and detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -29,16 +29,16 @@ class BadImage(Exception):  # noqa: N818 - it carries a reason, and never leaves
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """What the header says."""
+class ImageHeader:
+    """Codec and size of an image."""
 
     mime: str
-    width: int  # pixels as stored, before any EXIF rotation
+    width: int  # pixels as stored, before EXIF transposition
     height: int
 
 
-def probe(data: bytes) -> Probe:
-    """Return codec and size of a whole image.
+def probe(data: bytes) -> ImageHeader:
+    """Return the header of a complete image.
 
     Raises:
         BadImage: ``image_empty``, ``image_unknown``, ``image_damaged`` or
@@ -46,103 +46,105 @@ def probe(data: bytes) -> Probe:
     """
     if not data:
         raise BadImage("image_empty")
-    for magic, read in _READERS:
+    for magic, parse in _PARSERS:
         if data.startswith(magic):
             try:
-                found = read(data)
+                header = parse(data)
             except (struct.error, IndexError) as error:
                 raise BadImage("image_truncated", f"{len(data)} bytes") from error
-            if found.width <= 0 or found.height <= 0:
-                raise BadImage("image_damaged", f"{found.width}x{found.height}")
-            return found
-    raise BadImage("image_unknown", _looks_like(data))
+            if header.width <= 0 or header.height <= 0:
+                raise BadImage("image_damaged", f"{header.width}x{header.height}")
+            return header
+    raise BadImage("image_unknown", _guess_format(data))
 
 
-def _jpeg(data: bytes) -> Probe:
+def _jpeg(data: bytes) -> ImageHeader:
     size = None
-    at = 2
+    offset = 2
     while True:
-        first, marker, length = _SEGMENT(data, at)
+        first, marker, length = _SEGMENT(data, offset)
         if first != 0xFF:
-            raise BadImage("image_damaged", f"no JPEG marker at byte {at}")
-        if marker in _ALONE:  # fill byte, or a marker without a length
-            at += 1 if marker == 0xFF else 2
+            raise BadImage("image_damaged", f"no JPEG marker at byte {offset}")
+        if marker in _WITHOUT_LENGTH:
+            offset += 1 if marker == 0xFF else 2
             continue
-        if marker in _FRAMES:
-            size = _WORDS(data, at + 5)
-        at += 2 + length
+        if marker in _START_OF_FRAME:
+            size = _JPEG_SIZE(data, offset + 5)
+        offset += 2 + length
         if marker == 0xDA:
             break
     if size is None:
         raise BadImage("image_damaged", "no JPEG frame header")
-    # After the scan starts, FF D9 stands for nothing but the end of the image.
-    _require_end(data.rfind(b"\xff\xd9", at) >= 0, data)
-    return Probe("image/jpeg", size[1], size[0])
+    # In entropy-coded data FF is always followed by 00 or a restart marker, so FF D9 after
+    # the start of scan can only be the end of the image.
+    _require_complete(data.rfind(b"\xff\xd9", offset) >= 0, data)
+    return ImageHeader("image/jpeg", size[1], size[0])
 
 
-def _png(data: bytes) -> Probe:
+def _png(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from(">II", data, 16)
-    _require_end(data.rfind(b"IEND\xaeB`\x82") >= 0, data)
-    return Probe("image/png", width, height)
+    _require_complete(data.rfind(b"IEND\xaeB`\x82") >= 0, data)
+    return ImageHeader("image/png", width, height)
 
 
-def _gif(data: bytes) -> Probe:
+def _gif(data: bytes) -> ImageHeader:
     width, height = struct.unpack_from("<HH", data, 6)
-    at = 13 + _gif_colors(data[10])
-    while data[at] != 0x3B:  # the trailer; no search finds it, since pixels may hold any byte
-        if data[at] == 0x21:
-            at += 2
-        elif data[at] == 0x2C:
-            at += 11 + _gif_colors(data[at + 9])
+    offset = 13 + _color_table_length(data[10])
+    # Walk block by block to the trailer: pixel data may contain any byte, so no search works.
+    while data[offset] != 0x3B:
+        if data[offset] == 0x21:
+            offset += 2
+        elif data[offset] == 0x2C:
+            offset += 11 + _color_table_length(data[offset + 9])
         else:
-            raise BadImage("image_damaged", f"no GIF block at byte {at}")
-        while data[at]:
-            at += data[at] + 1
-        at += 1
-    return Probe("image/gif", width, height)
+            raise BadImage("image_damaged", f"no GIF block at byte {offset}")
+        while data[offset]:
+            offset += data[offset] + 1
+        offset += 1
+    return ImageHeader("image/gif", width, height)
 
 
-def _gif_colors(flags: int) -> int:
+def _color_table_length(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _webp(data: bytes) -> Probe:
+def _webp(data: bytes) -> ImageHeader:
     (size,) = struct.unpack_from("<I", data, 4)
     if data[8:12] != b"WEBP":
         raise BadImage("image_unknown", "RIFF, but not WebP")
-    kind = data[12:16]
-    if kind == b"VP8X":
+    chunk = data[12:16]
+    if chunk == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
-    elif kind == b"VP8L":
+    elif chunk == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
-    _require_end(len(data) >= size + 8, data)
-    return Probe("image/webp", width, height)
+    _require_complete(len(data) >= size + 8, data)
+    return ImageHeader("image/webp", width, height)
 
 
-def _bmp(data: bytes) -> Probe:
+def _bmp(data: bytes) -> ImageHeader:
     start, size = struct.unpack_from("<II", data, 10)
-    if size == 12:  # the header of OS/2
+    if size == 12:  # BITMAPCOREHEADER of OS/2
         width, height, _, depth = struct.unpack_from("<HHHH", data, 18)
         compression = 0
     else:
         width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, 18)
-    height = abs(height)  # a negative height means rows from top to bottom
-    if compression in (0, 3, 6):  # plain pixels, with or without masks
-        row = (width * depth + 31) // 32 * 4
-        _require_end(len(data) >= start + row * height, data)
-    return Probe("image/bmp", width, height)
+    height = abs(height)  # negative for rows from top to bottom
+    if compression in (0, 3, 6):  # uncompressed, with or without masks
+        row_bytes = (width * depth + 31) // 32 * 4
+        _require_complete(len(data) >= start + row_bytes * height, data)
+    return ImageHeader("image/bmp", width, height)
 
 
-def _require_end(whole: bool, data: bytes) -> None:
-    if not whole:
+def _require_complete(is_complete: bool, data: bytes) -> None:
+    if not is_complete:
         raise BadImage("image_truncated", f"{len(data)} bytes")
 
 
-def _looks_like(data: bytes) -> str:
+def _guess_format(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "a web page"
@@ -153,7 +155,7 @@ def _looks_like(data: bytes) -> str:
     return f"starts with {data[:8].hex()}"
 
 
-_READERS: tuple[tuple[bytes, Callable[[bytes], Probe]], ...] = (
+_PARSERS: tuple[tuple[bytes, Callable[[bytes], ImageHeader]], ...] = (
     (b"\xff\xd8\xff", _jpeg),
     (b"\x89PNG\r\n\x1a\n", _png),
     (b"GIF87a", _gif),

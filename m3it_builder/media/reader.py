@@ -1,10 +1,10 @@
-"""Reading images: ahead of the packer, in the order they lie on the disk.
+"""Reads images ahead of the packer, in disk order.
 
-A stretch of rows is announced to the operating system, archive by archive and
-offset by offset, while the packer still works on the stretch before; it is then
-read in windows small enough for the processor's cache. (A reading thread costs
-a sixth of the packer's time, because bytes change processors; the kernel does
-the same for nothing.)
+While the packer works on one prefetch window of rows, the operating system is asked to
+read the images of the next one, archive by archive and offset by offset. A prefetch
+window is then read in smaller windows whose images fit the processor's cache. (A reader
+thread would cost a sixth of the packer's time, because bytes move between processors;
+the kernel's read-ahead costs nothing.)
 """
 
 from __future__ import annotations
@@ -17,108 +17,128 @@ from pathlib import Path
 
 from m3it_builder.errors import SourceError
 from m3it_builder.media.loaded import Loaded, load_images
-from m3it_builder.media.npy import read_cell
+from m3it_builder.media.npy import read_pixels
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video.extract import FrameReader, VideoPlan
-from m3it_builder.records import File, Frames, Image, Location, Pixels, Record, Row, Slice
+from m3it_builder.records import File, Frames, Image, Instance, Location, Pixels, Record, Slice
 from m3it_builder.sources.archives import read_slice
 
-STRETCH_BYTES = 32 << 20
+PREFETCH_BYTES = 32 << 20
 WINDOW_BYTES = 1 << 20
-GROUP_ROWS = 2_000  # at most, of a stretch or a window
-_OPEN_ARCHIVES = 16
-_ASKED = 4  # places of a stretch
-_OPEN_FILES = 400  # of the 1,024 that a process may have as a rule
+MAX_GROUP_ROWS = 2_000  # of a window of either kind
+_MAX_OPEN_ARCHIVES = 16
+_MAX_OPEN_FILES = 400  # processes are usually limited to 1,024
+_CACHE_SAMPLES = 4  # images of a prefetch window tested for being in the page cache
+_FRAME_BYTES = 24_000  # typical size of an encoded video frame
+_ARRAY_IMAGE_BYTES = 2_000  # typical size of an encoded image of an array
 
 ImageKey = tuple[str, int, str]  # path, offset, selection
-Read = dict[ImageKey, Loaded | BadImage]
+ImagesByKey = dict[ImageKey, Loaded | BadImage]
 
 
 def key_of(image: Image) -> ImageKey:
-    """Return what distinguishes one located image from another, in the order they lie."""
+    """Return the identity of a located image; keys sort in disk order."""
     if image.location is None:
         raise ValueError(f"{image.name} was never located")
-    return *_lies(image.location), repr(image.selection) if image.selection else ""
+    return *_disk_order(image.location), repr(image.selection) if image.selection else ""
 
 
-def read_ahead(rows: Iterable[Row], reader: ImageReader) -> Iterator[tuple[list[Row], Read]]:
-    """Yield rows in windows, with their images; what follows is announced in time."""
-    waiting: list[Row] | None = None
-    for stretch in chain(groups(rows, STRETCH_BYTES), [None]):
-        if stretch is not None:
-            reader.announce(_images(stretch))
-        for window in groups(waiting or (), WINDOW_BYTES):
+def read_ahead(
+    rows: Iterable[Instance], reader: ImageReader
+) -> Iterator[tuple[list[Instance], ImagesByKey]]:
+    """Yield rows in windows with their images, prefetching those of the rows that follow."""
+    current: list[Instance] | None = None
+    for following in chain(groups(rows, PREFETCH_BYTES), [None]):
+        if following is not None:
+            reader.prefetch(_images(following))
+        for window in groups(current or (), WINDOW_BYTES):
             yield window, reader.read(_images(window))
-        waiting = stretch
+        current = following
 
 
-def groups(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
-    """Yield rows in groups whose images have about so many bytes together.
-
-    An image that stands in several rows, one after the other, is counted once.
-    """
-    group: list[Row] = []
+def groups(rows: Iterable[Instance], max_bytes: int) -> Iterator[list[Instance]]:
+    """Yield rows in groups whose images have about ``max_bytes`` bytes together."""
+    group: list[Instance] = []
     size = 0
-    before: tuple[Image, ...] = ()
+    previous: tuple[Image, ...] = ()
     for row in rows:
         group.append(row)
         images = row.record.images
-        if not _are_same(images, before):
+        # Questions about one image are consecutive. It is read once a window, so it counts
+        # once: counted for every row it would fill windows, and each would read it again.
+        if not _are_same(images, previous):
             size += byte_count(row.record)
-        before = images
-        if size >= most or len(group) >= GROUP_ROWS:
+        previous = images
+        if size >= max_bytes or len(group) >= MAX_GROUP_ROWS:
             yield group
-            group, size, before = [], 0, ()
+            group, size, previous = [], 0, ()
     if group:
         yield group
 
 
+def byte_count(record: Record) -> int:
+    """Return the expected size of a row's images in bytes."""
+    return sum([_expected_bytes(image) for image in record.images])
+
+
+def _expected_bytes(image: Image) -> int:
+    if image.selection is None:
+        return image.location.length if image.location else 0
+    if isinstance(image.selection, Frames):
+        return image.selection.count * _FRAME_BYTES
+    return _ARRAY_IMAGE_BYTES
+
+
 def _are_same(images: tuple[Image, ...], others: tuple[Image, ...]) -> bool:
+    # Most rows differ in the first name; comparing it alone is cheaper than all fields.
     if not images or not others or images[0].name != others[0].name:
         return False
     return images == others
 
 
-def _images(rows: Iterable[Row]) -> list[Image]:
+def _images(rows: Iterable[Instance]) -> list[Image]:
     return [image for row in rows for image in row.record.images]
 
 
 class ImageReader:
-    """Reads the images of a window in the order they lie on the disk."""
+    """Reads the images of a window in disk order."""
 
     def __init__(self, max_bytes: int, max_pixels: int, video: VideoPlan) -> None:
         self._max_bytes = max_bytes
         self._frames = FrameReader(video, max_pixels)
-        self._descriptors: dict[str, int] = {}  # of archives
-        self._opened: dict[str, int] = {}  # of loose files that will be read soon
+        self._archives: dict[str, int] = {}  # descriptors by path
+        # Descriptors of prefetched loose files. posix_fadvise needs an open file anyway; it
+        # stays open until it is read, since opening again would repeat the path lookup.
+        self._opened: dict[str, int] = {}
 
     def __enter__(self) -> ImageReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self._close_archives()
         for descriptor in self._opened.values():
             os.close(descriptor)
         self._frames.close()
 
-    def announce(self, images: Iterable[Image]) -> None:
-        """Ask the operating system to begin reading what will soon be read, in disk order."""
+    def prefetch(self, images: Iterable[Image]) -> None:
+        """Ask the operating system to read images into the page cache, in disk order."""
         locations = [
             image.location for image in images if image.selection is None and image.location
         ]
-        if all(map(_is_cached, locations[:: max(1, len(locations) // _ASKED)])):
-            return  # to announce what is in memory costs a tenth of the packer's time
-        for location in sorted(set(locations), key=_lies):
-            with suppress(OSError):  # what is gone is met, and told of, when it is read
+        # Prefetching what is in memory already would cost a tenth of the packer's time.
+        if all(map(_is_cached, locations[:: max(1, len(locations) // _CACHE_SAMPLES)])):
+            return
+        for location in sorted(set(locations), key=_disk_order):
+            with suppress(OSError):  # a missing file is reported when it is read
                 if isinstance(location, Slice):
-                    descriptor = self._descriptor(location.path)
-                    _will_need(descriptor, location.offset, location.packed)
-                elif location.path not in self._opened and len(self._opened) < _OPEN_FILES:
+                    descriptor = self._archive(location.path)
+                    _advise_will_need(descriptor, location.offset, location.stored_length)
+                elif location.path not in self._opened and len(self._opened) < _MAX_OPEN_FILES:
                     self._opened[location.path] = os.open(location.path, os.O_RDONLY)
-                    _will_need(self._opened[location.path], 0, location.length)
+                    _advise_will_need(self._opened[location.path], 0, location.length)
 
-    def read(self, images: Iterable[Image]) -> Read:
-        """Return the bytes of each distinct image, or what is wrong with it."""
+    def read(self, images: Iterable[Image]) -> ImagesByKey:
+        """Return each distinct image, or the reason why it cannot be used."""
         distinct = {key_of(image): image for image in images}
         return {key: self._read(distinct[key]) for key in sorted(distinct)}
 
@@ -130,84 +150,68 @@ class ImageReader:
         try:
             if isinstance(selection, Pixels):
                 return load_images(
-                    (read_cell(location, selection),), {"indices": [selection.index]}
+                    (read_pixels(location, selection),), {"indices": [selection.index]}
                 )
-            return self._whole(location)
+            return self._read_image(location)
         except FileNotFoundError:
-            return BadImage("image_missing", "it was there when the build began")
+            return BadImage("image_missing", "the file disappeared during the build")
         except BadImage as bad:
             return bad
 
-    def _whole(self, location: Location) -> Loaded:
+    def _read_image(self, location: Location) -> Loaded:
         if location.length > self._max_bytes:
             raise BadImage("image_oversized", f"{location.length:,} bytes")
         if isinstance(location, File):
-            return load_images((self._whole_file(location),), {})
+            return load_images((self._read_file(location),), {})
         try:
-            return load_images((read_slice(location, self._descriptor(location.path)),), {})
+            return load_images((read_slice(location, self._archive(location.path)),), {})
         except SourceError as error:
-            raise BadImage("image_damaged", "its archive member does not unpack") from error
+            raise BadImage("image_damaged", "the archive member is corrupt") from error
 
-    def _descriptor(self, path: str) -> int:
-        if path not in self._descriptors:
-            if len(self._descriptors) >= _OPEN_ARCHIVES:
-                self._close()
-            self._descriptors[path] = os.open(path, os.O_RDONLY)
-        return self._descriptors[path]
-
-    def _whole_file(self, location: File) -> bytes:
-        """Read a file in one call, where it still has the length it had when it was located."""
+    def _read_file(self, location: File) -> bytes:
         descriptor = self._opened.pop(location.path, None)
         if descriptor is None:
             descriptor = os.open(location.path, os.O_RDONLY)
         try:
+            # One call suffices while the file has the length it was located with; one byte
+            # more is asked for to notice that it has grown.
             data = os.read(descriptor, location.length + 1)
         finally:
             os.close(descriptor)
         return data if len(data) == location.length else Path(location.path).read_bytes()
 
-    def _close(self) -> None:
-        for descriptor in self._descriptors.values():
+    def _archive(self, path: str) -> int:
+        if path not in self._archives:
+            if len(self._archives) >= _MAX_OPEN_ARCHIVES:
+                self._close_archives()
+            self._archives[path] = os.open(path, os.O_RDONLY)
+        return self._archives[path]
+
+    def _close_archives(self) -> None:
+        for descriptor in self._archives.values():
             os.close(descriptor)
-        self._descriptors.clear()
+        self._archives.clear()
 
 
-def _lies(location: Location) -> tuple[str, int]:
+def _disk_order(location: Location) -> tuple[str, int]:
     return location.path, 0 if isinstance(location, File) else location.offset
 
 
 def _is_cached(location: Location) -> bool:
-    """Tell whether the first byte of an image is in memory, as far as the system says."""
+    """Return True if the first byte of an image is in the page cache."""
     offset = 0 if isinstance(location, File) else location.offset
     try:
         descriptor = os.open(location.path, os.O_RDONLY)
         try:
+            # RWF_NOWAIT fails with EAGAIN where it would have to wait for the disk: a test of
+            # the page cache for one system call, without the mapping that mincore needs.
             return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
         finally:
             os.close(descriptor)
-    except (OSError, AttributeError):  # not in memory, gone, or no Linux
+    except (OSError, AttributeError):  # not cached, missing, or not Linux
         return False
 
 
-def _will_need(descriptor: int, offset: int, length: int) -> None:
-    if hasattr(os, "posix_fadvise"):  # macOS has none
+def _advise_will_need(descriptor: int, offset: int, length: int) -> None:
+    if hasattr(os, "posix_fadvise"):  # missing on macOS
         os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
-
-
-_FRAME_BYTES = 24_000  # of one encoded frame, about
-
-
-_CELL_BYTES = 2_000  # of one small image of an array, about
-
-
-def byte_count(record: Record) -> int:
-    """Return the expected size of the row's images in bytes."""
-    return sum([_expected(image) for image in record.images])
-
-
-def _expected(image: Image) -> int:
-    if image.selection is None:
-        return image.location.length if image.location else 0
-    if isinstance(image.selection, Frames):
-        return image.selection.count * _FRAME_BYTES
-    return _CELL_BYTES

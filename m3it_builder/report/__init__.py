@@ -1,1 +1,1 @@
-"""Looking at rows: previews and contact sheets."""
+"""Previews and contact sheets of rows."""

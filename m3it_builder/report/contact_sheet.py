@@ -1,4 +1,4 @@
-"""An image of a build: its images in a grid, each with instruction, input and output."""
+"""Contact sheets: rows of a build in a grid, each with its images and texts."""
 
 from __future__ import annotations
 
@@ -8,80 +8,84 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from m3it_builder.dataset.reader import BuiltRow
-from m3it_builder.media.images import displayed
+from m3it_builder.media.images import exif_transposed
 from m3it_builder.media.probe import BadImage
-from m3it_builder.report.fonts import cut, font_for, wrapped
+from m3it_builder.report.fonts import font_for, truncate, wrap
 
 _COLUMNS = 3
-_WIDTH = 380  # pixels of a cell
-_IMAGE = 220  # pixels of height for the images of a cell
+_CELL_WIDTH = 380  # pixels
+_IMAGE_HEIGHT = 220  # pixels, of the images of a cell
 _MARGIN = 14
-_LINE = 17
-_SIZE = 13  # pixels of height of a letter
-_LETTERS = 54  # a line; Chinese characters count as two
-_MOST_LINES = 5  # a text
-_INK, _GREY, _PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
+_LINE_HEIGHT = 17
+_FONT_SIZE = 13  # pixels
+_LINE_COLUMNS = 54  # characters per line; East Asian characters count two
+_MAX_LINES = 5  # per text
+_INK, _GRAY, _PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 _TEXTS = (("instruction", (55, 48, 163)), ("inputs", _INK), ("outputs", (4, 108, 78)))
 
 
 def write_sheet(path: Path, rows: Sequence[BuiltRow]) -> None:
-    """Write a PNG with one cell a row."""
+    """Write a PNG with one cell per row."""
     cells = [_cell(row) for row in rows]
-    lines = [cells[at : at + _COLUMNS] for at in range(0, len(cells), _COLUMNS)]
+    lines = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
     heights = [max(cell.height for cell in line) for line in lines]
     columns = min(_COLUMNS, max(1, len(cells)))
-    sheet = Image.new("RGB", (columns * _WIDTH, max(1, sum(heights))), _PAPER)
+    sheet = Image.new("RGB", (columns * _CELL_WIDTH, max(1, sum(heights))), _PAPER)
     top = 0
     for line, height in zip(lines, heights, strict=True):
         for column, cell in enumerate(line):
-            sheet.paste(cell, (column * _WIDTH, top))
+            sheet.paste(cell, (column * _CELL_WIDTH, top))
         top += height
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, "PNG")
 
 
-def _cell(row: BuiltRow) -> Image.Image:
-    blocks = [(name, color, _lines(row.texts[name])) for name, color in _TEXTS]
-    text_height = sum((len(lines) + 1) * _LINE + 4 for _, _, lines in blocks)
-    height = _MARGIN * 3 + _LINE + _IMAGE + text_height
-    cell = Image.new("RGB", (_WIDTH, height), _PAPER)
-    pen = ImageDraw.Draw(cell)
-    pen.rectangle((4, 4, _WIDTH - 5, height - 5), outline=(228, 228, 231))
-    title = f"{row.texts['task']}/{row.texts['split']}/{row.texts['id']}"
-    _write(pen, _MARGIN - 4, cut(title, _LETTERS), _GREY)
-    _paste_images(cell, row.images, _MARGIN + _LINE)
-    y = _MARGIN * 2 + _LINE + _IMAGE
+def _cell(built: BuiltRow) -> Image.Image:
+    row = built.row
+    blocks = [(name, color, _lines(getattr(row, name))) for name, color in _TEXTS]
+    text_height = sum((len(lines) + 1) * _LINE_HEIGHT + 4 for _, _, lines in blocks)
+    height = _MARGIN * 3 + _LINE_HEIGHT + _IMAGE_HEIGHT + text_height
+    cell = Image.new("RGB", (_CELL_WIDTH, height), _PAPER)
+    canvas = ImageDraw.Draw(cell)
+    canvas.rectangle((4, 4, _CELL_WIDTH - 5, height - 5), outline=(228, 228, 231))
+    title = f"{row.task}/{row.split}/{row.id}"
+    _draw_text(canvas, _MARGIN - 4, truncate(title, _LINE_COLUMNS), _GRAY)
+    _paste_images(cell, built.images, _MARGIN + _LINE_HEIGHT)
+    y = _MARGIN * 2 + _LINE_HEIGHT + _IMAGE_HEIGHT
     for name, color, lines in blocks:
-        _write(pen, y, name, _GREY)
+        _draw_text(canvas, y, name, _GRAY)
         for line in lines:
-            y += _LINE
-            _write(pen, y, line, color)
-        y += _LINE + 4
+            y += _LINE_HEIGHT
+            _draw_text(canvas, y, line, color)
+        y += _LINE_HEIGHT + 4
     return cell
 
 
 def _paste_images(cell: Image.Image, images: Sequence[bytes], top: int) -> None:
-    """Paste the images of one row side by side, none cropped."""
+    """Paste the images of one row side by side, scaled to fit."""
     if not images:
         return
-    room = (_WIDTH - 2 * _MARGIN) // len(images)
-    for place, data in enumerate(images):
+    width = (_CELL_WIDTH - 2 * _MARGIN) // len(images)
+    for position, data in enumerate(images):
         try:
-            image = displayed(data)
-        except BadImage:  # the header is well, the rest is not; `m3it build` can be told to look
-            image = Image.new("RGB", (_IMAGE, _IMAGE), _GREY)
-        scale = min((room - 4) / image.width, _IMAGE / image.height)
+            image = exif_transposed(data)
+        except BadImage:  # `m3it build` checks headers only, unless the pipeline sets decode: full
+            image = Image.new("RGB", (_IMAGE_HEIGHT, _IMAGE_HEIGHT), _GRAY)
+        scale = min((width - 4) / image.width, _IMAGE_HEIGHT / image.height)
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         small = image.resize(size, Image.Resampling.LANCZOS)
-        cell.paste(small, (_MARGIN + place * room, top + (_IMAGE - size[1]) // 2))
+        cell.paste(small, (_MARGIN + position * width, top + (_IMAGE_HEIGHT - size[1]) // 2))
 
 
 def _lines(text: str) -> list[str]:
-    lines = wrapped(text, _LETTERS)
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], cut(lines[_MOST_LINES - 1], _LETTERS - 2) + " …"]
+    lines = wrap(text, _LINE_COLUMNS)
+    if len(lines) > _MAX_LINES:
+        last = truncate(lines[_MAX_LINES - 1], _LINE_COLUMNS - 2) + " …"
+        lines = [*lines[: _MAX_LINES - 1], last]
     return lines or ["(empty)"]
 
 
-def _write(pen: ImageDraw.ImageDraw, top: int, text: str, color: tuple[int, int, int]) -> None:
-    pen.text((_MARGIN, top), text, fill=color, font=font_for(text, _SIZE))
+def _draw_text(
+    canvas: ImageDraw.ImageDraw, top: int, text: str, color: tuple[int, int, int]
+) -> None:
+    canvas.text((_MARGIN, top), text, fill=color, font=font_for(text, _FONT_SIZE))

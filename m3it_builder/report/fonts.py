@@ -1,20 +1,21 @@
-"""Text on images: a font that has its characters, and lines that fit.
+"""Text on images: font fallback, and line wrapping by display width.
 
-Pillow's own font knows little beyond ASCII. For anything else fonts that
-systems have are tried by name; where none has a character, a box stands for it.
+Pillow's default font covers little beyond ASCII. For other characters, common
+system fonts are tried by name; a character that no font covers is drawn as a box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from unicodedata import category, east_asian_width
+from unicodedata import category
 
 from PIL import ImageFont
+from rich.cells import cell_len, chop_cells
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-# Broad ones first, then those of one script; as Linux, macOS and Windows call them.
+# Fonts of broad coverage first, then those of one script, by their names on Linux, macOS, Windows.
 FONTS = (
     "NotoSansCJK-Regular.ttc",
     "NotoSansCJKsc-Regular.otf",
@@ -39,72 +40,65 @@ FONTS = (
     "unifont.otf",
     "unifont.ttf",
 )
-_NO_CHARACTER = "\ufffe"  # never assigned, so what a font draws for it stands for what it lacks
+_NONCHARACTER = "\ufffe"  # never assigned, so that every font draws its .notdef glyph for it
+_TAB = 4  # columns between tab stops; rich counts a tab as 0, Pillow draws a box
 
 
 def font_for(text: str, size: int) -> Font:
-    """Return the default font, or where it lacks characters of a text the one that lacks fewest.
+    """Return the default font if it covers a text, else the font that lacks fewest characters.
 
     Args:
-        text: to be drawn.
-        size: of the letters, in pixels.
+        text: the text to draw.
+        size: font size in pixels.
     """
-    needed = "".join(sorted({char for char in text if _is_seen(char)}))
-    best, fewest = _default(size), _lacking(None, needed)
+    characters = "".join(sorted({char for char in text if _is_visible(char)}))
+    best, fewest = _default_font(size), _missing_count(None, characters)
     for name in FONTS:
         if not fewest:
             break
-        font = _load(name, size)
-        if font is not None and (lacking := _lacking(name, needed)) < fewest:
-            best, fewest = font, lacking
+        font = _load_font(name, size)
+        if font is not None and (missing := _missing_count(name, characters)) < fewest:
+            best, fewest = font, missing
     return best
 
 
-def columns(text: str) -> int:
-    """Return how many letters wide a text is; Chinese and the like count as two, marks as none."""
-    return sum(_columns(char) for char in text)
+def truncate(text: str, width: int) -> str:
+    """Return the longest prefix of a text that fits into ``width`` columns."""
+    return "".join(chop_cells(text, width)[:1])
 
 
-def cut(text: str, width: int) -> str:
-    """Return the start of a text, at most so many columns of it."""
-    kept = ""
-    for char in text:
-        if columns(kept) + _columns(char) > width:
-            break
-        kept += char
-    return kept
+def wrap(text: str, width: int) -> list[str]:
+    """Return a text as lines of at most ``width`` columns, East Asian characters counting two.
 
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most ``width`` columns.
-
-    Lines break at blanks and between wide characters. A full stop of Chinese does
-    not begin a line: it stands beyond the edge.
+    Lines break at spaces and between wide characters. Wide closing punctuation does
+    not start a line: it hangs, up to two columns beyond the edge.
     """
-    return [row for line in text.splitlines() for row in _rows(line, width)]
+    # rich wraps at spaces alone, and has no hanging punctuation.
+    lines = text.expandtabs(_TAB).splitlines()
+    return [row for line in lines for row in _wrap_line(line, width)]
 
 
-def _rows(line: str, width: int) -> list[str]:
+def _wrap_line(line: str, width: int) -> list[str]:
     rows = [""]
-    for piece in _pieces(line, width):
-        taken = columns(rows[-1])
-        hangs = taken <= width and columns(piece) == 2 and category(piece[0]) in ("Po", "Pe")
-        if taken + columns(piece) > width and not hangs:
+    for segment in _segments(line, width):
+        used, needed = cell_len(rows[-1]), cell_len(segment)
+        hangs = used <= width and needed == 2 and category(segment[0]) in ("Po", "Pe")
+        if used + needed > width and not hangs:
             rows.append("")
-        if rows[-1] or not piece.isspace():
-            rows[-1] += piece
+        if rows[-1] or not segment.isspace():
+            rows[-1] += segment
     return [row.rstrip() for row in rows]
 
 
-def _pieces(line: str, width: int) -> Iterator[str]:
-    """Yield words, blanks, wide characters, and parts of words that are longer than a line."""
+def _segments(line: str, width: int) -> Iterator[str]:
+    """Yield what a line may break between: words, spaces, wide characters, parts of long words."""
     word = ""
     for char in line:
-        alone = char.isspace() or _columns(char) == 2
-        if word and (alone or columns(word) + _columns(char) > width):
+        breaks = char.isspace() or cell_len(char) == 2
+        if word and (breaks or cell_len(word + char) > width):
             yield word
             word = ""
-        if alone:
+        if breaks:
             yield char
         else:
             word += char
@@ -112,40 +106,34 @@ def _pieces(line: str, width: int) -> Iterator[str]:
         yield word
 
 
-def _columns(char: str) -> int:
-    if category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if east_asian_width(char) in "WF" else 1
-
-
-def _is_seen(char: str) -> bool:
+def _is_visible(char: str) -> bool:
     return not char.isspace() and category(char)[0] not in "MC"
 
 
-def _lacking(name: str | None, characters: str) -> int:
-    return sum(not _has(name, char) for char in characters)
+def _missing_count(name: str | None, characters: str) -> int:
+    return sum(not _has_glyph(name, char) for char in characters)
 
 
 @lru_cache(65_536)
-def _has(name: str | None, char: str) -> bool:
+def _has_glyph(name: str | None, char: str) -> bool:
     if name is None and char.isascii():
         return True
-    font = _default(16) if name is None else _load(name, 16)
-    return font is not None and _drawn(font, char) != _drawn(font, _NO_CHARACTER)
+    font = _default_font(16) if name is None else _load_font(name, 16)
+    return font is not None and _glyph(font, char) != _glyph(font, _NONCHARACTER)
 
 
-def _drawn(font: Font, char: str) -> tuple[tuple[int, int], bytes]:
+def _glyph(font: Font, char: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(char)
     return mask.size, bytes(mask)
 
 
 @lru_cache(8)
-def _default(size: int) -> Font:
+def _default_font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
 @lru_cache(64)
-def _load(name: str, size: int) -> ImageFont.FreeTypeFont | None:
+def _load_font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
     try:
         return ImageFont.truetype(name, size)
     except OSError:

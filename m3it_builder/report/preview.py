@@ -1,4 +1,4 @@
-"""A few rows to look at: of a task's sample source, or of a finished build."""
+"""Preview rows of a task, from its sample source, or of a finished build."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.build.plan import Plan
-from m3it_builder.build.text_phase import instances
+from m3it_builder.build.text_phase import finish, read_records
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
-from m3it_builder.records import Split
-from m3it_builder.sources.source import Source
+from m3it_builder.records import Reject, Split
+from m3it_builder.tasks.opening import open_source
 from m3it_builder.tasks.registry import Task
 from m3it_builder.tasks.sampling import write_sample
 
 
 def sample_rows(task: Task, count: int) -> list[dict[str, Any]]:
-    """Return the first rows of a task's sample source, as text; images by name."""
+    """Return the texts and image names of the first rows of a task's sample source."""
     split = next(iter(task.card.splits))
     with tempfile.TemporaryDirectory(prefix="m3it-") as folder:
         write_sample(task, Path(folder), max(4, count))
-        source = Source(task, split, Path(folder))
-        rows = islice(instances(task, source, Plan(), lambda *_: None), count)
+        source = open_source(task, split, Path(folder))
+        records = read_records(task, source, Plan(), _discard)
+        rows = islice(finish(records, task, split, Plan(), _discard), count)
         return [
             {
                 "task": row.task,
@@ -37,13 +38,18 @@ def sample_rows(task: Task, count: int) -> list[dict[str, Any]]:
         ]
 
 
+def _discard(stage: str, reject: Reject) -> None:
+    """Ignore a reject: previews show rows only."""
+    del stage, reject
+
+
 def built_rows(task_folder: Path, split: Split | str | None, count: int) -> list[BuiltRow]:
-    """Return rows of a build, spread evenly over its first unit or the one asked for.
+    """Return rows at regular intervals over a split of a built task, by default its first.
 
     Raises:
         BuildError: there is no finished build.
     """
     unit = read_units(task_folder, split)[0]
     count = min(count, unit.instances)
-    places = [unit.instances * n // count for n in range(count)]
-    return list(read_rows(task_folder, unit, places))
+    positions = [unit.instances * n // count for n in range(count)]
+    return list(read_rows(task_folder, unit, positions))

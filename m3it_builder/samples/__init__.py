@@ -1,1 +1,1 @@
-"""Sample sources: each task's official layout, filled from a small drawn world."""
+"""Synthetic sample data: the official layout of each task, filled with synthetic scenes."""

@@ -1,4 +1,4 @@
-"""Short clips of the sample world: one shape that moves over a scene."""
+"""Short synthetic clips: one shape that moves across a scene."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from m3it_builder.samples.files import write_bytes
 from m3it_builder.samples.world import Scene, Thing, World, paint
 
 FRAMES = 16
-RATE = 8  # frames a second
-# At other presets x264 decides by sums that do not come out the same every time.
+RATE = 8  # frames per second
+# Other x264 presets decide by floating-point sums that differ from run to run.
 REPEATABLE = {"preset": "ultrafast"}
 DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "down": (0.0, 1.0), "up": (0.0, -1.0)}
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A moving shape and all that is true of it."""
+    """The frames of a moving shape, with its ground truth."""
 
     frames: tuple[Image.Image, ...]
     thing: Thing
     direction: str
 
     def questions(self) -> list[tuple[str, str]]:
-        """Return questions of the kind people ask about clips, each with its answer."""
+        """Return typical questions about a clip, with their answers."""
         return [
             (f"what is the {self.thing.color} thing that moves?", self.thing.shape),
             (f"where does the {self.thing.shape} go?", self.direction),
@@ -39,18 +39,18 @@ class Clip:
 
 
 def clip(world: World, number: int) -> Clip:
-    """Return one clip; equal world and number, equal clip."""
-    dice = world.dice(f"clip/{number}")
+    """Return one clip, a function of world and number."""
+    rng = world.rng(f"clip/{number}")
     thing = world.scene(number).things[0]
-    direction = dice.choice(list(DIRECTIONS))
+    direction = rng.choice(list(DIRECTIONS))
     side = thing.box[2] - thing.box[0]
     middle = (world.width - side) / 2, (world.height - side) / 2
     frames = []
     for step in range(FRAMES):
         shift = 2 * step / (FRAMES - 1) - 1  # from -1 to 1
         x, y = (
-            centre + sign * shift * centre * 0.9
-            for centre, sign in zip(middle, DIRECTIONS[direction], strict=True)
+            center + sign * shift * center * 0.9
+            for center, sign in zip(middle, DIRECTIONS[direction], strict=True)
         )
         moved = replace(thing, box=(x, y, x + side, y + side))
         frames.append(paint(Scene(number, world.width, world.height, (240, 240, 240), (moved,))))
@@ -62,7 +62,7 @@ def encode_clip(
     container: str = "mp4",
     codec: str = "libx264",
     options: Mapping[str, str] | None = None,
-    stamps: Iterable[int] | None = None,
+    timestamps: Iterable[int] | None = None,
 ) -> bytes:
     """Return frames as a video file.
 
@@ -71,7 +71,7 @@ def encode_clip(
         container: ``mp4``, ``matroska``, ``webm`` or ``avi``.
         codec: an encoder of FFmpeg.
         options: of the encoder.
-        stamps: the time of each frame in 1/1000 s, for a varying rate.
+        timestamps: of each frame in 1/1000 s, for a variable frame rate.
 
     Raises:
         BuildError: PyAV is not installed.
@@ -82,20 +82,20 @@ def encode_clip(
         raise BuildError(
             "sample clips are made with PyAV; run `pip install 'm3it-builder[video]'`"
         ) from error
-    listed = list(frames)
+    images = list(frames)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as out:
         stream = out.add_stream(codec, rate=RATE, options=dict(options or {}))
-        stream.width, stream.height = listed[0].size
+        stream.width, stream.height = images[0].size
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1  # several threads cut the image differently
-        moments = list(stamps) if stamps else None
-        if moments:
+        stream.codec_context.thread_count = 1  # the number of threads changes the bytes
+        times = list(timestamps) if timestamps else None
+        if times:
             stream.codec_context.time_base = Fraction(1, 1000)
-        for place, image in enumerate(listed):
+        for index, image in enumerate(images):
             frame = av.VideoFrame.from_image(image)
-            if moments:
-                frame.pts, frame.time_base = moments[place], Fraction(1, 1000)
+            if times:
+                frame.pts, frame.time_base = times[index], Fraction(1, 1000)
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Karpathy's ``dataset_coco.json`` with five captions a drawn image."""
+"""Karpathy's ``dataset_coco.json`` with five captions per synthetic image."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from m3it_builder.samples.world import World
 def write(world: World, sources: Path, count: int) -> None:
     """Write ``count`` images in each of train, restval, val and test."""
     images = []
-    for part, folder, first in (
+    for file_split, folder, first in (
         ("train", "train2014", 1),
         ("restval", "val2014", 1),
         ("val", "val2014", count + 1),
         ("test", "val2014", 2 * count + 1),
     ):
-        places = range(first, first + count)
-        write_coco(sources, world, folder, places)
-        images += [image(world, part, folder, place) for place in places]
+        indices = range(first, first + count)
+        write_coco(sources, world, folder, indices)
+        images += [image(world, file_split, folder, index) for index in indices]
     write_images(sources, images)
 
 
-def image(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
+def image(world: World, file_split: str, folder: str, index: int) -> dict[str, Any]:
     """Return the entry of one image."""
-    number = coco_number(folder, place)
+    number = coco_number(folder, index)
     sentences = [
         {
             "tokens": re.findall(r"\w+", raw.lower()),
@@ -42,7 +42,7 @@ def image(world: World, part: str, folder: str, place: int) -> dict[str, Any]:
         "sentids": [sentence["sentid"] for sentence in sentences],
         "filename": f"COCO_{folder}_{number:012d}.jpg",
         "imgid": number,
-        "split": part,
+        "split": file_split,
         "sentences": sentences,
         "cocoid": number,
     }

@@ -1,4 +1,4 @@
-"""COCO's instance annotations for drawn images: images, boxes, categories."""
+"""COCO's instance annotations for synthetic images: images, boxes, categories."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from m3it_builder.samples.files import coco_number
 from m3it_builder.samples.world import SHAPES, World
 
-CATEGORIES = {shape: 3 * n + 1 for n, shape in enumerate(SHAPES)}  # ids with holes, as COCO's
+CATEGORIES = {shape: 3 * n + 1 for n, shape in enumerate(SHAPES)}  # ids with gaps, as in COCO
 
 
-def instances(world: World, folder: str, places: Iterable[int]) -> dict[str, Any]:
-    """Return the official file's content for images of one COCO folder."""
+def instances(world: World, folder: str, indices: Iterable[int]) -> dict[str, Any]:
+    """Return the content of the official file for images of one COCO folder."""
     images, annotations = [], []
-    for place in places:
-        number = coco_number(folder, place)
+    for index in indices:
+        number = coco_number(folder, index)
         scene = world.scene(number)
         images.append(
             {

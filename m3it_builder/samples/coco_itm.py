@@ -1,4 +1,4 @@
-"""COCO image-text matching reads Karpathy's layout of COCO captions."""
+"""COCO image-text matching, which reads Karpathy's layout of COCO captions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from m3it_builder.samples import coco
 from m3it_builder.samples.world import World
 
-LEAST = 4  # images a part: five captions to choose from need that many
+MIN_COUNT = 4  # images per split, needed for five captions to choose from
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` images a part, at least as many as the task needs."""
-    coco.write(world, sources, max(count, LEAST))
+    """Write ``count`` images per split, at least as many as the task needs."""
+    coco.write(world, sources, max(count, MIN_COUNT))

@@ -1,4 +1,4 @@
-"""COCO-Text v1's layout: drawn images with one word to be read and one blurred."""
+"""COCO-Text v1's layout: synthetic images with one legible word and one blurred."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from m3it_builder.samples.words import WORDS, write_word
 from m3it_builder.samples.world import World, encode, paint
 
 _FIRST = 700_000
-_PARTS = ("train", "val", "test")
+_FILE_SPLITS = ("train", "val", "test")
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` images a part, two words in each; those of test have no annotations."""
+    """Write ``count`` images per split with two words each; test images have no annotations."""
     imgs: dict[str, Any] = {}
     anns: dict[str, Any] = {}
-    for number, part in enumerate(_PARTS):
-        for place in range(_FIRST + number * count, _FIRST + (number + 1) * count):
-            image, words = draw_image(world, sources, part, place)
+    for number, file_split in enumerate(_FILE_SPLITS):
+        for index in range(_FIRST + number * count, _FIRST + (number + 1) * count):
+            image, words = draw_image(world, sources, file_split, index)
             imgs[str(image["id"])] = image
-            if part != "test":
+            if file_split != "test":
                 anns |= {str(word["id"]): word for word in words}
     write_annotations(sources, imgs, anns)
 
 
 def draw_image(
-    world: World, sources: Path, part: str, place: int
+    world: World, sources: Path, file_split: str, index: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Draw an image with two words, and return its entry and theirs."""
-    number = coco_number("train2014", place)
+    """Write an image with two words; return its entry and those of the words."""
+    number = coco_number("train2014", index)
     canvas = paint(world.scene(number))
     name = f"COCO_train2014_{number:012d}.jpg"
     words = []
@@ -53,7 +53,7 @@ def draw_image(
     write_bytes(folder / name, encode(canvas))
     image = {
         "id": number,
-        "set": part,
+        "set": file_split,
         "width": canvas.width,
         "height": canvas.height,
         "file_name": name,

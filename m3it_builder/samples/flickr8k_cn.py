@@ -1,4 +1,4 @@
-"""Flickr8k-CN's layout: Chinese sentences about drawings."""
+"""Flickr8k-CN's layout: Chinese sentences about synthetic photos."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NUMBERS = ("零", "一", "两", "三", "四", "五", "六")
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` photos a split, five sentences each, those numbered 0 first."""
-    splits = {part: range(first, first + count) for part, first in _FIRST.items()}
-    for part, numbers in splits.items():
+    """Write ``count`` photos per split with five sentences each, all sentences 0 first."""
+    splits = {file_split: range(first, first + count) for file_split, first in _FIRST.items()}
+    for file_split, numbers in splits.items():
         for number in numbers:
-            draw(world, sources, number)
-        write_split(sources, part, [stem(number) for number in numbers])
+            write_photo(world, sources, number)
+        write_split(sources, file_split, [stem(number) for number in numbers])
     listed = [number for numbers in splits.values() for number in numbers]
     lines = [
         f"{stem(number)}.jpg#zhc#{n} {sentences(world, number)[n]}"
@@ -37,18 +37,18 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def stem(number: int) -> str:
-    """Return the name of a photo without its ending."""
+    """Return the file name of a photo without extension."""
     return f"{number}_{number % 4093:010x}"
 
 
-def draw(world: World, sources: Path, number: int) -> None:
-    """Draw one photo."""
+def write_photo(world: World, sources: Path, number: int) -> None:
+    """Write one photo."""
     folder = sources / "flickr8k-images" / "Flicker8k_Dataset"
     write_scene(folder / f"{stem(number)}.jpg", world, number)
 
 
 def sentences(world: World, number: int) -> list[str]:
-    """Return five true sentences about one photo."""
+    """Return five correct sentences about one photo."""
     things = world.scene(number).things
     first = _name(things[0])
     count = NUMBERS[len(things)]
@@ -61,13 +61,13 @@ def sentences(world: World, number: int) -> list[str]:
     ]
 
 
-def write_split(sources: Path, part: str, stems: list[str]) -> None:
+def write_split(sources: Path, file_split: str, stems: list[str]) -> None:
     """Write the list of one split."""
-    write_lines(sources, f"flickr8k{part}.txt", stems)
+    write_lines(sources, f"flickr8k{file_split}.txt", stems)
 
 
 def write_lines(sources: Path, name: str, lines: list[str]) -> None:
-    """Write one text file of the captions' folder."""
+    """Write one text file of the annotation folder."""
     data = "".join(f"{line}\n" for line in lines).encode()
     write_bytes(sources / "flickr8k-cn-annotations" / name, data)
 

@@ -1,4 +1,4 @@
-"""ImageNet's layout as Kaggle packs it: drawings of one shape, a class for color and shape."""
+"""ImageNet's layout in Kaggle's archive: images of one shape; classes are color and shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CLASSES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` training and as many validation images."""
+    """Write ``count`` training images and ``count`` validation images."""
     folder = sources / "imagenet-1k-kaggle"
     data = folder / "ILSVRC" / "Data" / "CLS-LOC"
     write_bytes(folder / "LOC_synset_mapping.txt", mapping())
@@ -30,23 +30,23 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def image(world: World, number: int) -> bytes:
-    """Draw one shape of the class whose turn it is."""
+    """Return an image of one shape; the number selects its class."""
     color, shape = CLASSES[number % len(CLASSES)].split()
-    dice = world.dice(f"imagenet/{number}")
-    side = min(world.width, world.height) * dice.uniform(0.4, 0.8)
-    x, y = dice.uniform(0, world.width - side), dice.uniform(0, world.height - side)
+    rng = world.rng(f"imagenet/{number}")
+    side = min(world.width, world.height) * rng.uniform(0.4, 0.8)
+    x, y = rng.uniform(0, world.width - side), rng.uniform(0, world.height - side)
     thing = Thing(shape, color, (x, y, x + side, y + side), 1, 0)
-    grey = dice.randrange(200, 250)
-    scene = Scene(number, world.width, world.height, (grey, grey, grey), (thing,))
+    gray = rng.randrange(200, 250)
+    scene = Scene(number, world.width, world.height, (gray, gray, gray), (thing,))
     return encode(paint(scene))
 
 
 def wnid_of(number: int) -> str:
-    """Return the WordNet id of a class; ours start above the real ones."""
+    """Return the WordNet id of a synthetic class, higher than any official one."""
     return f"n9{number:07d}"
 
 
 def mapping() -> bytes:
-    """Return the list of classes: an id, a blank, names joined by commas."""
+    """Return the list of classes: an id, a space, names separated by commas."""
     lines = [f"{wnid_of(n)} {name}, {name} drawing" for n, name in enumerate(CLASSES)]
     return "".join(f"{line}\n" for line in lines).encode()

@@ -1,4 +1,4 @@
-"""MSRVTT-QA's layout: moving shapes, three questions a clip."""
+"""MSRVTT-QA's layout: clips of moving shapes with three questions each."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FOLDER = Path("msrvtt-videos") / "MSRVTT" / "videos" / "all"
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` clips a split."""
-    for part, first in _FIRST.items():
+    """Write ``count`` clips per split."""
+    for file_split, first in _FIRST.items():
         rows = []
         for number in range(first, first + count):
             write_clip(sources / FOLDER / f"video{number}.mp4", world, number)
             rows += questions(world, number)
-        write_json(sources / "msrvtt-qa-annotations" / f"{part}_qa.json", rows)
+        write_json(sources / "msrvtt-qa-annotations" / f"{file_split}_qa.json", rows)
 
 
 def questions(world: World, number: int) -> list[dict[str, Any]]:

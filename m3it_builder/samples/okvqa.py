@@ -1,4 +1,4 @@
-"""OK-VQA's layout: one question a drawn image, its answer known from everyday life."""
+"""OK-VQA's layout: one question per synthetic image, answered by common knowledge."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.samples.files import coco_number, write_coco, write_json
-from m3it_builder.samples.world import World, place_of
+from m3it_builder.samples.world import World, describe_position
 
 KNOWLEDGE = {
     "red": ("tomato", "strawberry"),
@@ -24,25 +24,25 @@ LICENSE = {
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` train and as many validation questions."""
+    """Write ``count`` training questions and ``count`` validation questions."""
     for year in ("train2014", "val2014"):
         write_coco(sources, world, year, range(1, count + 1))
-        pairs = [question(world, year, place) for place in range(1, count + 1)]
+        pairs = [question(world, year, index) for index in range(1, count + 1)]
         write_pairs(sources, year, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def question(world: World, year: str, place: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def question(world: World, year: str, index: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the question and the annotation of one image."""
-    number = coco_number(year, place)
+    number = coco_number(year, index)
     scene = world.scene(number)
     thing = scene.things[0]
-    alone = scene.count(thing.shape) == 1
-    named = thing.shape if alone else f"{thing.shape} {place_of(thing)}"
+    is_unique = scene.count(thing.shape) == 1
+    name = thing.shape if is_unique else f"{thing.shape} {describe_position(thing)}"
     likely, other = KNOWLEDGE[thing.color]
     answers = [likely] * 6 + [other] * 4  # five annotators, each counted twice
-    asked = {
+    entry = {
         "image_id": number,
-        "question": f"Which fruit or vegetable has the colour of the {named}?",
+        "question": f"Which fruit or vegetable has the colour of the {name}?",
         "question_id": number * 10 + 5,
     }
     annotation = {
@@ -56,7 +56,7 @@ def question(world: World, year: str, place: int) -> tuple[dict[str, Any], dict[
         ],
         "confidence": 3,
     }
-    return asked, annotation
+    return entry, annotation
 
 
 def write_pairs(
@@ -66,7 +66,7 @@ def write_pairs(
     folder = sources / "okvqa-annotations"
     wrapper = {"license": LICENSE, "data_subtype": year, "data_type": "mscoco"}
     info = {"description": "Drawn sample data in the layout of OK-VQA v1.0.", "version": "1.0"}
-    asked = {**wrapper, "task_type": "Open-Ended", "info": info, "questions": questions}
-    annotated = {**wrapper, "info": info, "annotations": annotations, "question_types": KINDS}
-    write_json(folder / f"OpenEnded_mscoco_{year}_questions.json", asked)
-    write_json(folder / f"mscoco_{year}_annotations.json", annotated)
+    question_file = {**wrapper, "task_type": "Open-Ended", "info": info, "questions": questions}
+    annotation_file = {**wrapper, "info": info, "annotations": annotations, "question_types": KINDS}
+    write_json(folder / f"OpenEnded_mscoco_{year}_questions.json", question_file)
+    write_json(folder / f"mscoco_{year}_annotations.json", annotation_file)

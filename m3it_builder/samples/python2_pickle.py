@@ -1,4 +1,4 @@
-"""Pickles as Python 2 wrote them: texts are byte strings (protocol 2)."""
+"""Pickles in the form of Python 2: strings are byte strings (protocol 2)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def dumps(value: Any) -> bytes:
-    """Return the pickle of lists, dicts, texts, whole numbers and floats.
+    """Return the pickle of lists, dicts, strings, integers and floats.
 
-    A text is written in UTF-8; bytes are a text in another encoding.
+    Strings are encoded as UTF-8; bytes stand for a string in another encoding.
     """
     return pickle.PROTO + b"\x02" + b"".join(_opcodes(value)) + pickle.STOP
 

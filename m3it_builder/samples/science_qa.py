@@ -1,4 +1,4 @@
-"""ScienceQA's layout: problems with choices, every second one without an image."""
+"""ScienceQA's layout: problems with choices, every other one without an image."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ _CORNERS = {"circle": "no", "square": "four", "triangle": "three", "star": "ten"
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` problems a split."""
+    """Write ``count`` problems per split."""
     problems = {}
     splits = {}
-    for part, first in _FIRST.items():
+    for file_split, first in _FIRST.items():
         numbers = range(first, first + count)
-        splits[part] = [str(number) for number in numbers]
+        splits[file_split] = [str(number) for number in numbers]
         for number in numbers:
-            problems[str(number)] = problem(world, sources, part, number)
+            problems[str(number)] = problem(world, sources, file_split, number)
     write_problems(sources, problems, splits)
 
 
-def problem(world: World, sources: Path, part: str, number: int) -> dict[str, Any]:
-    """Return one problem, with its image drawn where it has one."""
-    dice = world.dice(f"science/{number}")
+def problem(world: World, sources: Path, file_split: str, number: int) -> dict[str, Any]:
+    """Return one problem; write its image if it has one."""
+    rng = world.rng(f"science/{number}")
     if number % 2:
-        shape = dice.choice(SHAPES)
+        shape = rng.choice(SHAPES)
         question, truth = f"How many corners does a {shape} have?", _CORNERS[shape]
         choices, hint = list(_CORNERS.values()), f"Problem {number}: think of its outline."
     else:
-        folder = sources / "scienceqa-images" / part / str(number)
+        folder = sources / "scienceqa-images" / file_split / str(number)
         write_scene(folder / "image.png", world, number, "png")
         thing = world.scene(number).things[0]
         question, truth = f"Which colour is shown for a {thing.shape}?", thing.color
-        shown = {t.color for t in world.scene(number).things}
-        choices = [truth, *[color for color in COLORS if color not in shown][:2]]
+        colors = {t.color for t in world.scene(number).things}
+        choices = [truth, *[color for color in COLORS if color not in colors][:2]]
         hint = ""
-    dice.shuffle(choices)
+    rng.shuffle(choices)
     return {
         "question": question,
         "choices": choices,
@@ -54,7 +54,7 @@ def problem(world: World, sources: Path, part: str, number: int) -> dict[str, An
         "skill": "Identify shapes",
         "lecture": "Shapes differ in their corners. ",
         "solution": f"The answer is {truth}.",
-        "split": part,
+        "split": file_split,
     }
 
 

@@ -1,4 +1,4 @@
-"""VCR's layout: drawn stills, their boxes in metadata files, questions with object tags."""
+"""VCR's layout: synthetic stills, boxes in metadata files, questions with object tags."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.samples.files import write_json, write_jsonl, write_scene
-from m3it_builder.samples.world import Scene, World, place_of
+from m3it_builder.samples.world import Scene, World, describe_position
 
 MOVIE = "lsmdc_0001_SAMPLE_WORLD"
 _FIRST = {"train": 6_000_000, "val": 7_000_000, "test": 8_000_000}
 
 
 def write(world: World, sources: Path, count: int) -> None:
-    """Write ``count`` questions a split; those of test have no labels."""
-    for part, first in _FIRST.items():
-        rows = [question(world, sources, part, first, place) for place in range(count)]
-        write_jsonl(sources / "vcr-annotations" / f"{part}.jsonl", rows)
+    """Write ``count`` questions per split; test has no labels."""
+    for file_split, first in _FIRST.items():
+        rows = [question(world, sources, file_split, first, index) for index in range(count)]
+        write_jsonl(sources / "vcr-annotations" / f"{file_split}.jsonl", rows)
 
 
-def question(world: World, sources: Path, part: str, first: int, place: int) -> dict[str, Any]:
-    """Draw a still that shows something once, and return a question about it."""
-    number = first + place * 8
+def question(
+    world: World, sources: Path, file_split: str, first: int, index: int
+) -> dict[str, Any]:
+    """Write a still with an object that occurs once; return a question about it."""
+    number = first + index * 8
     while not world.scene(number).unique:
         number += 1
     scene = world.scene(number)
     write_still(sources, world, number)
     objects = [thing.name.replace(" ", "") for thing in scene.things]
     target = scene.things.index(scene.unique[0])
-    truth = place_of(scene.things[target])
+    truth = describe_position(scene.things[target])
     corners = [f"at the {row} {column}" for row in ("top", "bottom") for column in
                ("left", "middle", "right")]  # fmt: skip
     wrong = [corner for corner in corners if corner != truth]
-    world.dice(f"vcr/{number}").shuffle(wrong)
+    world.rng(f"vcr/{number}").shuffle(wrong)
     label = number % 4
-    said = [*wrong[:3]]
-    said.insert(label, truth)
+    answers = [*wrong[:3]]
+    answers.insert(label, truth)
     row = {
         "movie": MOVIE,
         "objects": objects,
@@ -43,22 +45,22 @@ def question(world: World, sources: Path, part: str, first: int, place: int) -> 
         "metadata_fn": f"{still_name(number)}.json",
         "question_orig": f"Where is {target + 1}?",
         "question": ["Where", "is", [target], "?"],
-        "answer_choices": [["It", "is", *words.split(), "."] for words in said],
+        "answer_choices": [["It", "is", *words.split(), "."] for words in answers],
         "answer_label": label,
         "rationale_choices": _reasons(scene, target, label),
         "rationale_label": label,
-        "img_id": f"{part}-{number}",
+        "img_id": f"{file_split}-{number}",
         "question_number": 0,
-        "annot_id": f"{part}-{place}",
-        "match_fold": f"{part}-0",
+        "annot_id": f"{file_split}-{index}",
+        "match_fold": f"{file_split}-0",
     }
-    if part == "test":
+    if file_split == "test":
         del row["answer_label"], row["rationale_label"]
     return row
 
 
 def still_name(number: int) -> str:
-    """Return the name of a still, with the dots and the @ of the official ones."""
+    """Return the name of a still, with dots and @ as in the official names."""
     return f"{MOVIE}/0001_SAMPLE_00.00.{number % 60:02d}.{number % 1000:03d}-00.01.00.000@{number}"
 
 

@@ -1,4 +1,4 @@
-"""Words written into scenes: some to be read, some too blurred for it."""
+"""Words drawn on scenes, legible or too blurred to read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WORDS = ("STOP", "CAFE", "EXIT", "TAXI", "OPEN", "BUS 12", "BOOKS", "SALE", "HOT
 
 
 def write_word(canvas: Image.Image, word: str, corner: tuple[int, int], legible: bool) -> Box:
-    """Write a word on an image and return its box, in pixels."""
+    """Draw a word on an image and return its box in pixels."""
     font = ImageFont.load_default(max(9, canvas.height // 6))
     pen = ImageDraw.Draw(canvas)
     box = pen.textbbox(corner, word, font=font)

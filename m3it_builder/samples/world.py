@@ -1,9 +1,9 @@
-"""The sample world: drawn scenes of which everything is known.
+"""Synthetic scenes with complete ground truth.
 
-A scene holds a few colored shapes on a grid. Objects, boxes, counts, colors
-and relations are exact, so that annotations written from it are true ("how
-many red circles are there?" has the right answer) and a model can learn from
-them. A scene is a function of the world's seed and its number, nothing else.
+A scene has a few colored shapes on a grid. Objects, boxes, counts, colors and relations
+are exact, so annotations generated from it are correct ("how many red circles are there?"
+has the right answer) and a model can learn from them. A scene is a function of the world's
+seed and its number, nothing else.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Thing:
 
     @property
     def name(self) -> str:
-        """Return how people call it."""
+        """Return color and shape."""
         return f"{self.color} {self.shape}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One image of the world and all that is true of it."""
+    """One synthetic image and its ground truth."""
 
     number: int
     width: int
@@ -61,7 +61,7 @@ class Scene:
     things: tuple[Thing, ...]
 
     def count(self, shape: str | None = None, color: str | None = None) -> int:
-        """Return how many things have a shape, a color, or both."""
+        """Return the number of things of a shape, a color, or both."""
         return sum(
             (shape is None or thing.shape == shape) and (color is None or thing.color == color)
             for thing in self.things
@@ -69,68 +69,70 @@ class Scene:
 
     @cached_property
     def unique(self) -> tuple[Thing, ...]:
-        """Return the things whose color and shape no other thing shares."""
+        """Return the things with a unique combination of color and shape."""
         return tuple(t for t in self.things if self.count(t.shape, t.color) == 1)
 
     def captions(self) -> list[str]:
-        """Return five true descriptions, from the barest to the fullest."""
+        """Return five correct descriptions, from the shortest to the most detailed."""
         names = [thing.name for thing in self.things]
         first = self.things[0]
         return [
-            f"A drawing of {number_of(len(names), 'colored shape')}.",
+            f"A drawing of {describe_count(len(names), 'coloured shape')}.",
             f"{_sentence(names)} on a plain background.",
             f"There {'is' if len(names) == 1 else 'are'} {_joined(names)}.",
-            f"The {first.name} is {place_of(first)} of the picture.",
-            f"A simple picture with {_joined(names)}, the {first.name} {place_of(first)}.",
+            f"The {first.name} is {describe_position(first)} of the picture.",
+            f"A simple picture with {_joined(names)}, the {first.name} {describe_position(first)}.",
         ]
 
     def questions(self) -> list[tuple[str, str]]:
-        """Return questions about what can be seen, each with its answer."""
+        """Return questions about the image, with their answers."""
         first = self.things[0]
-        asked = [
+        questions = [
             (f"How many {first.shape}s are there?", str(self.count(first.shape))),
             ("How many shapes are in the picture?", str(len(self.things))),
             (f"Is there a {first.name}?", "yes"),
         ]
-        asked += [(f"Where is the {thing.name}?", place_of(thing)) for thing in self.unique[:1]]
+        questions += [
+            (f"Where is the {thing.name}?", describe_position(thing)) for thing in self.unique[:1]
+        ]
         absent = next(c for c in COLORS if not self.count(first.shape, c))
-        asked.append((f"Is there a {absent} {first.shape}?", "no"))
-        return asked
+        questions.append((f"Is there a {absent} {first.shape}?", "no"))
+        return questions
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A source of scenes."""
+    """A seeded generator of scenes."""
 
     seed: int = 0
     width: int = 160  # pixels
     height: int = 120
 
     def scene(self, number: int) -> Scene:
-        """Return one scene; equal seed and number, equal scene."""
-        draw = self.dice(f"scene/{number}")
+        """Return one scene, a function of seed and number."""
+        rng = self.rng(f"scene/{number}")
         cells = [(column, row) for row in range(_ROWS) for column in range(_COLUMNS)]
-        chosen = sorted(draw.sample(cells, draw.randint(1, 5)))
-        things = [self._thing(draw, column, row) for column, row in chosen]
-        draw.shuffle(things)
-        return Scene(number, self.width, self.height, draw.choice(_BACKGROUNDS), tuple(things))
+        chosen = sorted(rng.sample(cells, rng.randint(1, 5)))
+        things = [self._thing(rng, column, row) for column, row in chosen]
+        rng.shuffle(things)
+        return Scene(number, self.width, self.height, rng.choice(_BACKGROUNDS), tuple(things))
 
-    def dice(self, key: str) -> random.Random:
-        """Return a generator that depends on the seed and the key alone."""
+    def rng(self, key: str) -> random.Random:
+        """Return a random generator that depends on the seed and the key alone."""
         digest = blake2b(f"{self.seed}/{key}".encode(), digest_size=8).digest()
-        return random.Random(int.from_bytes(digest))  # noqa: S311 - nothing secret is drawn
+        return random.Random(int.from_bytes(digest))  # noqa: S311 - nothing secret
 
-    def _thing(self, draw: random.Random, column: int, row: int) -> Thing:
+    def _thing(self, rng: random.Random, column: int, row: int) -> Thing:
         cell_width, cell_height = self.width / _COLUMNS, self.height / _ROWS
-        side = min(cell_width, cell_height) * draw.uniform(0.55, 0.9)
-        x = cell_width * column + draw.uniform(0, cell_width - side)
-        y = cell_height * row + draw.uniform(0, cell_height - side)
+        side = min(cell_width, cell_height) * rng.uniform(0.55, 0.9)
+        x = cell_width * column + rng.uniform(0, cell_width - side)
+        y = cell_height * row + rng.uniform(0, cell_height - side)
         box = (round(x, 2), round(y, 2), round(x + side, 2), round(y + side, 2))
-        return Thing(draw.choice(SHAPES), draw.choice(list(COLORS)), box, column, row)
+        return Thing(rng.choice(SHAPES), rng.choice(list(COLORS)), box, column, row)
 
 
 def paint(scene: Scene) -> Image.Image:
-    """Draw a scene."""
+    """Return the image of a scene."""
     canvas = Image.new("RGB", (scene.width, scene.height), scene.background)
     pen = ImageDraw.Draw(canvas)
     for thing in scene.things:
@@ -143,7 +145,7 @@ def paint(scene: Scene) -> Image.Image:
 
 
 def encode(image: Image.Image, codec: Codec = "jpeg") -> bytes:
-    """Return an image as file bytes."""
+    """Return an encoded image."""
     buffer = io.BytesIO()
     if codec == "jpeg":
         image.save(buffer, "JPEG", quality=88)
@@ -152,14 +154,14 @@ def encode(image: Image.Image, codec: Codec = "jpeg") -> bytes:
     return buffer.getvalue()
 
 
-def place_of(thing: Thing) -> str:
-    """Say where a thing is."""
+def describe_position(thing: Thing) -> str:
+    """Return a phrase for the position of a thing."""
     rows, columns = ("top", "bottom"), ("left", "middle", "right")
     return f"at the {rows[thing.row]} {columns[thing.column]}"
 
 
-def number_of(count: int, noun: str) -> str:
-    """Say how many of something there are."""
+def describe_count(count: int, noun: str) -> str:
+    """Return a count with its noun."""
     return f"{NUMBERS[count]} {noun}{'' if count == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""Rows gathered into Arrow batches of bounded size, for Arrow files."""
+"""Rows collected into Arrow batches of bounded size, for Arrow files."""
 
 from __future__ import annotations
 
@@ -15,67 +15,69 @@ from m3it_builder.shards.row_groups import ends_group, fits, image_path, row_siz
 
 
 class Batcher:
-    """Collects rows and hands over a batch whenever one is full."""
+    """Collects rows and calls ``flush`` with each batch that is full."""
 
     def __init__(self, encoding: str, flush: Callable[[pa.RecordBatch], None]) -> None:
         self.schema = arrow_schema(table_features(encoding))
-        self._column = _base64_column if encoding == "base64" else _image_column
+        self._image_array = _base64_array if encoding == "base64" else _struct_array
         self._flush = flush
         self._rows: list[ShardRow] = []
-        self._bytes = 0
+        self._size = 0  # bytes
 
     def add(self, row: ShardRow) -> None:
         """Append one row."""
         size = row_size(row)
-        if not fits(self._bytes, size):
+        if not fits(self._size, size):
             self.flush()
         self._rows.append(row)
-        self._bytes += size
-        if ends_group(row.key, self._bytes):
+        self._size += size
+        if ends_group(row.key, self._size):
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what is left."""
+        """Pass on the rows collected since the last batch, if any."""
         if not self._rows:
             return
-        columns = [self._values(name) for name in self.schema.names]
+        columns = [self._column(name) for name in self.schema.names]
         self._flush(pa.RecordBatch.from_arrays(columns, schema=self.schema))
         self._rows.clear()
-        self._bytes = 0
+        self._size = 0
 
-    def _values(self, name: str) -> pa.Array:
+    def _column(self, name: str) -> pa.Array:
         if name in TEXT_COLUMNS:
             return pa.array([row.texts[name] for row in self._rows], pa.string())
-        return self._column(self._rows, self.schema.field(name).type)
+        return self._image_array(self._rows, self.schema.field(name).type)
 
 
-def _image_column(rows: Sequence[ShardRow], kind: pa.ListType) -> pa.Array:
+def _struct_array(rows: Sequence[ShardRow], list_type: pa.ListType) -> pa.Array:
     paths = [
-        image_path(row.key, place, image) for row in rows for place, image in enumerate(row.images)
+        image_path(row.key, position, image)
+        for row in rows
+        for position, image in enumerate(row.images)
     ]
-    data = _packed(pa.binary(), [image.data for image in _images(rows)])
+    data = _binary_array(pa.binary(), [image.data for image in _images(rows)])
     images = pa.StructArray.from_arrays(
-        [data, pa.array(paths, pa.string())], fields=list(kind.value_type)
+        [data, pa.array(paths, pa.string())], fields=list(list_type.value_type)
     )
-    return _lists(rows, images, kind)
+    return _list_array(rows, images, list_type)
 
 
-def _base64_column(rows: Sequence[ShardRow], kind: pa.ListType) -> pa.Array:
+def _base64_array(rows: Sequence[ShardRow], list_type: pa.ListType) -> pa.Array:
     encoded = [pybase64.b64encode(image.data) for image in _images(rows)]
-    return _lists(rows, _packed(pa.string(), encoded), kind)
+    return _list_array(rows, _binary_array(pa.string(), encoded), list_type)
 
 
 def _images(rows: Iterable[ShardRow]) -> Iterable[EncodedImage]:
     return (image for row in rows for image in row.images)
 
 
-def _lists(rows: Sequence[ShardRow], values: pa.Array, kind: pa.ListType) -> pa.Array:
+def _list_array(rows: Sequence[ShardRow], values: pa.Array, list_type: pa.ListType) -> pa.Array:
     offsets = array("i", accumulate((len(row.images) for row in rows), initial=0))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=kind)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, type=list_type)
 
 
-def _packed(kind: pa.DataType, pieces: Sequence[bytes]) -> pa.Array:
-    """Return an array of strings of bytes, copied just once."""
-    offsets = array("i", accumulate(map(len, pieces), initial=0))
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(pieces))]
-    return pa.Array.from_buffers(kind, len(pieces), buffers)
+def _binary_array(value_type: pa.DataType, values: Sequence[bytes]) -> pa.Array:
+    # From buffers, so that values are copied just once; `pa.array` copies as its buffer grows.
+    offsets = array("i", accumulate(map(len, values), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(value_type, len(values), buffers)

@@ -1,9 +1,9 @@
-"""The columns of a build, stated once and written in each dialect that loaders read.
+"""The columns of a build, declared once and written in each syntax that loaders read.
 
 A feature is a dtype name, a one-element list for a list of it, or a mapping
-for a struct. ``datasets`` wants them as JSON inside Arrow and Parquet files and
-as YAML in a README; without the latter its WebDataset reader loses images of
-rows that have more of them than the first five.
+for a struct. ``datasets`` expects them as JSON inside Arrow and Parquet files and
+as YAML in a README; without the latter its WebDataset reader infers columns from the
+first five rows, and drops images of later rows that have more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from m3it_builder.shards.formats import TEXT_COLUMNS
+from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, ImageEncoding
 
 Feature = Any  # str | list[Feature] | dict[str, Feature]
 
@@ -27,25 +27,37 @@ _ARROW = {
 }
 
 
-def table_features(encoding: str) -> dict[str, Feature]:
-    """Return the columns of Parquet, Arrow and JSONL rows.
+def format_features(name: str, encoding: ImageEncoding, max_images: int) -> dict[str, Feature]:
+    """Return the columns that ``datasets`` makes of the shards of a format.
 
-    Images stand first, because a Parquet file is written in that order: Spark takes
-    the place of the first column for that of its row group, and loses groups silently
-    where another lies before it.
+    Args:
+        name: of the format.
+        encoding: of images, as the build was asked for.
+        max_images: the largest number of images in a row.
     """
+    if name == "webdataset":
+        return webdataset_features(encoding, max_images)
+    return table_features(FORMATS[name].image_encoding(encoding))
+
+
+def table_features(encoding: str) -> dict[str, Feature]:
+    """Return the columns of Parquet, Arrow and JSONL rows."""
+    # Images come first because Parquet column chunks are written in the order of the schema,
+    # and images before the texts of their row group. Spark takes the offset of the first
+    # column for that of the row group, and silently loses groups whose first column is not
+    # the first in the file.
     image_column = (
         {"images": ["image"]} if encoding == "bytes" else {"image_base64_str": ["string"]}
     )
     return {**image_column, **dict.fromkeys(TEXT_COLUMNS, "string")}
 
 
-def webdataset_features(encoding: str, most: int) -> dict[str, Feature]:
-    """Return the columns ``datasets`` makes of our tar files, for up to ``most`` images."""
+def webdataset_features(encoding: str, max_images: int) -> dict[str, Feature]:
+    """Return the columns that ``datasets`` makes of tar shards."""
     texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
     if encoding == "base64":
         return {"json": {**texts, "image_base64_str": ["string"]}, **_KEYS}
-    members = {f"{n}.jpg": "image" for n in range(most)}
+    members = {f"{n}.jpg": "image" for n in range(max_images)}
     return {"json": {**texts, "mimes": ["string"]}, **members, **_KEYS}
 
 
@@ -53,7 +65,7 @@ _KEYS = {"__key__": "string", "__url__": "string"}
 
 
 def arrow_schema(features: dict[str, Feature]) -> pa.Schema:
-    """Return the Arrow schema, with the features as ``datasets`` looks for them."""
+    """Return the Arrow schema, with the features in the metadata key that ``datasets`` reads."""
     fields = [pa.field(name, _arrow(feature)) for name, feature in features.items()]
     info = {"info": {"features": to_json(features)}}
     return pa.schema(fields, metadata={"huggingface": json.dumps(info)})

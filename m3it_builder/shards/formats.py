@@ -1,20 +1,25 @@
-"""Shard formats behind one small interface."""
+"""The shard formats: all facts about each, and the interface of their writers."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, Literal, Protocol, cast
 
 from m3it_builder.storage.output import Output
 
+FormatName = Literal["webdataset", "parquet", "arrow", "jsonl"]
+ImageEncoding = Literal["bytes", "base64"]
+
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
-# Text columns of every format, in this order; images stand after ``outputs``.
+# Text columns of every format, in this order. In Parquet and Arrow the images come first.
 TEXT_COLUMNS = (
     "id",
     "task",
@@ -41,48 +46,158 @@ class EncodedImage:
 class ShardRow:
     """One row as the writers take it."""
 
-    key: str  # unique in the split, free of dots
+    key: str  # unique in the split, without dots
     texts: Mapping[str, str]  # one string for each of TEXT_COLUMNS
     images: tuple[EncodedImage, ...]
 
 
+class RowRanges:
+    """Byte ranges of the rows of a shard file, in row order."""
+
+    __slots__ = ("lengths", "offsets")
+
+    def __init__(self) -> None:
+        # Arrays: 16 bytes per row, where a list of tuples would take 120.
+        self.offsets = array("q")
+        self.lengths = array("q")
+
+    def append(self, offset: int, length: int) -> None:
+        """Add the range of the next row."""
+        self.offsets.append(offset)
+        self.lengths.append(length)
+
+    def extend(self, start: int, lengths: Sequence[int]) -> None:
+        """Add rows that are consecutive in the file, the first one at ``start``."""
+        self.lengths.extend(lengths)
+        self.offsets.extend(accumulate(lengths, initial=start))
+        self.offsets.pop()  # the end of the last row
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, row: int) -> tuple[int, int]:
+        return self.offsets[row], self.lengths[row]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.offsets, self.lengths, strict=True)
+
+
 class ShardWriter(Protocol):
-    """Writes the rows of one shard to one file."""
+    """Writes the rows of one shard to one file.
 
-    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
-        """Begin; ``images`` says whether images are bytes or base64 text."""
+    Attributes:
+        ranges: the byte range of each row; None where a row is not one range of the file.
+            It grows in row order while rows are written, and is complete after ``close``.
+    """
 
-    def write(self, row: ShardRow) -> tuple[int, int]:
-        """Append one row; return its offset and length in the file, in bytes."""
+    ranges: RowRanges | None
+
+    def __init__(self, output: Output, encoding: ImageEncoding) -> None:
+        """Start a file; ``encoding`` is that of the images."""
+
+    def write(self, row: ShardRow) -> None:
+        """Append one row."""
 
     def close(self) -> None:
-        """Write what the format has at its end; the output itself stays open."""
+        """Write the end of the file; the output itself stays open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """Where a format's writer is, and how its files end."""
+    """All that other modules need to know about a shard format."""
 
+    name: FormatName
     suffix: str
-    module: str
-    writer: str
-    folder_a_split: bool = False
+    module: str  # of its writer, imported when a file is written
+    writer: str  # class in that module
+    loading_rank: int  # lowest for the format that `datasets` loads best
+    reading_rank: int  # lowest for the cheapest random access, see `reading_cost`
+    range_encodings: tuple[ImageEncoding, ...] = ("bytes", "base64")
+    embeds_base64: bool = False  # whatever encoding is asked for
+    folder_per_split: bool = False
+    state_file: str | None = None  # makes its folder loadable, in place of a README
 
-    def path(self, split: str, shard: int, name: str) -> str:
+    def path(self, split: str, shard: int) -> str:
         """Return the path of a shard inside the folder of its task."""
         stem = f"{split}-{shard:05d}.{self.suffix}"
-        return f"{name}/{split}/{stem}" if self.folder_a_split else f"{name}/{stem}"
+        return f"{self.name}/{split}/{stem}" if self.folder_per_split else f"{self.name}/{stem}"
+
+    def pattern(self, split: str) -> str:
+        """Return a glob pattern for the shards of a split, relative to the format's folder."""
+        pattern = f"{split}-*.{self.suffix}"
+        return f"{split}/{pattern}" if self.folder_per_split else pattern
+
+    def has_offsets(self, encoding: ImageEncoding) -> bool:
+        """Return True if the index has the byte range of each row, given this image encoding."""
+        return encoding in self.range_encodings
+
+    def reading_cost(self, encoding: ImageEncoding) -> tuple[bool, int]:
+        """Return a sort key: lowest for the format with the cheapest random access."""
+        return not self.has_offsets(encoding), self.reading_rank
+
+    @property
+    def range_columns(self) -> tuple[str, str]:
+        """Return the index columns with the offset and the length of a row."""
+        return f"{self.name}_offset", f"{self.name}_length"
+
+    def image_encoding(self, encoding: ImageEncoding) -> ImageEncoding:
+        """Return how images are stored when ``encoding`` is asked for."""
+        return "base64" if self.embeds_base64 else encoding
+
+    @property
+    def folder_file(self) -> str:
+        """Return the name of the file that makes its folder loadable."""
+        return self.state_file or "README.md"
+
+    @property
+    def loader(self) -> str:
+        """Return the function of `datasets` that loads its folder."""
+        return "load_from_disk" if self.state_file else "load_dataset"
 
 
-FORMATS: Mapping[str, Format] = {
-    "webdataset": Format("tar", "webdataset", "WebDatasetWriter"),
-    "parquet": Format("parquet", "parquet.writer", "ParquetWriter"),
-    "arrow": Format("arrow", "arrow", "ArrowWriter", folder_a_split=True),
-    "jsonl": Format("jsonl", "jsonl", "JsonlWriter"),
-}
+_FORMATS = (
+    Format(
+        name="webdataset",
+        suffix="tar",
+        module="webdataset",
+        writer="WebDatasetWriter",
+        loading_rank=1,
+        reading_rank=0,
+    ),
+    Format(
+        name="parquet",
+        suffix="parquet",
+        module="parquet.writer",
+        writer="ParquetWriter",
+        loading_rank=0,
+        reading_rank=1,
+        range_encodings=("bytes",),  # base64 text is compressed, a page at a time
+    ),
+    Format(
+        name="arrow",
+        suffix="arrow",
+        module="arrow",
+        writer="ArrowWriter",
+        loading_rank=3,
+        reading_rank=3,
+        range_encodings=(),
+        folder_per_split=True,
+        state_file="dataset_dict.json",
+    ),
+    Format(
+        name="jsonl",
+        suffix="jsonl",
+        module="jsonl",
+        writer="JsonlWriter",
+        loading_rank=2,
+        reading_rank=2,
+        embeds_base64=True,
+    ),
+)
+FORMATS: Mapping[str, Format] = {form.name: form for form in _FORMATS}
 
 
-def open_writer(name: str, output: Output, encoding: Literal["bytes", "base64"]) -> ShardWriter:
+def open_writer(name: str, output: Output, encoding: ImageEncoding) -> ShardWriter:
     """Return the writer of a format, importing what it needs."""
     module = importlib.import_module(f"m3it_builder.shards.{FORMATS[name].module}")
     writer = cast(Any, getattr(module, FORMATS[name].writer))
@@ -90,8 +205,8 @@ def open_writer(name: str, output: Output, encoding: Literal["bytes", "base64"])
 
 
 def row_key(row_id: str) -> str:
-    """Return a key without dots, blanks or slashes: the id itself where it is clean."""
+    """Return a key without dots, blanks or slashes: the id itself where it has none."""
     if _SAFE_KEY.fullmatch(row_id):
         return row_id
-    # An id never starts with "_" where it is used as it stands, so the two kinds cannot meet.
+    # An id that is used as a key never starts with "_", so it cannot equal a hashed one.
     return "_" + blake2b(row_id.encode(), digest_size=12).hexdigest()

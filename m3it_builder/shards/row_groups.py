@@ -1,7 +1,7 @@
-"""Where a row group ends, and what an image is called in it.
+"""Where row groups end, and how images are named inside them.
 
-Rows themselves decide, so that a row more or less changes one group and leaves
-all others as they were, byte for byte (see
+Boundaries depend on the keys of rows, so that inserting or removing a row changes one row
+group and leaves the bytes of all others as they were (see
 ``docs/decisions/0011-row-groups-are-cut-by-content.md``).
 """
 
@@ -11,38 +11,35 @@ from zlib import crc32
 
 from m3it_builder.shards.formats import EncodedImage, ShardRow
 
-# Small enough to page through quickly, and to keep memory flat.
-LEAST_BYTES = 4 << 20
-MOST_BYTES = 16 << 20
-_ENDS_ONE_IN = 32  # rows, once there are the least bytes
-_OF_ANY_ROW = 100  # bytes: rows without content would make endless groups
-_ADDRESSED = (1 << 31) - 1  # bytes that offsets of 32 bits reach
+# Small enough for the Hub's viewer to page through quickly, and to keep memory flat.
+MIN_BYTES = 4 << 20
+MAX_BYTES = 16 << 20
+_BOUNDARY_ONE_IN = 32  # rows, once a group has the minimum size
+_ROW_OVERHEAD = 100  # bytes: without it, rows with no content would never end a group
+_MAX_OFFSET = (1 << 31) - 1  # of Arrow's 32-bit offsets
 
 
 def row_size(row: ShardRow) -> int:
-    """Return about how many bytes a row adds to its group."""
+    """Return approximately how many bytes a row adds to its row group."""
     images = sum([len(image.data) for image in row.images])
-    return images + sum(map(len, row.texts.values())) + _OF_ANY_ROW
+    return images + sum(map(len, row.texts.values())) + _ROW_OVERHEAD
 
 
-def fits(held: int, size: int) -> bool:
-    """Say whether a row of ``size`` bytes may join a group that has ``held``.
-
-    As base64, images take a third more.
-    """
-    return (held + size) * 4 <= _ADDRESSED * 3
+def fits(group_size: int, size: int) -> bool:
+    """Return True if a row of ``size`` bytes can join a row group of ``group_size`` bytes."""
+    return (group_size + size) * 4 <= _MAX_OFFSET * 3  # base64 is 4/3 the size of an image
 
 
-def ends_group(key: str, size: int) -> bool:
-    """Say whether a group of ``size`` bytes ends after the row with this key."""
-    if size < LEAST_BYTES:
+def ends_group(key: str, group_size: int) -> bool:
+    """Return True if a row group of this size ends after the row with this key."""
+    if group_size < MIN_BYTES:
         return False
-    return size >= MOST_BYTES or crc32(key.encode()) % _ENDS_ONE_IN == 0
+    return group_size >= MAX_BYTES or crc32(key.encode()) % _BOUNDARY_ONE_IN == 0
 
 
-def image_path(key: str, place: int, image: EncodedImage) -> str:
-    """Return the name an image has in the ``path`` of its column."""
-    return f"{key}.{place}.{_ENDINGS.get(image.mime) or image.mime.rpartition('/')[2]}"
+def image_path(key: str, position: int, image: EncodedImage) -> str:
+    """Return the ``path`` of an image in the image column."""
+    return f"{key}.{position}.{_SUFFIXES.get(image.mime) or image.mime.rpartition('/')[2]}"
 
 
-_ENDINGS = {"image/jpeg": "jpg"}
+_SUFFIXES = {"image/jpeg": "jpg"}

@@ -1,24 +1,22 @@
-"""WebDataset shards: tar files that are the same bytes on every machine.
+"""WebDataset shards: tar files with the same bytes on every machine.
 
-Members of a row stand together as ``KEY.json``, ``KEY.0.jpg`` … ``KEY.k.jpg``.
-The image members always end in ``.jpg``, whatever the codec, because loaders
-make one column of each ending; the true MIME types stand in the json.
+The members of a row are consecutive: ``KEY.json``, ``KEY.0.jpg`` … ``KEY.k.jpg``.
+Image members always end in ``.jpg``, whatever the codec, because loaders make one
+column per extension; the true MIME types are in the JSON.
 Format: POSIX ustar, with zero times and owners.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import orjson
 import pybase64
 
-from m3it_builder.shards.formats import ShardRow
+from m3it_builder.shards.formats import ImageEncoding, RowRanges, ShardRow
 from m3it_builder.storage.output import Output
 
 _BLOCK = 512
-_END = bytes(2 * _BLOCK)
-_PADS = [bytes(-n % _BLOCK) for n in range(_BLOCK)]
+_END_OF_ARCHIVE = bytes(2 * _BLOCK)
+_PADDING = [bytes(-n % _BLOCK) for n in range(_BLOCK)]
 
 
 def _template() -> bytes:
@@ -27,12 +25,14 @@ def _template() -> bytes:
     header[108:116] = b"0000000\0"  # owner
     header[116:124] = b"0000000\0"  # group
     header[136:148] = b"00000000000\0"  # time
-    header[148:156] = b" " * 8  # the checksum counts as blanks while it is summed
+    header[148:156] = b" " * 8  # the checksum field counts as blanks in the checksum
     header[156:157] = b"0"
     header[257:265] = b"ustar\x0000"
     return bytes(header)
 
 
+# All headers share this block but for name, size and checksum. Its sum is added to that of
+# the two fields, so that a checksum takes some 110 additions in place of 512.
 _HEADER = _template()
 _HEADER_SUM = sum(_HEADER)
 
@@ -56,29 +56,30 @@ def tar_header(name: bytes, size: int) -> bytes:
 class WebDatasetWriter:
     """Writes one tar file."""
 
-    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
+    def __init__(self, output: Output, encoding: ImageEncoding) -> None:
         self._output = output
-        self._as_text = encoding == "base64"
+        self._encoding = encoding
+        self.ranges = RowRanges()
 
-    def write(self, row: ShardRow) -> tuple[int, int]:
+    def write(self, row: ShardRow) -> None:
         """Append the members of one row."""
         key = row.key.encode()
         pieces: list[bytes] = []
-        if self._as_text:
+        if self._encoding == "base64":
             encoded = [pybase64.b64encode_as_string(image.data) for image in row.images]
             _add(pieces, key + b".json", orjson.dumps({**row.texts, "image_base64_str": encoded}))
         else:
             mimes = [image.mime for image in row.images]
             _add(pieces, key + b".json", orjson.dumps({**row.texts, "mimes": mimes}))
-            for place, image in enumerate(row.images):
-                _add(pieces, b"%b.%d.jpg" % (key, place), image.data)
+            for position, image in enumerate(row.images):
+                _add(pieces, b"%b.%d.jpg" % (key, position), image.data)
         start = self._output.size
-        return start, self._output.write_all(pieces)
+        self.ranges.append(start, self._output.write_all(pieces))
 
     def close(self) -> None:
         """Write the end of the archive."""
-        self._output.write(_END)
+        self._output.write(_END_OF_ARCHIVE)
 
 
 def _add(pieces: list[bytes], name: bytes, data: bytes) -> None:
-    pieces += (tar_header(name, len(data)), data, _PADS[len(data) % _BLOCK])
+    pieces += (tar_header(name, len(data)), data, _PADDING[len(data) % _BLOCK])

@@ -1,1 +1,1 @@
-"""Official files read in place: names instead of paths, archives without unpacking."""
+"""Official files, read in place: names instead of paths, archives without unpacking."""

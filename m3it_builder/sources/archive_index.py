@@ -1,7 +1,7 @@
-"""The directory of an archive as a small database, made on first use and kept.
+"""The archive index: the directory of one zip or tar as a small SQLite database.
 
-It lies under ``<sources>/.m3it-index/``, or in the user's cache where the
-sources cannot be written to, and is made anew when the archive changes.
+Built on first use and stored under ``<sources>/.m3it-index/``, or in the user's cache
+directory if the sources are read-only; rebuilt when the archive changes.
 """
 
 from __future__ import annotations
@@ -9,124 +9,131 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import tempfile
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.records import Slice
-from m3it_builder.sources.archives import list_members
+from m3it_builder.sources.archives import Member, list_members
+from m3it_builder.storage.atomic import atomic_path
 
 INDEX_FOLDER = ".m3it-index"
-_INDEX_VERSION = 2
+_INDEX_VERSION = 3
 
 
-class Archive:
-    """The listing of one archive, in a small database built on first use."""
+class ArchiveIndex:
+    """Looks up the members of one archive by name.
+
+    Raises:
+        SourceError: the archive is truncated or corrupt, or a member name is a path traversal.
+    """
 
     def __init__(self, path: Path, sources: Path) -> None:
         self.path = path
-        self._listing = _listing(path, sources)
+        self._database = _open_or_build(path, sources)
 
     def find(self, name: str) -> Slice | None:
-        """Return where a member lies, or None."""
-        row = self._listing.execute(
-            "SELECT offset, length, packed, method, crc FROM members WHERE name = ?", (name,)
+        """Return the location of a member, or None."""
+        row = self._database.execute(
+            "SELECT offset, length, stored_length, method, crc FROM members WHERE name = ?", (name,)
         ).fetchone()
         return Slice(str(self.path), *row) if row else None
 
-    def find_base(self, base: str) -> list[Slice]:
-        """Return the members of a base name, at most two of them."""
-        rows = self._listing.execute(
-            "SELECT offset, length, packed, method, crc FROM members"
+    def find_basename(self, basename: str) -> list[Slice]:
+        """Return members with a basename, in any folder: at most two, which is ambiguous."""
+        rows = self._database.execute(
+            "SELECT offset, length, stored_length, method, crc FROM members"
             " WHERE name = ?1 OR substr(name, -length(?1) - 1) = '/' || ?1 LIMIT 2",
-            (base,),
+            (basename,),
         )
         return [Slice(str(self.path), *row) for row in rows]
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the members whose name matches a pattern."""
-        rows = self._listing.execute("SELECT name FROM members WHERE name GLOB ?", (pattern,))
+        """Return the member names that match a pattern; ``*`` and ``?`` do not match ``/``."""
+        rows = self._database.execute("SELECT name FROM members WHERE name GLOB ?", (pattern,))
+        # In SQLite's GLOB a ``*`` matches ``/`` too.
         return [name for (name,) in rows if name.count("/") == pattern.count("/")]
 
-    def holds_tars(self) -> bool:
-        """Tell whether there are tars inside, judging by the first names."""
-        rows = self._listing.execute("SELECT name FROM members ORDER BY name LIMIT 200")
+    def contains_tars(self) -> bool:
+        """Return True if the archive contains tars, judging by its first 200 names."""
+        rows = self._database.execute("SELECT name FROM members ORDER BY name LIMIT 200")
         return any(name.endswith((*COMPRESSED, ".tar")) for (name,) in rows)
 
-    def tops(self) -> list[str]:
-        """Return the names of the folders at the top."""
-        rows = self._listing.execute(
+    def top_folders(self) -> list[str]:
+        """Return the names of the top-level folders."""
+        rows = self._database.execute(
             "SELECT DISTINCT substr(name, 1, instr(name, '/') - 1) FROM members"
         )
         return [name for (name,) in rows if name]
 
 
-def _listing(path: Path, sources: Path) -> sqlite3.Connection:
-    state = path.stat()
-    key = f"{_INDEX_VERSION}:{path.resolve()}:{state.st_size}:{state.st_mtime_ns}"
-    name = (
-        f"{path.parent.name}-{path.name}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
-    )
+def _open_or_build(archive: Path, sources: Path) -> sqlite3.Connection:
+    stat = archive.stat()
+    key = f"{_INDEX_VERSION}:{archive.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     folder = _index_folder(sources)
-    target = folder / f"{name}.sqlite"
-    if not target.exists():
-        for stale in folder.glob(f"{path.parent.name}-{path.name}-*.sqlite"):
+    prefix = f"{archive.parent.name}-{archive.name}"
+    database = folder / f"{prefix}-{digest}.sqlite"
+    if not database.exists():
+        for stale in folder.glob(f"{prefix}-*.sqlite"):
             stale.unlink(missing_ok=True)
-        _write_listing(path, target)
+        _build(archive, database)
     try:
-        return _opened(target)
-    except sqlite3.DatabaseError:  # somebody emptied or cut it
-        _write_listing(path, target)
-        return _opened(target)
+        return _open(database)
+    except sqlite3.DatabaseError:  # truncated or overwritten: it is a cache, rebuild it
+        _build(archive, database)
+        return _open(database)
 
 
-def _opened(target: Path) -> sqlite3.Connection:
-    listing = sqlite3.connect(f"{target.resolve().as_uri()}?immutable=1", uri=True)
-    listing.execute("SELECT count(*) FROM members WHERE name = ''")
-    return listing
+def _open(database: Path) -> sqlite3.Connection:
+    # immutable: no locks and no journal files, neither of which a read-only or network mount
+    # may allow. Safe because an index is only ever replaced by a rename, never modified.
+    connection = sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True)
+    # ``connect`` reads nothing. A query makes a corrupt file fail here, where it is rebuilt.
+    connection.execute("SELECT count(*) FROM members WHERE name = ''")
+    return connection
 
 
-def _write_listing(path: Path, target: Path) -> None:
-    handle, partial = tempfile.mkstemp(dir=target.parent, suffix=".partial")
-    os.close(handle)
-    try:
-        listing = sqlite3.connect(partial)
-        listing.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,"
-            " packed INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
-        )
-        rows = (
-            (
-                m.name,
-                m.location.offset,
-                m.location.length,
-                m.location.packed,
-                m.location.method,
-                m.location.crc,
+def _build(archive: Path, database: Path) -> None:
+    with atomic_path(database) as partial:
+        with closing(sqlite3.connect(partial)) as connection:
+            # No journal, no fsync: a crash leaves a partial file that nothing reads, and an
+            # index that a power cut truncated is rebuilt when it is opened.
+            connection.executescript(
+                "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                "CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,"
+                " stored_length INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
             )
-            for m in list_members(path)
-        )
-        listing.executemany("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)", rows)
-        listing.commit()
-        listing.close()
-        Path(partial).chmod(0o644)  # other users of the sources read it too
-        Path(partial).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(partial).unlink()
+            # REPLACE: of two members with one name the later wins, as it does when unpacking.
+            connection.executemany(
+                "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)",
+                map(_row, list_members(archive)),
+            )
+            connection.commit()
+        partial.chmod(0o644)  # a shared source folder has other users, whatever this umask
+
+
+def _row(member: Member) -> tuple[str, int, int, int, str, int | None]:
+    location = member.location
+    return (
+        member.name,
+        location.offset,
+        location.length,
+        location.stored_length,
+        location.method,
+        location.crc,
+    )
 
 
 def _index_folder(sources: Path) -> Path:
-    """Return a writable folder for listings; sources are often mounted read-only."""
+    """Return a writable folder for indexes; source folders are often mounted read-only."""
     folder = sources / INDEX_FOLDER
     try:
         folder.mkdir(exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
     except OSError:
-        pass  # a read-only mount: fall through to the user's cache
+        pass  # a read-only mount: use the user's cache
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m3it" / "index"
     cache.mkdir(parents=True, exist_ok=True)
     return cache

@@ -1,8 +1,7 @@
-"""Where the files of one source lie: loose, in a zip, in a tar, or gzipped.
+"""Look up names in one source: loose files, members of zips and tars, gzipped files.
 
-A folder ``<sources>/<source_id>/`` may hold the official archives, the tree
-they unpack to, or both. The directory of an archive is listed once and kept
-under ``<sources>/.m3it-index/``; looking a name up is then one query.
+The folder ``<sources>/<source_id>/`` may hold the official archives, the files unpacked
+from them, or both. Each archive has an index (``archive_index``), so a lookup is one query.
 """
 
 from __future__ import annotations
@@ -19,144 +18,172 @@ from typing import BinaryIO, cast
 from unicodedata import normalize
 
 from m3it_builder.cards.cards import SourceCard, SourceFile
-from m3it_builder.cards.suffixes import COMPRESSED, FOREIGN
+from m3it_builder.cards.suffixes import COMPRESSED, UNSUPPORTED
 from m3it_builder.errors import SourceError
 from m3it_builder.records import File, Location, Slice
-from m3it_builder.sources.archive_index import Archive
+from m3it_builder.sources.archive_index import ArchiveIndex
 from m3it_builder.sources.archives import is_archive, is_safe
 from m3it_builder.sources.compressed import CompressedArchive, is_repacked, repacked_name
 from m3it_builder.sources.member_stream import open_slice
 
 _CACHED_NAMES = 8_192
+# What ``stat`` reports for a name that does not, or cannot, exist on this file system.
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 
 
 class Catalog:
-    """Looks up names in the folder of one source."""
+    """Looks up names in the folder of one source; names are relative to that folder.
+
+    Args:
+        card: of the source.
+        sources: folder with one folder per source.
+
+    Raises:
+        SourceError: an archive is truncated or corrupt.
+    """
 
     def __init__(self, card: SourceCard, sources: Path) -> None:
         self.card = card
         self.folder = sources / card.name
-        self._archives = [Archive(path, sources) for path in self._present_archives()]
-        self._starts = self._concrete_layouts()
+        self._indexes = [ArchiveIndex(path, sources) for path in self._readable_archives()]
+        self._layouts = self._resolve_layouts()
+        # Per instance, not on the method: a cache on the class would keep catalogs alive.
         self.find = lru_cache(_CACHED_NAMES)(self._find)
 
+    def refresh(self) -> None:
+        """Discard cached lookups: files may have changed since."""
+        self.find.cache_clear()
+
     def _find(self, name: str) -> Location | None:
-        """Return where a name lies, or None; ``name`` is relative to the source."""
+        """Return the location of a name, or None.
+
+        A loose file takes precedence over a member: it may be the unpacked copy of a
+        member that cannot be read in place. Such a member is the last resort, since
+        opening it gives the better error message.
+        """
         unusable = None
         for candidate in self._candidates(name):
-            if location := self._loose(candidate):
+            if location := self._find_loose(candidate):
                 return location
-            for archive in self._archives:
-                found = archive.find(candidate)
-                if found is not None and found.method != "unusable":
-                    return found
-                unusable = unusable or found
+            for index in self._indexes:
+                member = index.find(candidate)
+                if member is not None and member.method != "unusable":
+                    return member
+                unusable = unusable or member
         return unusable
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for streaming, unpacked on the way.
+        """Open a file as a stream, decompressed while read.
+
+        If the name is not found, tries ``NAME.gz``, then a member with the same basename.
 
         Raises:
-            SourceError: it is not there; the message lists what would supply it.
+            SourceError: the file is missing; the message names the archive it comes from.
         """
         location = self.find(name)
-        if location is None and (packed := self.find(name + ".gz")):
-            return _unzipped(_open_place(packed))
-        location = location or self._somewhere(name)
+        if location is None and (compressed := self.find(name + ".gz")):
+            return _gunzip(_open(compressed))
+        location = location or self._find_basename(name)
         if location is None:
-            raise self.missing(name)
-        return _open_place(location)
+            raise self._missing_error(name)
+        return _open(location)
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the names that match a pattern, sorted, whatever holds them."""
+        """Return the names that match a pattern, sorted; ``*`` and ``?`` do not match ``/``."""
         names: set[str] = set()
-        for start, other in [("", ""), *self._starts]:
-            if not pattern.startswith(start):
+        for official, actual in [("", ""), *self._layouts]:
+            if not pattern.startswith(official):
                 continue
-            there = other + pattern[len(start) :]
-            found = {
+            actual_pattern = actual + pattern[len(official) :]
+            matches = {
                 path.relative_to(self.folder).as_posix()
-                for path in self.folder.glob(there)
+                for path in self.folder.glob(actual_pattern)
                 if path.is_file()
             }
-            for archive in self._archives:
-                found.update(archive.glob(there))
-            names.update(start + name[len(other) :] for name in found)
+            for index in self._indexes:
+                matches.update(index.glob(actual_pattern))
+            names.update(official + match[len(actual) :] for match in matches)
         return sorted(names)
 
-    def missing(self, name: str) -> SourceError:
-        """Return the error for a file that is not there, with the way to get it."""
-        if hint := self.unread():
-            return SourceError(f"{self.card.name}: {name} is not there; {hint}")
-        looked = ", ".join(archive.path.name for archive in self._archives[:4])
-        return SourceError(
-            f"{self.folder / name} is not there, nor in an archive beside it "
-            f"({f'looked into {looked}; ' if looked else ''}it comes from {self._expected(name)}); "
-            f"run `m3it fetch {self.card.name}`"
-        )
-
-    def is_absent(self) -> bool:
-        """Tell whether nothing at all of this source is there."""
+    def is_empty(self) -> bool:
+        """Return True if the folder of the source is missing or empty."""
         return not any(self._entries())
 
-    def packed(self) -> list[CompressedArchive]:
-        """Return the archives that are there and cannot be read in place."""
-        paths = [path for file in self.card.files for path in self._supplies(file)]
-        tars = {archive.path for archive in self._archives if archive.holds_tars()}
-        found = [
-            self._packed(path.name, (path.relative_to(self.folder).as_posix(),))
+    def compressed_archives(self) -> list[CompressedArchive]:
+        """Return the archives that must be repacked, those already repacked included."""
+        paths = [path for file in self.card.files for path in self._paths_of(file)]
+        tars_of_tars = {index.path for index in self._indexes if index.contains_tars()}
+        whole = [
+            self._compressed_archive(path.name, (path.relative_to(self.folder).as_posix(),))
             for path in dict.fromkeys(paths)
-            if path.name.endswith(COMPRESSED) or (path in tars and not is_repacked(path.name))
+            if path.name.endswith(COMPRESSED)
+            or (path in tars_of_tars and not is_repacked(path.name))
         ]
-        joined = ((join.whole, tuple(self.glob(join.parts))) for join in self.card.joins)
-        return found + [self._packed(whole, parts) for whole, parts in joined if parts]
+        split = ((join.whole, tuple(self.glob(join.parts))) for join in self.card.joins)
+        return whole + [self._compressed_archive(name, parts) for name, parts in split if parts]
 
-    def unread(self) -> str | None:
-        """Say which archive here cannot be read yet, and what to do about it."""
-        waiting = [packed.whole for packed in self.packed() if not packed.is_done]
+    def unreadable_hint(self) -> str | None:
+        """Return which archive cannot be read yet and the remedy, or None."""
+        waiting = [archive.name for archive in self._to_repack()]
         if waiting:
             more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
             return (
                 f"{waiting[0]}{more} cannot be read in place: "
                 f"run `m3it fetch {self.card.name} --repack`"
             )
-        foreign = [name for name in sorted(self._entries()) if name.endswith(FOREIGN)]
-        return f"{foreign[0]} cannot be read: unpack it where it lies" if foreign else None
+        unsupported = [name for name in sorted(self._entries()) if name.endswith(UNSUPPORTED)]
+        return f"{unsupported[0]} cannot be read: unpack it in its folder" if unsupported else None
 
-    def is_unread(self) -> bool:
-        """Tell whether there is nothing here but archives that cannot be read yet."""
-        waiting = {name for packed in self.packed() if not packed.is_done for name in packed.parts}
-        entries = self._entries()
-        return bool(waiting) and all(name in waiting for name in entries)
+    def needs_repack(self) -> bool:
+        """Return True if the folder holds nothing but archives that must be repacked first."""
+        waiting = {name for archive in self._to_repack() for name in archive.part_names}
+        return bool(waiting) and all(name in waiting for name in self._entries())
 
-    def _packed(self, whole: str, parts: tuple[str, ...]) -> CompressedArchive:
-        paths = {location.path for part in parts if (location := self.find(part))}
-        states = [Path(path).stat() for path in paths]
+    def file_stats(self) -> dict[str, tuple[int, int]]:
+        """Return (bytes, mtime_ns) of every file that supplies a declared one, by name.
+
+        Names start with the source id, as in annotations.
+        """
+        stats: dict[str, tuple[int, int]] = {}
+        for file in self.card.files:
+            for path in self._paths_of(file):
+                status = path.stat()
+                name = path.relative_to(self.folder).as_posix()
+                stats[f"{self.card.name}/{name}"] = (status.st_size, status.st_mtime_ns)
+        return stats
+
+    def _to_repack(self) -> list[CompressedArchive]:
+        return [archive for archive in self.compressed_archives() if not archive.is_up_to_date]
+
+    def _compressed_archive(self, name: str, part_names: tuple[str, ...]) -> CompressedArchive:
+        # Distinct: parts may be members of one zip.
+        paths = {location.path for part in part_names if (location := self.find(part))}
+        stats = [Path(path).stat() for path in paths]
         return CompressedArchive(
-            whole=whole,
-            parts=parts,
-            mtime_ns=max(state.st_mtime_ns for state in states),
-            bytes=sum(state.st_size for state in states),
-            target=self.folder / str(repacked_name(whole)),
+            name=name,
+            part_names=part_names,
+            mtime_ns=max(status.st_mtime_ns for status in stats),
+            compressed_size=sum(status.st_size for status in stats),
+            target=self.folder / str(repacked_name(name)),
         )
 
-    def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return (bytes, mtime_ns) of every declared file that is there, by name."""
-        found: dict[str, tuple[int, int]] = {}
-        for file in self.card.files:
-            for path in self._supplies(file):
-                state = path.stat()
-                name = path.relative_to(self.folder).as_posix()
-                found[f"{self.card.name}/{name}"] = (state.st_size, state.st_mtime_ns)
-        return found
+    def _missing_error(self, name: str) -> SourceError:
+        if hint := self.unreadable_hint():
+            return SourceError(f"{self.card.name}: {name} is missing; {hint}")
+        archives = ", ".join(index.path.name for index in self._indexes[:4])
+        return SourceError(
+            f"{self.folder / name} is missing, and no archive beside it has it "
+            f"({f'searched {archives}; ' if archives else ''}it comes from {self._origin(name)}); "
+            f"run `m3it fetch {self.card.name}`"
+        )
 
-    def _expected(self, name: str) -> str:
+    def _origin(self, name: str) -> str:
         files = [file.file for file in self.card.files]
         exact = [file for file in files if file.startswith(name)]
         return ", ".join((exact or files)[:4])
 
-    def _supplies(self, file: SourceFile) -> Iterator[Path]:
+    def _paths_of(self, file: SourceFile) -> Iterator[Path]:
+        """Yield the existing paths that supply a declared file: itself, unpacked, repacked."""
         bare = file.file.removesuffix(".zip").removesuffix(".gz")
         names = [file.file, bare, bare + ".gz"]
         names += [str(repacked_name(join.whole)) for join in self.card.joins]
@@ -171,14 +198,17 @@ class Catalog:
             if path.is_file():
                 yield path
 
-    def _somewhere(self, name: str) -> Slice | None:
-        """Return the one member of that base name, in whatever folder of an archive it is."""
-        base = name.rpartition("/")[2]
-        found = [location for archive in self._archives for location in archive.find_base(base)]
-        return found[0] if len(found) == 1 else None
+    def _find_basename(self, name: str) -> Slice | None:
+        """Return the only member with the basename of ``name``, in any folder, or None.
 
-    def _present_archives(self) -> list[Path]:
-        paths = (path for file in self.card.files for path in self._supplies(file))
+        For annotation files: archives differ in their folders, and the name is unmistakable.
+        """
+        basename = name.rpartition("/")[2]
+        members = [member for index in self._indexes for member in index.find_basename(basename)]
+        return members[0] if len(members) == 1 else None
+
+    def _readable_archives(self) -> list[Path]:
+        paths = (path for file in self.card.files for path in self._paths_of(file))
         return list(dict.fromkeys(path for path in paths if is_archive(path.name)))
 
     def _entries(self) -> list[str]:
@@ -187,55 +217,61 @@ class Catalog:
         except FileNotFoundError:
             return []
 
-    def _loose(self, name: str) -> File | None:
+    def _find_loose(self, name: str) -> File | None:
         path = f"{self.folder}/{name}"
         try:
-            state = os.stat(path)  # noqa: PTH116 - a Path per image doubles the cost of locate
-        except UnicodeEncodeError:
+            status = os.stat(path)  # noqa: PTH116 - a Path per image doubles the cost of locate
+        except UnicodeEncodeError:  # a lone surrogate
             return None
         except OSError as error:
             if error.errno in _ABSENT:
                 return None
             raise
-        if not stat.S_ISREG(state.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return File(path, state.st_size, state.st_mtime_ns)
+        return File(path, status.st_size, status.st_mtime_ns)
 
     def _candidates(self, name: str) -> list[str]:
+        """Return the spellings of a name to try: as given, then in the other layouts."""
         if not is_safe(name):
             return []
-        others = [to + name[len(start) :] for start, to in self._starts if name.startswith(start)]
+        others = [
+            actual + name[len(official) :]
+            for official, actual in self._layouts
+            if name.startswith(official)
+        ]
         if name.isascii():
             return [name, *others]
-        # Some file systems and archives keep accents apart from their letters.
+        # Some file systems and archives store accented letters decomposed (NFD).
         return [normalize(form, each) for each in (name, *others) for form in ("NFC", "NFD")]
 
-    def _concrete_layouts(self) -> list[tuple[str, str]]:
-        """Replace a leading ``*`` by the folders really found at the top."""
-        starts: list[tuple[str, str]] = []
-        tops = None
+    def _resolve_layouts(self) -> list[tuple[str, str]]:
+        """Return (official, actual) prefixes; a leading ``*`` becomes each matching top folder."""
+        prefixes: list[tuple[str, str]] = []
+        top_folders = None
         for layout in self.card.layouts:
-            head, slash, rest = layout.other.partition("/")
-            if "*" not in head:
-                starts.append((layout.start, layout.other))
+            top, slash, rest = layout.actual.partition("/")
+            if "*" not in top:
+                prefixes.append((layout.official, layout.actual))
                 continue
-            tops = self._tops() if tops is None else tops
-            matching = [top for top in tops if fnmatch(top, head)]
-            starts.extend((layout.start, top + slash + rest) for top in matching)
-        return starts
+            top_folders = self._top_folders() if top_folders is None else top_folders
+            matches = [folder for folder in top_folders if fnmatch(folder, top)]
+            prefixes.extend((layout.official, folder + slash + rest) for folder in matches)
+        return prefixes
 
-    def _tops(self) -> list[str]:
-        tops = set(self._entries())
-        for archive in self._archives:
-            tops.update(archive.tops())
-        return sorted(tops)
+    def _top_folders(self) -> list[str]:
+        folders = set(self._entries())
+        for index in self._indexes:
+            folders.update(index.top_folders())
+        return sorted(folders)
 
 
-def _open_place(location: Location) -> BinaryIO:
+def _open(location: Location) -> BinaryIO:
     return Path(location.path).open("rb") if isinstance(location, File) else open_slice(location)
 
 
-def _unzipped(file: BinaryIO) -> BinaryIO:
+def _gunzip(file: BinaryIO) -> BinaryIO:
     stream = gzip.GzipFile(fileobj=file)
-    stream.myfileobj = file  # type: ignore[assignment] # so that closing the one closes the other
+    # GzipFile closes only a file that it opened itself, which it keeps here.
+    stream.myfileobj = file  # type: ignore[assignment]
     return cast(BinaryIO, stream)

@@ -1,7 +1,6 @@
-"""Archives that cannot be read in place: compressed tars, tars of tars, split parts.
+"""Archives that cannot be read in place: compressed tars, tars of tars, split archives.
 
-``m3it fetch --repack`` makes one plain tar of each, beside it, and every
-catalog reads that instead.
+``m3it fetch --repack`` writes one plain tar for each, beside it, which catalogs read instead.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ _REPACKED = ".repacked.tar"
 
 @dataclass(frozen=True, slots=True)
 class CompressedArchive:
-    """One archive that lies there and cannot be read in place."""
+    """One archive that must be repacked, whole or split into parts."""
 
-    whole: str  # its file name, or that of what its parts make together
-    parts: tuple[str, ...]  # names inside the source, in order
+    name: str  # file name; of split parts, that of the archive they form
+    part_names: tuple[str, ...]  # relative to the source, in order; one if it is not split
     mtime_ns: int  # of the newest part
-    bytes: int  # of all parts
-    target: Path  # the plain tar it is made into
+    compressed_size: int  # bytes of all parts
+    target: Path  # the repacked plain tar
 
     @property
-    def is_done(self) -> bool:
-        """Whether the plain tar was made already, from these very parts."""
+    def is_up_to_date(self) -> bool:
+        """Whether the repacked tar exists and was made from these parts."""
         return self.target.exists() and self.target.stat().st_mtime_ns == self.mtime_ns
 
 
 def repacked_name(name: str) -> str | None:
-    """Return the name of the plain tar made of an archive; None where none is made."""
-    ending = next((e for e in (*COMPRESSED, ".tar", ".zip") if name.endswith(e)), None)
-    if ending is None or is_repacked(name):
+    """Return the name of an archive's repacked tar; None if it is not a repackable archive."""
+    suffix = next((s for s in (*COMPRESSED, ".tar", ".zip") if name.endswith(s)), None)
+    if suffix is None or is_repacked(name):
         return None
-    return name.removesuffix(ending) + _REPACKED
+    return name.removesuffix(suffix) + _REPACKED
 
 
 def is_repacked(name: str) -> bool:
-    """Tell whether a file is such a plain tar."""
+    """Return True for the name of a repacked tar."""
     return name.endswith(_REPACKED)

@@ -1,4 +1,4 @@
-"""Join two streams of rows by a key without holding either in memory."""
+"""Streaming join: pair two streams of rows by a key, without holding either in memory."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ Row = Mapping[str, Any]
 def join(
     left: Iterable[Row], right: Iterable[Row], key: str
 ) -> Iterator[tuple[Row | None, Row | None]]:
-    """Yield every left row with its right row, in left order, then the right rows left over.
+    """Yield each left row with its right row, in left order, then the unmatched right rows.
 
-    Both streams are walked in lockstep. Where they disagree, right rows are
-    put aside, in memory first and then on disk, so memory stays flat whatever
-    the order. A row without partner is paired with None.
+    A full outer join, one to one: where a key repeats, the n-th left row gets the n-th
+    right row. The missing side of an unmatched row is None. Both streams advance in
+    lockstep; right rows that arrive before their left row wait in a ``Lookup``, which
+    spills to disk, so memory stays flat in any order.
+
+    Args:
+        left: rows that decide the order.
+        right: rows to pair with them.
+        key: column of both; its values are JSON values.
     """
     right = iter(right)
-    aside: Lookup[Row] = Lookup()
+    waiting: Lookup[Row] = Lookup()
     for row in left:
-        yield row, _partner(row[key], right, aside, key)
-    for _, rows in aside.groups():
-        for rest in rows:
-            yield None, rest
-    for rest in right:
-        yield None, rest
+        yield row, _partner(row[key], right, waiting, key)
+    for _, rows in waiting.groups():
+        for unmatched in rows:
+            yield None, unmatched
+    for unmatched in right:
+        yield None, unmatched
 
 
-def _partner(wanted: Any, right: Iterator[Row], aside: Lookup[Row], key: str) -> Row | None:
-    if (found := aside.take(wanted)) is not None:
-        return found
+def _partner(wanted: Any, right: Iterator[Row], waiting: Lookup[Row], key: str) -> Row | None:
+    if (partner := waiting.take(wanted)) is not None:
+        return partner
     for row in right:
         if row[key] == wanted:
             return row
-        aside.put(row[key], row)
+        waiting.put(row[key], row)
     return None

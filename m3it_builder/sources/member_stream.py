@@ -1,4 +1,4 @@
-"""Members of archives as streams, unpacked as they are read: for annotation files of any size."""
+"""Members of archives as streams, decompressed while read: for annotation files of any size."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import BinaryIO
 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
-from m3it_builder.sources.archives import damaged, data_offset, require_usable
+from m3it_builder.sources.archives import corrupt_member, data_offset, require_usable
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # bytes
 _BOMB_RATIO = 300  # genuine annotation JSON stays below 40
 _BOMB_BYTES = 256 << 20
 
 
 def open_slice(location: Slice) -> BinaryIO:
-    """Return a read-only binary stream over a member, unpacked as it is read.
+    """Return a read-only binary stream over the decompressed bytes of a member.
 
     Raises:
-        SourceError: the member claims to unpack to far more than text ever does.
+        SourceError: the member is unusable, or its compression ratio is that of a
+            decompression bomb; while reading: it is truncated or corrupt.
     """
-    if location.length > _BOMB_BYTES and location.length > location.packed * _BOMB_RATIO:
+    if location.length > _BOMB_BYTES and location.length > location.stored_length * _BOMB_RATIO:
         raise SourceError(
-            f"{location.path}: a member of {location.packed:,} bytes claims to unpack to "
-            f"{location.length:,}, which looks like a decompression bomb; download the file again"
+            f"{location.path}: a member of {location.stored_length:,} bytes claims to decompress "
+            f"to {location.length:,}, which looks like a decompression bomb; "
+            "download the file again"
         )
     require_usable(location)
     start = location.offset
@@ -36,14 +38,14 @@ def open_slice(location: Slice) -> BinaryIO:
 
 
 class _MemberStream(io.RawIOBase):
-    """Unpacks a member piece by piece and checks length and checksum at its end."""
+    """Decompresses a member block by block; checks length and CRC-32 at its end."""
 
     def __init__(self, location: Slice, start: int) -> None:
-        self._place = location
+        self._location = location
         self._file = Path(location.path).open("rb")
         self._file.seek(start)
-        self._packed_left = location.packed
-        self._left = location.length
+        self._stored_left = location.stored_length  # bytes
+        self._left = location.length  # bytes
         self._crc = 0
         self._inflate = zlib.decompressobj(-15) if location.method == "deflated" else None
 
@@ -59,35 +61,36 @@ class _MemberStream(io.RawIOBase):
         buffer[: len(data)] = data
         self._left -= len(data)
         self._crc = zlib.crc32(data, self._crc)
-        if not self._left and self._place.crc not in (None, self._crc):
-            raise damaged(self._place, "fails its checksum")
+        if not self._left and self._location.crc not in (None, self._crc):
+            raise corrupt_member(self._location, "has a wrong CRC-32")
         return len(data)
 
     def _next(self, size: int) -> bytes:
+        # An empty block is not the end: a decompressor may consume input without any output.
         while size:
-            data = self._piece(size)
+            data = self._block(size)
             if data:
                 return data
         return b""
 
-    def _piece(self, size: int) -> bytes:
+    def _block(self, size: int) -> bytes:
         if self._inflate is None:
-            return self._raw(size)
-        packed = self._inflate.unconsumed_tail
-        if not packed and self._packed_left:
-            packed = self._raw(_BLOCK)
+            return self._read_stored(size)
+        stored = self._inflate.unconsumed_tail
+        if not stored and self._stored_left:
+            stored = self._read_stored(_BLOCK)
         try:
-            # With all input taken in, the decompressor may still hold output back.
-            data = self._inflate.decompress(packed, size)
-            if not data and not packed:
-                raise damaged(self._place, "ends early")
+            # Also without input: the decompressor may have buffered output.
+            data = self._inflate.decompress(stored, size)
+            if not data and not stored:
+                raise corrupt_member(self._location, "is truncated")
             return data
         except zlib.error as error:
-            raise damaged(self._place, f"does not unpack ({error})") from error
+            raise corrupt_member(self._location, f"cannot be decompressed ({error})") from error
 
-    def _raw(self, size: int) -> bytes:
-        data = self._file.read(min(size, self._packed_left))
+    def _read_stored(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._stored_left))
         if not data:
-            raise damaged(self._place, "ends early")
-        self._packed_left -= len(data)
+            raise corrupt_member(self._location, "is truncated")
+        self._stored_left -= len(data)
         return data

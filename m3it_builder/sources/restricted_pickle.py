@@ -1,8 +1,7 @@
-"""Pickles of plain values, read without running anything.
+"""A restricted unpickler: plain values only, nothing is imported or called.
 
-RefCOCO's references come as a Python 2 pickle. Unpickling calls what the file
-names, so here it may name nothing at all: lists, dicts, tuples, texts and
-numbers need no names.
+RefCOCO's references are a Python 2 pickle. A pickle runs code through the classes and
+functions it names; lists, dicts, tuples, strings and numbers need none, so none is allowed.
 """
 
 from __future__ import annotations
@@ -13,33 +12,39 @@ from typing import Any, NoReturn
 
 from m3it_builder.errors import SourceError
 
+# Malformed data raises any of these; the documentation promises only the first.
+_MALFORMED = (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError)
+
 
 def load_restricted(data: bytes, name: str) -> Any:
-    """Return the value; byte strings of Python 2 become text.
+    """Unpickle plain values; byte strings of Python 2 become text.
 
     Args:
         data: the pickle.
-        name: of the file, for the message.
+        name: of the file, for the error message.
 
     Raises:
-        SourceError: the pickle asks for any class or function, or is damaged.
+        SourceError: the pickle refers to a class, a function or an external object, or is
+            truncated or corrupt.
     """
     try:
-        return _texts(_Plain(io.BytesIO(data), encoding="bytes").load())
+        return _decode(_PlainUnpickler(io.BytesIO(data), encoding="bytes").load())
     except _Forbidden as error:
         raise SourceError(
-            f"{name}: the pickle asks for {error}, which an annotation file has no business "
-            "with; it was not loaded. Download it again from its official address"
+            f"{name}: the pickle refers to {error}, which is not allowed in an annotation file; "
+            "it was not loaded. Download it again from its official address"
         ) from None
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError) as error:
-        raise SourceError(f"{name}: not a whole pickle ({error}); download it again") from error
+    except _MALFORMED as error:
+        raise SourceError(
+            f"{name}: the pickle is truncated or corrupt ({error}); download it again"
+        ) from error
 
 
-class _Forbidden(Exception):  # noqa: N818 - stays in this module
+class _Forbidden(Exception):  # noqa: N818 - private to this module
     pass
 
 
-class _Plain(pickle.Unpickler):
+class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> NoReturn:
         raise _Forbidden(f"{module}.{name}")
 
@@ -47,17 +52,17 @@ class _Plain(pickle.Unpickler):
         raise _Forbidden(f"the external object {pid!r}")
 
 
-def _texts(value: Any) -> Any:
-    """Turn byte strings into text: UTF-8 as a rule, Latin-1 where they are not."""
+def _decode(value: Any) -> Any:
+    """Decode byte strings in nested values: as UTF-8, or as Latin-1 if they are not UTF-8."""
     if isinstance(value, bytes):
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError:
             return value.decode("latin-1")
     if isinstance(value, list):
-        return [_texts(item) for item in value]
+        return [_decode(item) for item in value]
     if isinstance(value, tuple):
-        return tuple(_texts(item) for item in value)
+        return tuple(_decode(item) for item in value)
     if isinstance(value, dict):
-        return {_texts(key): _texts(item) for key, item in value.items()}
+        return {_decode(key): _decode(item) for key, item in value.items()}
     return value

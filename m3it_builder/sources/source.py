@@ -1,8 +1,7 @@
-"""The only door to raw files: one task, one split, names instead of paths.
+"""Read access to raw files for converters: one task, one split, names instead of paths.
 
-A name is ``<source_id>/<path inside the official archive>``. Whether that
-archive is still packed, already unpacked, or laid out in one of the other
-ways its source card lists, is no converter's business.
+A name is ``<source_id>/<path in the official archive>``. It is the same whether that
+archive is packed, unpacked, or unpacked into another layout that its source card lists.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
@@ -27,100 +25,110 @@ from m3it_builder.sources.restricted_pickle import load_restricted
 
 if TYPE_CHECKING:
     from m3it_builder.cards.cards import OptionValue
-    from m3it_builder.tasks.registry import Task
 
-_CELL = 64 << 20  # bytes; some annotation files hold whole web pages in one cell
-_WATCHED = 200
-# What a gzip file that is cut short or damaged raises while it is read.
-_UNPACKING = (EOFError, zlib.error, gzip.BadGzipFile)
+_MAX_CELL = 64 << 20  # bytes; some annotation files have whole web pages in one cell
+_MAX_NAMES = 200
+# What reading a truncated or corrupt gzip file raises.
+_GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 _BOM = b"\xef\xbb\xbf"
 
 
 class Source:
-    """Reading access to the raw files of one task and split."""
+    """Read access to the raw files of one task and split.
 
-    def __init__(self, task: Task, split: Split, root: Path) -> None:
-        self.task = task.name
+    Args:
+        catalogs: of the sources that the split reads, by source id.
+        split: of the task.
+        task: its name, for error messages and as a seed of random selection.
+        options: values of the card's options, by name.
+    """
+
+    def __init__(
+        self,
+        catalogs: Mapping[str, Catalog],
+        split: Split,
+        *,
+        task: str,
+        options: Mapping[str, OptionValue] | None = None,
+    ) -> None:
+        self.task = task
         self.split = split
         self.file_split = "val" if split == "validation" else split  # as official files spell it
-        self.root = root.absolute()
         self.position = ""  # file and record read last, for error messages
-        self.texts: set[str] = set()  # names of annotation files read, of the first few
-        self._options = task.options
-        self._catalogs = {
-            name: Catalog(task.sources[name], self.root) for name in task.card.sources_of(split)
-        }
+        self.names_read: set[str] = set()  # annotation files opened; the first _MAX_NAMES
+        self._options = dict(options or {})
+        self._catalogs = dict(catalogs)
 
     def option(self, name: str) -> OptionValue:
-        """Return the value of one of the card's options."""
+        """Return the value of one option of the card."""
         return self._options[name]
 
     def image(self, name: str, *others: str, size: tuple[int, int] | None = None) -> Image:
-        """Return an image by name. Nothing is opened, and nothing can fail.
+        """Return an image by name. Nothing is opened, so this cannot fail.
 
         Args:
-            name: where the official archive has it.
-            others: further names it may have, where the annotation does not tell which.
-            size: width and height, in pixels, the annotation was made on.
+            name: of the file.
+            others: further names to try, in this order, if the annotation is ambiguous.
+            size: width and height that the annotation refers to, in pixels.
         """
-        return Image(name, size, others=others)
+        return Image(name, size, other_names=others)
 
     def video(self, name: str, count: int = 8, rule: str = "ends") -> Image:
-        """Return frames of a video by name, taken when the row is packed.
+        """Return frames of a video by name; they are extracted when the row is packed.
 
         Args:
-            name: where the official archive has it; other endings are tried too.
-            count: how many frames.
-            rule: how they are spread; see ``m3it_builder.media.video.choose``.
+            name: of the file; other video suffixes are tried too.
+            count: number of frames.
+            rule: distribution of the frames; see ``m3it_builder.media.video.choose``.
         """
         return Image(name, selection=Frames(count, cast(Any, rule)))
 
     def array(self, name: str, index: int, order: str = "RGB", scale: int = 1) -> Image:
-        """Return one image of a NumPy file of images, (N, height, width, 3) of uint8.
+        """Return one image of a NumPy array of images, shape (N, height, width, 3), uint8.
 
         Args:
-            name: the ``.npy`` file.
-            index: of the image.
+            name: of the ``.npy`` file.
+            index: of the image, along the first axis.
             order: of the channels in the file, ``RGB`` or ``BGR``.
-            scale: enlarge so many times, by repeating pixels.
+            scale: integer factor of enlargement, by repeating pixels.
         """
         return Image(name, selection=Pixels(index, cast(Any, order), scale))
 
     def find(self, name: str) -> Location | None:
-        """Return where a name lies, or None if it is nowhere."""
-        catalog, rest = self._catalog(name)
-        return catalog.find(rest)
+        """Return the location of a name, or None."""
+        catalog, path = self._catalog(name)
+        return catalog.find(path)
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the names that match, sorted; ``*`` and ``?`` stay inside one folder."""
-        catalog, rest = self._catalog(pattern)
-        return [f"{catalog.card.name}/{name}" for name in catalog.glob(rest)]
+        """Return the names that match a pattern, sorted; ``*`` and ``?`` do not match ``/``."""
+        catalog, path = self._catalog(pattern)
+        return [f"{catalog.card.name}/{name}" for name in catalog.glob(path)]
 
     def json(self, name: str) -> Any:
-        """Read one whole JSON file; for large ones use ``items``."""
+        """Read a whole JSON file into memory; for large files use ``items`` or ``entries``."""
         with self._open(name) as file:
             return _parse(self._read(name, file).removeprefix(_BOM), name)
 
     def items(self, name: str, path: str = "") -> Iterator[Any]:
-        """Yield the elements of one array of a JSON file, streaming.
+        """Stream the elements of one array of a JSON file.
 
         Args:
-            name: the file.
-            path: keys that lead to the array, joined by dots; "" for the file itself.
+            name: of the file.
+            path: keys of the array, joined by dots; "" if the file is the array.
 
         Raises:
-            SourceError: the file is not whole, or has no such array.
+            SourceError: the file is missing, truncated or corrupt, or has no such array.
         """
         prefix = f"{path}.item" if path else "item"
         count = 0
         for count, item in enumerate(self._stream("items", name, prefix), 1):
-            self.position = f"{name} (record {count} of {path or 'the list'})"
+            self.position = f"{name} (record {count} of {path or 'the array'})"
             yield item
         if not count:
             self._require(name, path, "start_array")
 
     def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield the (key, value) pairs of one object of a JSON file, streaming."""
+        """Stream the (key, value) pairs of one object of a JSON file; see ``items``."""
         count = 0
         for count, (key, value) in enumerate(self._stream("kvitems", name, path), 1):  # noqa: B007
             self.position = f"{name} (key {key!r})"
@@ -129,19 +137,19 @@ class Source:
             self._require(name, path, "start_map")
 
     def jsonl(self, name: str) -> Iterator[Any]:
-        """Yield the values of a JSON Lines file, whatever its ending."""
+        """Stream the values of a JSON Lines file, whatever its suffix; empty lines are skipped."""
         for number, line in self._lines(name):
             if line.strip():
                 yield _parse(line, f"{name} line {number}")
 
     def text(self, name: str) -> Iterator[str]:
-        """Yield the lines of a UTF-8 text file without their line ends."""
+        """Stream the lines of a UTF-8 text file, without line ends."""
         for number, line in self._lines(name):
             yield _decode(line, f"{name} line {number}").rstrip("\r\n")
 
     def csv(self, name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
-        """Yield the rows of a CSV file with a header; quotes may span lines."""
-        csv.field_size_limit(_CELL)
+        """Stream the rows of a CSV file with a header; quoted cells may span lines."""
+        csv.field_size_limit(_MAX_CELL)
         with self._open(name) as file:
             text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
             reader = csv.DictReader(text, delimiter=delimiter, strict=True)
@@ -149,33 +157,33 @@ class Source:
                 for row in reader:
                     self.position = f"{name} (line {reader.line_num})"
                     if None in row or None in row.values():
-                        raise _broken(f"{name} line {reader.line_num}", "another number of cells")
+                        raise _unreadable(f"{name} line {reader.line_num}", "wrong number of cells")
                     yield row
-            except (csv.Error, UnicodeDecodeError, *_UNPACKING) as error:
-                raise _broken(f"{name} line {reader.line_num}", str(error)) from error
+            except (csv.Error, UnicodeDecodeError, *_GZIP_ERRORS) as error:
+                raise _unreadable(f"{name} line {reader.line_num}", str(error)) from error
 
     def tsv(self, name: str) -> Iterator[list[str]]:
-        """Yield the cells of a tab-separated file without header or quoting."""
+        """Stream the rows of a tab-separated file without header and quoting, as lists of cells."""
         for line in self.text(name):
             yield line.split("\t")
 
     def pickle(self, name: str) -> Any:
-        """Read a pickle of plain values: lists, dicts, texts and numbers, nothing that runs.
+        """Read a pickle of plain values: lists, dicts, strings and numbers.
 
         Raises:
-            SourceError: it holds anything else, or is not whole.
+            SourceError: it refers to a class or function, or is truncated or corrupt.
         """
         with self._open(name) as file:
             return load_restricted(self._read(name, file), name)
 
     def lookup(self, pairs: Iterable[tuple[Any, Any]]) -> Lookup[Any]:
-        """Gather values by key, on disk where they are many; see ``lookup.Lookup``."""
+        """Index values by key, on disk if they are many; see ``lookup.Lookup``."""
         return Lookup(pairs)
 
     def join(
         self, left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]], key: str
     ) -> Iterator[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
-        """Pair the rows of two files by a key in flat memory; see ``join.join``."""
+        """Join the rows of two files by a key in flat memory; see ``join.join``."""
         return join(left, right, key)
 
     def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
@@ -185,8 +193,8 @@ class Source:
                 for number, line in enumerate(file, 1):
                     self.position = f"{name} (line {number})"
                     yield number, line.removeprefix(_BOM) if number == 1 else line
-            except _UNPACKING as error:
-                raise _broken(f"{name} after line {number}", str(error)) from error
+            except _GZIP_ERRORS as error:
+                raise _unreadable(f"{name} after line {number}", str(error)) from error
 
     def _stream(self, kind: str, name: str, prefix: str) -> Iterator[Any]:
         import ijson
@@ -195,63 +203,65 @@ class Source:
             try:
                 _skip_bom(file)
                 yield from getattr(ijson, kind)(file, prefix, use_float=True)
-            except (ijson.JSONError, UnicodeDecodeError, *_UNPACKING) as error:
-                what = str(error).strip().splitlines()[0]
-                raise _broken(self.position or name, what) from error
+            except (ijson.JSONError, UnicodeDecodeError, *_GZIP_ERRORS) as error:
+                detail = str(error).strip().splitlines()[0]
+                raise _unreadable(self.position or name, detail) from error
 
     def _require(self, name: str, path: str, event: str) -> None:
-        """Tell an empty array or object from one that is not there."""
+        """Raise ``SourceError`` if an array or object that yielded nothing does not exist."""
         import ijson
 
         with self._open(name) as file:
             _skip_bom(file)
-            if any(at == path and what == event for at, what, _ in ijson.parse(file)):
+            if any(prefix == path and kind == event for prefix, kind, _ in ijson.parse(file)):
                 return
-        kind = "list" if event == "start_array" else "object"
+        wanted = "array" if event == "start_array" else "object"
         raise SourceError(
-            f"{name} has no {kind} {path!r}; it is not the official file, or another version of it"
+            f"{name} has no {wanted} {path!r}; it is not the official file or another version, "
+            "download it again"
         )
 
     def _open(self, name: str) -> BinaryIO:
-        catalog, rest = self._catalog(name)
+        catalog, path = self._catalog(name)
         self.position = name
-        # A file beside each of a hundred thousand images is not watched one by one.
-        if len(self.texts) < _WATCHED:
-            self.texts.add(name)
-        return catalog.open(rest)
+        # The fingerprint checks these files one by one, so a source with one annotation
+        # file per image must not list them all.
+        if len(self.names_read) < _MAX_NAMES:
+            self.names_read.add(name)
+        return catalog.open(path)
 
     def _read(self, name: str, file: BinaryIO) -> bytes:
         try:
             return file.read()
-        except _UNPACKING as error:
-            raise _broken(name, str(error)) from error
+        except _GZIP_ERRORS as error:
+            raise _unreadable(name, str(error)) from error
 
     def _catalog(self, name: str) -> tuple[Catalog, str]:
-        source, _, rest = name.partition("/")
-        if source not in self._catalogs:
+        source_id, _, path = name.partition("/")
+        if source_id not in self._catalogs:
             raise SourceError(
                 f"{self.task}/{self.split} reads {name!r}, but its card lists only "
-                f"{', '.join(self._catalogs)} under 'sources' for this split"
+                f"{', '.join(self._catalogs)} under 'sources' for this split; add {source_id!r}"
             )
-        return self._catalogs[source], rest
+        return self._catalogs[source_id], path
 
 
-def _parse(data: bytes, where: str) -> Any:
+def _parse(data: bytes, position: str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        pass  # it refuses NaN and lone surrogates, which published files do hold
+        pass  # orjson rejects NaN and lone surrogates, which published files contain
     try:
         return json.loads(data)
     except ValueError as error:
-        raise _broken(where, str(error)) from error
+        raise _unreadable(position, str(error)) from error
 
 
-def _decode(line: bytes, where: str) -> str:
+def _decode(line: bytes, position: str) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _broken(where, str(error)) from error
+        raise _unreadable(position, str(error)) from error
 
 
 def _skip_bom(file: BinaryIO) -> None:
@@ -260,7 +270,8 @@ def _skip_bom(file: BinaryIO) -> None:
         file.read(3)
 
 
-def _broken(where: str, how: str) -> SourceError:
+def _unreadable(position: str, detail: str) -> SourceError:
     return SourceError(
-        f"{where}: cannot be read ({how}); the file is cut short or damaged, download it again"
+        f"{position}: cannot be read ({detail}); the file is truncated or corrupt, "
+        "download it again"
     )

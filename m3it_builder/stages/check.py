@@ -1,8 +1,8 @@
-"""Stage III, quality check: what one instance alone can show to be wrong.
+"""Stage III, quality check: errors that one record, or one rendered text, shows by itself.
 
-These are the checks on text, made before any image is opened. Images are
-checked by the packer, with their bytes in hand; whatever needs two instances
-is an audit in SQL over the finished build.
+Records are checked before rows are chosen, texts once they are rendered. Images are
+checked by the packer, with their bytes in hand; whatever takes two rows to see is an
+audit, in SQL over the finished build.
 """
 
 from __future__ import annotations
@@ -11,50 +11,69 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import CardError
-from m3it_builder.records import Instance, Reject
+from m3it_builder.records import Instance, Record, Reject
 from m3it_builder.stages import RejectSink
 
-Check = Callable[[Instance, TaskCard], str | None]  # a detail where it fails, else None
+Check = Callable[[Record, TaskCard], str | None]  # a detail where it fails, else None
+TextCheck = Callable[[Instance], str | None]
 
 
-def check(
-    instances: Iterable[Instance], card: TaskCard, names: Iterable[str], reject: RejectSink
-) -> Iterator[Instance]:
-    """Pass on the instances that every named check accepts.
+def check_records(
+    records: Iterable[Record], card: TaskCard, names: Iterable[str], reject: RejectSink
+) -> Iterator[Record]:
+    """Yield the records that pass every named check.
 
     Raises:
         CardError: no check has one of the names.
     """
     checks = [(name, _named(name)) for name in names]
+    for record in records:
+        for reason, judge in checks:
+            if (detail := judge(record, card)) is not None:
+                reject("check", Reject(record.id, reason, detail))
+                break
+        else:
+            yield record
+
+
+def check_texts(
+    instances: Iterable[Instance], names: Iterable[str], reject: RejectSink
+) -> Iterator[Instance]:
+    """Yield the rendered instances that pass every named check there is for texts."""
+    checks = [(name, TEXT_CHECKS[name]) for name in names if name in TEXT_CHECKS]
     for instance in instances:
         for reason, judge in checks:
-            if (detail := judge(instance, card)) is not None:
+            if (detail := judge(instance)) is not None:
                 reject("check", Reject(instance.record.id, reason, detail))
                 break
         else:
             yield instance
 
 
-def empty_output(instance: Instance, _: TaskCard) -> str | None:
+def empty_output(record: Record, card: TaskCard) -> str | None:
     """The target text is blank."""
-    return None if instance.outputs.strip() else ""
+    last = record.turns[-1]
+    is_letter = last.gold is not None and card.render.answer != "text"
+    return None if is_letter or last.answer.strip() else ""
 
 
-def empty_input(instance: Instance, _: TaskCard) -> str | None:
+def empty_input(record: Record, _: TaskCard) -> str | None:
     """There is neither an image nor an input to answer from."""
-    return None if instance.record.images or instance.inputs.strip() else ""
+    *history, last = record.turns
+    has_input = history or last.choices or last.question.strip() or record.context.strip()
+    return None if record.images or has_input else ""
 
 
-def image_count(instance: Instance, card: TaskCard) -> str | None:
-    """The card promises another number of images; loaders would lose the surplus."""
-    count = sum(image.count for image in instance.record.images)
+def image_count(record: Record, card: TaskCard) -> str | None:
+    """The number of images is not what the card allows; loaders would lose the surplus."""
+    count = sum([image.count for image in record.images])
     fits = card.images.min <= count <= card.images.max
     return None if fits else f"{count}, not {card.images.min} to {card.images.max}"
 
 
-def gold_not_in_choices(instance: Instance, _: TaskCard) -> str | None:
-    """The right answer is not the choice it is said to be."""
-    for turn in instance.record.turns:
+def gold_not_in_choices(record: Record, _: TaskCard) -> str | None:
+    """The answer is not the choice that ``gold`` points to."""
+    for turn in record.turns:
         if turn.gold is None:
             continue
         if not 0 <= turn.gold < len(turn.choices) or turn.choices[turn.gold] != turn.answer:
@@ -62,32 +81,39 @@ def gold_not_in_choices(instance: Instance, _: TaskCard) -> str | None:
     return None
 
 
-def choices_repeat(instance: Instance, _: TaskCard) -> str | None:
-    """Two options of one question read the same."""
-    for turn in instance.record.turns:
+def choices_repeat(record: Record, _: TaskCard) -> str | None:
+    """Two options of one question are the same text."""
+    for turn in record.turns:
         if len(set(turn.choices)) != len(turn.choices):
             return f"{len(turn.choices)} choices, {len(set(turn.choices))} distinct"
     return None
 
 
-def empty_choice(instance: Instance, _: TaskCard) -> str | None:
+def empty_choice(record: Record, _: TaskCard) -> str | None:
     """An option of a question is blank."""
-    for turn in instance.record.turns:
-        for place, choice in enumerate(turn.choices):
+    for turn in record.turns:
+        for position, choice in enumerate(turn.choices):
             if not choice.strip():
-                return f"choice {place} of {len(turn.choices)}"
+                return f"choice {position} of {len(turn.choices)}"
     return None
 
 
-def box_outside(instance: Instance, _: TaskCard) -> str | None:
-    """A box is empty, upside down, or lies wholly outside its image."""
-    record = instance.record
+def box_outside(record: Record, _: TaskCard) -> str | None:
+    """A box is empty, has its corners swapped, or is wholly outside its image."""
     for region in record.regions:
         x0, y0, x1, y1 = region.box
         width, height = record.images[region.image].size or (float("inf"), float("inf"))
         if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
             return f"{region.box} in {width}x{height}"
     return None
+
+
+def _empty_output_text(instance: Instance) -> str | None:
+    return None if instance.outputs.strip() else ""
+
+
+def _empty_input_text(instance: Instance) -> str | None:
+    return None if instance.record.images or instance.inputs.strip() else ""
 
 
 CHECKS: Mapping[str, Check] = {
@@ -101,6 +127,11 @@ CHECKS: Mapping[str, Check] = {
         empty_choice,
         box_outside,
     )
+}
+# Made again on texts, since a model may have rewritten the turns they are rendered from.
+TEXT_CHECKS: Mapping[str, TextCheck] = {
+    "empty_output": _empty_output_text,
+    "empty_input": _empty_input_text,
 }
 
 

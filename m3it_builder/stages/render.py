@@ -1,75 +1,96 @@
 """The one place where structure becomes text.
 
-Translation, paraphrase and chat export work on turns, choices and regions;
-nobody ever has to parse what is written here.
+``render`` is a pure function of record, language and style. Whoever changes a text
+changes turns or regions and renders again; nothing edits ``inputs`` or ``outputs``.
+The words it writes are data, by language: ``words.yaml``.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 
-from m3it_builder.records import Record, Region, Style, Turn
+from msgspec.structs import replace
+
+from m3it_builder.cards.strict_yaml import Strict, read_card
+from m3it_builder.records import Instance, Record, Region, Style, Turn
 
 _TOKEN = re.compile(r"\{box:(\d+)\}")
 _SENTENCE_START = re.compile(r"(?:(?:^|\n)(?:\([A-Z]+\) )?|[.?!] )\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class Words(Strict):
+    """What ``render`` writes in one language; ``{color}`` and ``{label}`` are placeholders."""
+
     options: str
     question: str
     answer: str
     box: str
-    labelled_box: str
-    colors: dict[str, str]
+    labeled_box: str
+    colors: dict[str, str]  # by the name a region has
 
 
-_ENGLISH = _Words(
-    "Options:", "Question: ", "Answer: ", "the {color} box", "the {label} in the {color} box", {}
-)
-_CHINESE = _Words(
-    "选项：",
-    "问：",
-    "答：",
-    "{color}框",
-    "{color}框中的{label}",
-    {
-        "red": "红色",
-        "green": "绿色",
-        "blue": "蓝色",
-        "yellow": "黄色",
-        "magenta": "品红色",
-        "cyan": "青色",
-        "orange": "橙色",
-        "purple": "紫色",
-        "white": "白色",
-        "black": "黑色",
-    },
-)
+class Vocabulary(Strict):
+    """The words of all languages, by BCP 47 primary subtag."""
+
+    languages: dict[str, Words]
 
 
 def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
     """Return ``inputs`` and ``outputs`` of a record.
 
     ``inputs`` is the context, the finished turns, the open question and its
-    options, one below the other; ``outputs`` is the last turn's answer.
+    options, each on lines of its own; ``outputs`` is the last turn's answer.
+
+    Args:
+        record: whose turns, context and regions are written.
+        lang: BCP 47; a language without words of its own is written in English.
+        style: how answers and regions appear.
     """
-    words = _CHINESE if lang.split("-")[0] == "zh" else _ENGLISH
+    words = words_of(lang)
     *history, last = record.turns
     parts = [record.context]
-    parts += [_past(turn, words, style) for turn in history]
+    parts += [_past_turn(turn, words, style) for turn in history]
     parts += [last.question, _options(last, words)]
-    inputs = "\n".join(part for part in parts if part)
+    inputs = "\n".join(filter(None, parts))
     outputs = _answer(last, style)
+    if not record.regions:
+        return inputs, outputs
     return (
         _with_regions(inputs, record.regions, words, style),
         _with_regions(outputs, record.regions, words, style),
     )
 
 
+def render_all(instances: Iterable[Instance], style: Style) -> Iterator[Instance]:
+    """Yield instances with ``inputs`` and ``outputs`` filled in."""
+    for instance in instances:
+        inputs, outputs = render(instance.record, instance.lang, style)
+        yield replace(instance, inputs=inputs, outputs=outputs)
+
+
+def vocabulary() -> dict[str, Words]:
+    """Return the words of every language."""
+    return read_card(Path(__file__).with_name("words.yaml"), Vocabulary).languages
+
+
+@cache
+def words_of(lang: str) -> Words:
+    """Return the words of a language; the English ones where it has none."""
+    languages = vocabulary()
+    return languages.get(lang.split("-")[0], languages["en"])
+
+
 def letter(index: int) -> str:
-    """Return the option letter of an index: A to Z, then AA, AB and so on."""
+    """Return the option letter of an index: A to Z, then AA, AB and so on.
+
+    Raises:
+        ValueError: the index is negative.
+    """
+    if index < 0:
+        raise ValueError(f"no option has the index {index}")
     letters = ""
     index += 1
     while index:
@@ -78,16 +99,16 @@ def letter(index: int) -> str:
     return letters
 
 
-def _past(turn: Turn, words: _Words, style: Style) -> str:
+def _past_turn(turn: Turn, words: Words, style: Style) -> str:
     lines = (
         words.question + turn.question,
         _options(turn, words),
         words.answer + _answer(turn, style),
     )
-    return "\n".join(line for line in lines if line)
+    return "\n".join(filter(None, lines))
 
 
-def _options(turn: Turn, words: _Words) -> str:
+def _options(turn: Turn, words: Words) -> str:
     if not turn.choices:
         return ""
     return "\n".join([words.options, *(f"({letter(n)}) {c}" for n, c in enumerate(turn.choices))])
@@ -100,21 +121,21 @@ def _answer(turn: Turn, style: Style) -> str:
     return mark if style.answer == "letter" else f"{mark} {turn.answer}"
 
 
-def _with_regions(text: str, regions: tuple[Region, ...], words: _Words, style: Style) -> str:
+def _with_regions(text: str, regions: tuple[Region, ...], words: Words, style: Style) -> str:
     def name(match: re.Match[str]) -> str:
         index = int(match[1])
         if index >= len(regions):
-            return match[0]  # the source's own words, not our token
+            return match[0]  # words of the source, not our token
         named = _region(regions[index], words, style)
         starts = _SENTENCE_START.search(text, 0, match.start())
         return named[0].upper() + named[1:] if starts else named
 
-    return _TOKEN.sub(name, text) if regions else text
+    return _TOKEN.sub(name, text)
 
 
-def _region(region: Region, words: _Words, style: Style) -> str:
+def _region(region: Region, words: Words, style: Style) -> str:
     if style.regions == "text":
         return "[{}, {}, {}, {}]".format(*(round(edge) for edge in region.box))
     color = words.colors.get(region.color, region.color)
-    form = words.labelled_box if region.label else words.box
+    form = words.labeled_box if region.label else words.box
     return form.format(color=color, label=region.label)

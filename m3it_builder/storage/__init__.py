@@ -1,1 +1,1 @@
-"""Bytes to disk: files written atomically, their digests, blocks set aside in advance."""
+"""Bytes to disk: atomic writes, digests, preallocation."""

@@ -1,7 +1,7 @@
-"""Digests of files, each with the name of its algorithm: ``xxh3_128:…`` or ``blake3:…``.
+"""Digests of files, prefixed with the algorithm: ``xxh3_128:…`` or ``blake3:…``.
 
-Shards carry XXH3-128, the index and the rejects BLAKE3; why is told in
-``docs/decisions/0012-two-kinds-of-digest.md``.
+Shards have XXH3-128 digests, the index and the rejects BLAKE3; see
+``docs/decisions/0012-two-kinds-of-digest.md`` for the reasons.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from blake3 import blake3
 
 Algorithm = Literal["xxh3_128", "blake3"]
 _HASHERS: dict[str, Callable[[], Any]] = {"xxh3_128": xxhash.xxh3_128, "blake3": blake3}
-_BLOCK = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
-def hasher(algorithm: Algorithm) -> Any:
-    """Return a new hasher: ``update(data)``, ``hexdigest()``."""
+def new_hasher(algorithm: Algorithm) -> Any:
+    """Return a new hasher with ``update(data)`` and ``hexdigest()``."""
     return _HASHERS[algorithm]()
 
 
-def named(algorithm: Algorithm, digest: Any) -> str:
-    """Return what a hasher has found, as manifests hold it."""
-    return f"{algorithm}:{digest.hexdigest()}"
+def prefixed(algorithm: Algorithm, hasher: Any) -> str:
+    """Return the digest of a hasher as manifests store it: ``<algorithm>:<hexadecimal>``."""
+    return f"{algorithm}:{hasher.hexdigest()}"
 
 
 def file_digest(path: Path, algorithm: Algorithm) -> str:
     """Return the digest of a file, read in blocks.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    digest = hasher(algorithm)
+    hasher = new_hasher(algorithm)
     with path.open("rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return named(algorithm, digest)
+        while block := file.read(_BLOCK_BYTES):
+            hasher.update(block)
+    return prefixed(algorithm, hasher)
 
 
-def algorithm_of(claimed: str) -> Algorithm | None:
-    """Return the algorithm of a digest in a manifest; None if it is none we know."""
-    name, colon, _ = claimed.partition(":")
+def algorithm_of(digest: str) -> Algorithm | None:
+    """Return the algorithm of a digest from a manifest; None if it is not supported."""
+    name, colon, _ = digest.partition(":")
     return name if colon and name in _HASHERS else None  # type: ignore[return-value]

@@ -1,8 +1,7 @@
-"""Room on the disk, asked for before it is written to.
+"""Disk blocks allocated before they are written.
 
-Writing costs a third less where the file system has set blocks aside: it need not
-look for some at every page. The call is the system's own; ``os.posix_fallocate``
-would fill the file with zeros, block by block, where a file system cannot do it.
+Writing costs a third less into preallocated blocks: the file system need not search
+for free ones at every page.
 """
 
 from __future__ import annotations
@@ -12,28 +11,28 @@ import os
 from collections.abc import Callable
 from functools import cache
 
-_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the file looks no longer than it is
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the file size stays as it is
+_MIN_FREE_BYTES = 1 << 30  # with less, another file may need the blocks first
 
 
-_PLENTY = 1 << 30  # bytes; on a fuller disk they may be another file's to need
+def preallocate(descriptor: int, offset: int, length: int) -> bool:
+    """Allocate blocks for a file being written, where the system supports it.
 
-
-def reserve(descriptor: int, offset: int, length: int) -> bool:
-    """Set blocks aside for a file being written, where the system does that.
-
-    What stays unused is to be given back by cutting the file to its size.
+    The caller releases unused blocks by truncating the file to its size.
 
     Returns:
-        Whether it was done; if not, it will not be later either.
+        Whether the blocks were allocated; after False, later calls fail as well.
     """
     state = os.fstatvfs(descriptor)
-    if state.f_bavail * state.f_frsize < _PLENTY:
+    if state.f_bavail * state.f_frsize < _MIN_FREE_BYTES:
         return False
     return _fallocate()(descriptor, _KEEP_SIZE, offset, length) == 0
 
 
 @cache
 def _fallocate() -> Callable[[int, int, int, int], int]:
+    # Not os.posix_fallocate: on file systems without support the C library emulates it by
+    # writing zeros to every block, and it cannot keep the file size.
     try:
         call = ctypes.CDLL(None).fallocate64
     except (OSError, AttributeError, TypeError):  # macOS, Windows, musl

@@ -1,7 +1,7 @@
-"""A finished build held to everything it claims: every file, row and image.
+"""Checks a finished build against its manifest, index and images.
 
-``run.verify`` is the whole of it. A shard, in all its formats, is the unit of
-work; ``rows`` checks what one row of the index says, ``compare`` whether each
-format holds just that, ``units`` and ``readmes`` what stands around the shards,
-``sources`` whether the official files still hold the same images.
+``run.verify`` is the entry point. The unit of work is one shard in all its
+formats: ``rows`` checks each index row by itself, ``compare`` compares every
+format with the index, ``units`` and ``readmes`` check the files around the
+shards, and ``sources`` compares the images with the official files.
 """

@@ -1,4 +1,4 @@
-"""One file of a shard held against the index, row by row."""
+"""Compares one file of a shard with the index, row by row."""
 
 from __future__ import annotations
 
@@ -6,123 +6,129 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from m3it_builder.shards.formats import TEXT_COLUMNS
-from m3it_builder.verify.faults import Tally
+from m3it_builder.verify.faults import Findings, Tally
 from m3it_builder.verify.images import ImageChecker
-from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, Note, said
+from m3it_builder.verify.stored_row import (
+    READ_ERRORS,
+    ReadError,
+    Reporter,
+    StoredRow,
+    first_line,
+)
 
 Row = Mapping[str, Any]
-Reader = Callable[[Note], Iterator[Found]]
+Reader = Callable[[Reporter], Iterator[StoredRow]]
 
-_ENDINGS = {"image/jpeg": "jpg"}
+_EXTENSIONS = {"image/jpeg": "jpg"}
 
 
-class Stream:
-    """The rows of one file, asked for in the order of the index."""
+class ShardFileChecker:
+    """Reads the rows of one file, and compares each with the next index row."""
 
     def __init__(self, name: str, read: Reader, where: str, tally: Tally) -> None:
-        self._name = name
+        self._format = name
         self._where = where
         self._tally = tally
-        self._found = read(self._note)
-        self._rows = self._wanted = 0
-        self._broken = self._astray = False
+        self._rows = read(self._report)
+        self._read_count = self._index_count = 0
+        self._is_unreadable = self._is_misaligned = False
 
     def compare(self, row: Row, checker: ImageChecker) -> int:
-        """Hold the next row against one of the index; return its bytes, about."""
-        self._wanted += 1
-        if self._astray or (found := self._next()) is None:
+        """Compare the next row with one of the index; return its approximate size in bytes."""
+        self._index_count += 1
+        if self._is_misaligned or (stored := self._next_row()) is None:
             return 0
         where = f"{self._where} row {row['row']} ({row['id']})"
-        if found.texts is not None and found.texts.get("id") != row["id"]:
-            self._astray = True  # what follows would differ everywhere
-            self._tally.add("row_order", where, f"here is {found.texts.get('id')!r}")
+        if stored.texts is not None and stored.texts.get("id") != row["id"]:
+            self._is_misaligned = True  # every following row would differ as well
+            self._tally.add("row_order", where, f"the file has {stored.texts.get('id')!r} here")
             return 0
-        self._tally.extend(where, self._differences(found, row, checker))
-        if found.place is not None:
-            return found.place[1]
-        return sum(len(data) for data in found.images if data is not None)
+        self._tally.extend(where, self._differences(stored, row, checker))
+        if stored.byte_range is not None:
+            return stored.byte_range[1]
+        return sum(len(data) for data in stored.images if data is not None)
 
     def skip(self) -> None:
-        """Pass over a row that the index does not describe well enough."""
-        self._wanted += 1
-        self._next()
+        """Skip a row whose index entry is too incomplete for a comparison."""
+        self._index_count += 1
+        self._next_row()
 
     def finish(self) -> None:
-        """Read what is left: the index knows nothing of it."""
-        while not self._broken and self._next() is not None:
+        """Read the remaining rows, which are not in the index, and compare the counts."""
+        while not self._is_unreadable and self._next_row() is not None:
             pass
-        if self._broken or self._rows == self._wanted:
+        if self._is_unreadable or self._read_count == self._index_count:
             return
-        check = "row_missing" if self._rows < self._wanted else "row_extra"
-        self._note(check, f"{self._rows:,} rows, the index has {self._wanted:,}")
+        check = "row_missing" if self._read_count < self._index_count else "row_extra"
+        self._report(check, f"{self._read_count:,} rows, the index has {self._index_count:,}")
 
-    def _note(self, check: str, detail: str) -> None:
+    def _report(self, check: str, detail: str) -> None:
         self._tally.add(check, self._where, detail)
 
-    def _next(self) -> Found | None:
-        if self._broken:
+    def _next_row(self) -> StoredRow | None:
+        if self._is_unreadable:
             return None
         try:
-            found = next(self._found, None)
-        except Broken as broken:
-            self._broken = True
-            self._note(broken.check, broken.detail)
+            row = next(self._rows, None)
+        except ReadError as error:
+            self._is_unreadable = True
+            self._report(error.check, error.detail)
             return None
-        except UNREADABLE as error:
-            self._broken = True
-            self._note("shard_unreadable", said(error))
+        except READ_ERRORS as error:
+            self._is_unreadable = True
+            self._report("shard_unreadable", first_line(error))
             return None
-        self._rows += found is not None
-        return found
+        self._read_count += row is not None
+        return row
 
-    def _differences(
-        self, found: Found, row: Row, checker: ImageChecker
-    ) -> Iterator[tuple[str, str]]:
-        if found.key is not None and found.key != row["key"]:
-            yield "row_order", f"its members are called {found.key}"
-        place = row.get(f"{self._name}_offset"), row.get(f"{self._name}_length")
-        if found.place is not None and found.place != place:
-            yield "row_place", f"it is {_span(found.place)}, the index says {_span(place)}"
-        yield from _text_differences(found, row)
-        yield from _image_differences(found, row, checker)
+    def _differences(self, stored: StoredRow, row: Row, checker: ImageChecker) -> Findings:
+        if stored.key is not None and stored.key != row["key"]:
+            yield "row_order", f"the key of its members is {stored.key}"
+        expected = row.get(f"{self._format}_offset"), row.get(f"{self._format}_length")
+        if stored.byte_range is not None and stored.byte_range != expected:
+            detail = f"{_describe(stored.byte_range)}, the index says {_describe(expected)}"
+            yield "row_location", detail
+        yield from _text_differences(stored, row)
+        yield from _image_differences(stored, row, checker)
 
 
-def _text_differences(found: Found, row: Row) -> Iterator[tuple[str, str]]:
-    if found.texts is None:
-        return  # said by the reader
-    odd = found.texts.keys() ^ set(TEXT_COLUMNS)
-    if odd:
-        yield "shard_schema", f"missing, or too much: {', '.join(sorted(odd))}"
-    nulls = [name for name in TEXT_COLUMNS if found.texts.get(name, "") is None]
+def _text_differences(stored: StoredRow, row: Row) -> Findings:
+    if stored.texts is None:
+        return  # reported by the reader
+    unmatched = stored.texts.keys() ^ set(TEXT_COLUMNS)
+    if unmatched:
+        yield "shard_schema", f"missing or unexpected: {', '.join(sorted(unmatched))}"
+    nulls = [name for name in TEXT_COLUMNS if stored.texts.get(name, "") is None]
     if nulls:
         yield "null_value", ", ".join(nulls)
     for name in TEXT_COLUMNS:
-        if name not in odd and name not in nulls and found.texts[name] != row[name]:
+        if name not in unmatched and name not in nulls and stored.texts[name] != row[name]:
             yield "text_differs", name
 
 
-def _image_differences(found: Found, row: Row, checker: ImageChecker) -> Iterator[tuple[str, str]]:
+def _image_differences(stored: StoredRow, row: Row, checker: ImageChecker) -> Findings:
     images = row["images"]
-    if found.texts is None and not found.images:
+    if stored.texts is None and not stored.images:
         return
-    if len(found.images) != len(images):
-        yield "image_differs", f"{len(found.images)} images, the index has {len(images)}"
+    if len(stored.images) != len(images):
+        yield "image_differs", f"{len(stored.images)} images, the index has {len(images)}"
         return
     mimes = [image["mime"] for image in images]
-    if found.mimes is not None and list(found.mimes) != mimes:
-        yield "image_described", f"the json says {found.mimes}, the index {mimes}"
+    if stored.mimes is not None and list(stored.mimes) != mimes:
+        yield "image_metadata_differs", f"the JSON member says {stored.mimes}, the index {mimes}"
     paths = [
-        f"{row['key']}.{place}.{_ENDINGS.get(mime) or mime.rpartition('/')[2]}"
-        for place, mime in enumerate(mimes)
+        f"{row['key']}.{position}.{_EXTENSIONS.get(mime) or mime.rpartition('/')[2]}"
+        for position, mime in enumerate(mimes)
     ]
-    if found.paths is not None and list(found.paths) != paths:
-        yield "image_described", f"the paths are {found.paths}, not {paths}"
-    for place, (data, image) in enumerate(zip(found.images, images, strict=True)):
+    if stored.paths is not None and list(stored.paths) != paths:
+        yield "image_metadata_differs", f"the paths are {stored.paths}, expected {paths}"
+    for position, (data, image) in enumerate(zip(stored.images, images, strict=True)):
         if data is None:
-            yield "base64" if found.paths is None else "null_value", f"image {place}"
+            yield "base64" if stored.paths is None else "null_value", f"image {position}"
         else:
-            yield from checker.judge(place, data, image)
+            yield from checker.check(position, data, image)
 
 
-def _span(place: tuple[Any, Any]) -> str:
-    return f"{place[1]} bytes at {place[0]}"
+def _describe(byte_range: tuple[Any, Any]) -> str:
+    offset, length = byte_range
+    return f"{length} bytes at {offset}"

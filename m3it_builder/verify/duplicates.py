@@ -1,37 +1,38 @@
-"""Ids and keys that occur twice, counted by a database, which spills to disk for many."""
+"""Duplicate ids and keys of a unit, counted by DuckDB, which spills to disk."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from m3it_builder.verify.faults import SHOWN, Tally
+from m3it_builder.verify.faults import MAX_KEPT, Tally
+from m3it_builder.verify.stored_row import first_line
 
-_MEMORY = "1GB"
+_MEMORY_LIMIT = "1GB"
 
 
-def check_repeated(index: Path, where: str, tally: Tally) -> None:
-    """Note every id and every key that stands in more than one row of an index."""
+def check_duplicates(index: Path, where: str, tally: Tally) -> None:
+    """Report every id and every key that occurs in more than one row of an index."""
     import duckdb
 
     with tempfile.TemporaryDirectory() as folder:
-        base = duckdb.connect(
-            ":memory:", config={"temp_directory": folder, "memory_limit": _MEMORY}
+        connection = duckdb.connect(
+            ":memory:", config={"temp_directory": folder, "memory_limit": _MEMORY_LIMIT}
         )
         try:
             for column in ("id", "key"):
-                for value, count in _repeated(base, index, column):
+                for value, count in _duplicates(connection, index, column):
                     tally.add(f"repeated_{column}", where, f"{value} in {count:,} rows")
         except duckdb.Error as error:
-            tally.add("index_unreadable", where, str(error).splitlines()[0])
+            tally.add("index_unreadable", where, first_line(error))
         finally:
-            base.close()
+            connection.close()
 
 
-def _repeated(base: object, index: Path, column: str) -> list[tuple[str, int]]:
-    rows = base.read_parquet(str(index))  # type: ignore[attr-defined]
-    counted = rows.aggregate(f"{column}, count(*) AS found", column)
-    found: list[tuple[str, int]] = (
-        counted.filter("found > 1").order(column).limit(100 * SHOWN).fetchall()
+def _duplicates(connection: object, index: Path, column: str) -> list[tuple[str, int]]:
+    rows = connection.read_parquet(str(index))  # type: ignore[attr-defined]
+    counts = rows.aggregate(f"{column}, count(*) AS occurrences", column)
+    duplicates: list[tuple[str, int]] = (
+        counts.filter("occurrences > 1").order(column).limit(100 * MAX_KEPT).fetchall()
     )
-    return found
+    return duplicates

@@ -1,4 +1,4 @@
-"""Images as stored: their digest, and whether they decode to the last pixel."""
+"""Checks stored images: their digest, and that they decode completely."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from blake3 import blake3
 from PIL import Image as PILImage
 
 from m3it_builder.media.probe import BadImage, probe
+from m3it_builder.verify.faults import Findings
+from m3it_builder.verify.stored_row import first_line
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-_MIMES = {"MPO": "image/jpeg"}  # a JPEG with further images behind it
-_REMEMBERED = 20_000  # verdicts, of some hundred bytes each
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, IndexError, KeyError,
-               struct.error, MemoryError, PILImage.DecompressionBombError)  # fmt: skip
+_MIMES = {"MPO": "image/jpeg"}  # a JPEG followed by further images
+_CACHE_SIZE = 20_000  # decode results, of some hundred bytes each
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, IndexError, KeyError,
+                  struct.error, MemoryError, PILImage.DecompressionBombError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """What decoding an image showed."""
+class DecodeResult:
+    """Type and size of a decoded image, or why it does not decode."""
 
     mime: str
     sizes: tuple[tuple[int, int], ...]  # as decoded and as in the header: GIFs may differ
@@ -32,82 +34,79 @@ class Decoded:
 
 
 class ImageChecker:
-    """Judges images; one that comes again, in another format or row, is not decoded again."""
+    """Checks images; an image that occurs in several formats or rows is decoded once."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._known: dict[str, Decoded] = {}
-        self._judged: set[int] = set()
+        self._results: dict[str, DecodeResult] = {}  # by digest
+        self._checked: set[int] = set()  # positions in the current row
 
-    def next_row(self) -> None:
-        """Begin a row: its images are described once, whatever formats hold them."""
-        self._judged.clear()
+    def start_row(self) -> None:
+        """Start a row; the metadata of its images is checked once, not once per format."""
+        self._checked.clear()
 
-    def judge(self, place: int, data: bytes, image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def check(self, position: int, data: bytes, image: Mapping[str, Any]) -> Findings:
         """Yield (check, detail) for one image of the row, given its index entry."""
         digest = blake3(data).hexdigest()
         if digest != image["digest"]:
-            yield "image_differs", f"image {place} has digest {digest[:12]}..."
+            yield "image_differs", f"image {position} has digest {digest[:12]}..."
             return
-        if place in self._judged:
+        if position in self._checked:
             return
-        self._judged.add(place)
-        yield from _described(place, data, image, self._decoded(digest, data))
+        self._checked.add(position)
+        yield from _metadata_findings(position, data, image, self._decode(digest, data))
 
-    def _decoded(self, digest: str, data: bytes) -> Decoded:
-        if digest not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[digest] = decode(data, self._max_pixels)
-        return self._known[digest]
+    def _decode(self, digest: str, data: bytes) -> DecodeResult:
+        if digest not in self._results:
+            if len(self._results) >= _CACHE_SIZE:
+                self._results.clear()
+            self._results[digest] = decode(data, self._max_pixels)
+        return self._results[digest]
 
 
-def decode(data: bytes, max_pixels: int) -> Decoded:
-    """Decode an image whole, unless it has more pixels than the build took."""
+def decode(data: bytes, max_pixels: int) -> DecodeResult:
+    """Decode a complete image, unless it exceeds the pixel limit of the build."""
     try:
-        with _bounded(max_pixels), PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with _pixel_limit(max_pixels), PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
             mime = _MIMES.get(str(image.format)) or PILImage.MIME[str(image.format)]
             width, height = image.size
             if width * height > max_pixels:
-                return Decoded(mime, (image.size,), f"{width}x{height} pixels")
+                return DecodeResult(mime, (image.size,), f"{width}x{height} pixels")
             image.load()
-            return Decoded(mime, (image.size, _header_size(data, image.size)))
-    except _UNREADABLE as error:
-        what = str(error).strip().splitlines() or [type(error).__name__]
-        return Decoded("", (), what[0])
+            return DecodeResult(mime, (image.size, _header_size(data, image.size)))
+    except _DECODE_ERRORS as error:
+        return DecodeResult("", (), first_line(error))
 
 
-def _header_size(data: bytes, size: tuple[int, int]) -> tuple[int, int]:
+def _header_size(data: bytes, default: tuple[int, int]) -> tuple[int, int]:
     try:
-        found = probe(data)
+        header = probe(data)
     except BadImage:
-        return size
-    return found.width, found.height
+        return default
+    return header.width, header.height
 
 
-def _described(
-    place: int, data: bytes, image: Mapping[str, Any], found: Decoded
-) -> Iterator[tuple[str, str]]:
-    if found.error:
-        yield "image_undecodable", f"image {place}, {image['name']}: {found.error}"
+def _metadata_findings(
+    position: int, data: bytes, image: Mapping[str, Any], result: DecodeResult
+) -> Findings:
+    if result.error:
+        yield "image_undecodable", f"image {position}, {image['name']}: {result.error}"
         return
-    if (image["width"], image["height"]) not in found.sizes:
-        size = "{}x{}".format(*found.sizes[0])
-        said = f"{image['width']}x{image['height']}"
-        yield "image_described", f"image {place} is {size}, the index says {said}"
-    if image["mime"] != found.mime:
-        yield (
-            "image_described",
-            f"image {place} is {found.mime}, the index says {image['mime']}",
-        )
+    differences: list[tuple[str, str]] = []
+    if (image["width"], image["height"]) not in result.sizes:
+        width, height = result.sizes[0]
+        differences.append((f"{width}x{height}", f"{image['width']}x{image['height']}"))
+    if image["mime"] != result.mime:
+        differences.append((result.mime, image["mime"]))
     if image["bytes"] != len(data):
-        said = f"{image['bytes']:,}"
-        yield "image_described", f"image {place} has {len(data):,} bytes, the index says {said}"
+        differences.append((f"{len(data):,} bytes", f"{image['bytes']:,}"))
+    for actual, stated in differences:
+        yield "image_metadata_differs", f"image {position} is {actual}, the index says {stated}"
 
 
 @contextmanager
-def _bounded(max_pixels: int) -> Iterator[None]:
-    """Let the library take what the build took, quietly, and put its own bound back."""
+def _pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Raise Pillow's pixel limit to that of the build, without warnings; restore it on exit."""
     before = PILImage.MAX_IMAGE_PIXELS
     PILImage.MAX_IMAGE_PIXELS = max(before or 0, max_pixels)
     try:

@@ -1,4 +1,4 @@
-"""What a manifest claims, read strictly: every value that a check relies on has its type."""
+"""The schema of a manifest, validated strictly: checks can rely on the type of every value."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
-from m3it_builder.dataset.manifest import NAME, read_manifest
+from m3it_builder.dataset.layout import MANIFEST
+from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.errors import BuildError
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.shards.formats import FORMATS
 
 FormatName = Literal["webdataset", "parquet", "arrow", "jsonl"]
-_Known = Annotated[str, StringConstraints(pattern=f"^({'|'.join(FORMATS)})$")]
+_KnownFormat = Annotated[str, StringConstraints(pattern=f"^({'|'.join(FORMATS)})$")]
 
 
 @dataclass(frozen=True, slots=True)
-class FileClaim:
-    """One file."""
+class ManifestFile:
+    """A published file."""
 
-    path: str  # in the folder of the task
+    path: str  # relative to the folder of the task
     bytes: int
     digest: str  # "algorithm:hex"
 
 
 @dataclass(frozen=True, slots=True)
-class ShardClaim:
-    """One shard, in every format."""
+class ManifestShard:
+    """A shard in all its formats."""
 
     shard: int
     rows: int
-    files: dict[_Known, FileClaim]
+    files: dict[_KnownFormat, ManifestFile]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The least and the most images of a row."""
+class ImageCount:
+    """Minimum and maximum number of images per row."""
 
     min: Annotated[int, Field(ge=0)]
     max: Annotated[int, Field(ge=0, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True)
-class CardClaim:
-    """Facts of the card."""
+class ManifestCard:
+    """The card fields that checks need."""
 
     title: str
     lang: str
     license: str
     image_license: str
-    images: Span
+    images: ImageCount
 
 
 @dataclass(frozen=True, slots=True)
-class PlanClaim:
-    """Choices of the build."""
+class ManifestPlan:
+    """The plan fields that checks need."""
 
     formats: list[FormatName]
     images: Literal["bytes", "base64"]
@@ -67,13 +68,13 @@ class PlanClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitClaim:
-    """One finished unit."""
+class UnitManifest:
+    """The manifest of a finished unit."""
 
     task: str
     split: str
-    card: CardClaim
-    plan: PlanClaim
+    card: ManifestCard
+    plan: ManifestPlan
     options: dict[str, Any]
     toolchain: dict[str, str]
     examples: int
@@ -82,31 +83,26 @@ class UnitClaim:
     images: int
     image_bytes: int
     sources: dict[str, int]  # bytes, by name
-    shards: list[ShardClaim]
-    index: FileClaim
-    reject_table: FileClaim
+    shards: list[ManifestShard]
+    index: ManifestFile
+    reject_table: ManifestFile
 
     @property
     def name(self) -> str:
-        """Return how people call the unit."""
+        """Return ``task/split``."""
         return f"{self.task}/{self.split}"
 
-    @property
-    def shard_bytes(self) -> int:
-        """Return the size of all shards, in bytes."""
-        return sum(file.bytes for shard in self.shards for file in shard.files.values())
 
-
-def read_claim(meta: Path) -> UnitClaim:
-    """Return what the manifest of a unit claims.
+def load_manifest(meta: Path) -> UnitManifest:
+    """Load the manifest of a unit's meta folder.
 
     Raises:
-        BuildError: there is none, or it is not of the form this version reads.
+        BuildError: it is missing, malformed, or of an unsupported format version.
     """
     if read_manifest(meta) is None:
-        raise BuildError("there is none")
+        raise BuildError("it does not exist")
     try:
-        return _adapter().validate_json((meta / NAME).read_bytes(), strict=True)
+        return _adapter().validate_json((meta / MANIFEST).read_bytes(), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -114,5 +110,5 @@ def read_claim(meta: Path) -> UnitClaim:
 
 
 @cache
-def _adapter() -> TypeAdapter[UnitClaim]:
-    return TypeAdapter(UnitClaim)
+def _adapter() -> TypeAdapter[UnitManifest]:
+    return TypeAdapter(UnitManifest)

@@ -1,9 +1,9 @@
-"""What must not leave the building machine: its paths and names, and anything like a secret.
+"""Finds what must not leave the building machine: its paths and names, and secrets.
 
-Texts may hold slashes, and captions any word, so a pattern is only as wide as
-its place allows: the folders of this machine anywhere, home folders of others
-only where a path begins, in meta, names and documents; a host or user name
-only where it cannot be taken for a word.
+Texts may contain slashes, and captions any word, so each pattern is only as
+broad as its context allows: folders of this machine match anywhere; home
+folders of others only in meta, names and documents, at the start of a path; a
+host or user name only if it cannot be an ordinary word.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import getpass
 import re
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMON = {"localhost", "root", "user", "admin", "ubuntu", "runner", "nobody", "unknown"}
-_SHORTEST = 4
+from m3it_builder.verify.faults import Findings
+
+_GENERIC_NAMES = {"localhost", "root", "user", "admin", "ubuntu", "runner", "nobody", "unknown"}
+_MIN_NAME_LENGTH = 4
 
 _SECRETS = re.compile(
     r"(?<![A-Za-z0-9_-])(?:"
@@ -28,8 +29,8 @@ _SECRETS = re.compile(
     r"|Authorization: *Bearer +[A-Za-z0-9._~+/=-]{8,}"
     r")|(?<=\s)-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"
 )
-# In a URL a letter, digit or dot stands before the slash: only where a path begins is it ours.
-_HOMES = re.compile(
+# Only at the start of a path: in a URL, a letter, digit or dot precedes the slash.
+_HOME_FOLDERS = re.compile(
     r"(?:^|(?<=[\s\"'(\[,`])|(?<=file://))"
     r"(?:/home/[\w.-]+/|/Users/[\w.-]+/|/root/|[A-Za-z]:[\\/]+Users[\\/]+[\w.-]+)",
     re.MULTILINE,
@@ -37,53 +38,53 @@ _HOMES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """The patterns for one machine and one build."""
+class PrivacyScanner:
+    """Scans texts with the patterns of one machine and one build."""
 
     folders: re.Pattern[str] | None  # of this machine, in any text
-    names: re.Pattern[str] | None  # of host and user, where they are no words
+    names: re.Pattern[str] | None  # of host and user, unless they may be words
 
-    def in_text(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield (check, detail) for what stands in a text of any kind."""
+    def scan_text(self, text: str) -> Findings:
+        """Yield (check, detail) for a text of any kind, prose included."""
         for pattern in (self.folders, self.names):
-            if pattern is not None and (found := pattern.search(text)):
-                yield "private", _around(text, found)
-        if found := _SECRETS.search(text):
-            yield "secret", f"{found[0][:12]}... at character {found.start()}"
+            if pattern is not None and (match := pattern.search(text)):
+                yield "private", _excerpt(text, match)
+        if match := _SECRETS.search(text):
+            yield "secret", f"{match[0][:12]}... at character {match.start()}"
 
-    def in_document(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield (check, detail) for a text that is no prose: meta, names, manifests, READMEs."""
-        yield from self.in_text(text)
-        if found := _HOMES.search(text):
-            yield "private", _around(text, found)
+    def scan_document(self, text: str) -> Findings:
+        """Yield (check, detail) for a text that is not prose: meta, names, manifests, READMEs."""
+        yield from self.scan_text(text)
+        if match := _HOME_FOLDERS.search(text):
+            yield "private", _excerpt(text, match)
 
 
-def watch(build: Path) -> Watch:
-    """Return what to look for in a build, on this machine."""
+def privacy_scanner(build: Path) -> PrivacyScanner:
+    """Return the scanner for a build on this machine."""
     folders = [path for path in (build.resolve(), Path.home()) if len(path.parts) > 2]
-    starts = "|".join(re.escape(str(path)) for path in folders)
-    names = "|".join(re.escape(name) for name in _names())
-    return Watch(
-        re.compile(rf"(?<![\w.-])(?:{starts})(?![\w-])") if starts else None,
+    prefixes = "|".join(re.escape(str(path)) for path in folders)
+    names = "|".join(re.escape(name) for name in _machine_names())
+    return PrivacyScanner(
+        re.compile(rf"(?<![\w.-])(?:{prefixes})(?![\w-])") if prefixes else None,
         re.compile(rf"(?<![\w.-])(?:{names})(?![\w-])") if names else None,
     )
 
 
-def _names() -> list[str]:
-    """Return the host's and the user's name, where no sentence would hold them by chance."""
+def _machine_names() -> list[str]:
+    """Return the host name and user name, unless a sentence may contain them by chance."""
     try:
         names = {socket.gethostname(), socket.gethostname().partition(".")[0], getpass.getuser()}
     except (OSError, KeyError):
         names = {socket.gethostname()}
-    return sorted(name for name in names if _is_telling(name))
+    return sorted(name for name in names if _is_distinctive(name))
 
 
-def _is_telling(name: str) -> bool:
-    if len(name) < _SHORTEST or name.lower() in _COMMON or name.isdecimal():
+def _is_distinctive(name: str) -> bool:
+    if len(name) < _MIN_NAME_LENGTH or name.lower() in _GENERIC_NAMES or name.isdecimal():
         return False
     return not name.isalpha()
 
 
-def _around(text: str, found: re.Match[str]) -> str:
-    start = max(0, found.start() - 20)
-    return f"...{text[start : found.end() + 20]}..."
+def _excerpt(text: str, match: re.Match[str]) -> str:
+    start = max(0, match.start() - 20)
+    return f"...{text[start : match.end() + 20]}..."

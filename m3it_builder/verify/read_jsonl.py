@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from m3it_builder.verify.stored_row import Broken, Found, Note, decoded, json_object
+from m3it_builder.verify.stored_row import (
+    ReadError,
+    Reporter,
+    StoredRow,
+    decode_base64_images,
+    json_object,
+)
 
-_LONGEST = 1 << 30  # bytes; no line is longer, and a file without line ends is not read whole
+_MAX_LINE_BYTES = 1 << 30  # bounds memory for a file without line ends
 
 
-def read_jsonl(path: Path, note: Note) -> Iterator[Found]:
+def read_jsonl(path: Path, report: Reporter) -> Iterator[StoredRow]:
     """Yield the rows of a JSON Lines file.
 
     Raises:
-        Broken: the last line does not end.
+        ReadError: the last line has no line end.
     """
-    at = 0
+    offset = 0
     with path.open("rb", buffering=1 << 20) as file:
-        while line := file.readline(_LONGEST):
+        while line := file.readline(_MAX_LINE_BYTES):
             if not line.endswith(b"\n"):
-                raise Broken("shard_unreadable", f"the line at byte {at} does not end")
+                raise ReadError("shard_unreadable", f"the line at byte {offset} has no line end")
             texts = json_object(line)
             images: tuple[bytes | None, ...] = ()
             if texts is None:
-                note("shard_unreadable", f"the line at byte {at} is no JSON object")
+                report("shard_unreadable", f"the line at byte {offset} is not a JSON object")
             else:
-                images = decoded(texts.pop("image_base64_str", None))
-            yield Found(texts=texts, images=images, place=(at, len(line)))
-            at += len(line)
+                images = decode_base64_images(texts.pop("image_base64_str", None))
+            yield StoredRow(texts=texts, images=images, byte_range=(offset, len(line)))
+            offset += len(line)

@@ -1,9 +1,9 @@
-"""READMEs and Arrow's JSON files: what makes the folders load, held against the manifests."""
+"""Compares READMEs and Arrow's JSON files, which loaders read first, with the manifests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,54 +13,57 @@ import yaml
 from m3it_builder.shards.features import table_features, to_json, to_yaml, webdataset_features
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.archives import is_safe
-from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.manifest_schema import UnitClaim
-from m3it_builder.verify.privacy import Watch
-from m3it_builder.verify.stored_row import said
+from m3it_builder.verify.faults import Findings, Tally
+from m3it_builder.verify.manifest_schema import UnitManifest
+from m3it_builder.verify.privacy import PrivacyScanner
+from m3it_builder.verify.stored_row import first_line
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, in C where it is there
-_ODD = (LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of another shape
-Findings = Iterator[tuple[str, str]]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is optional in PyYAML
+# What a header of unexpected structure raises when it is read as if it were well-formed.
+_MALFORMED = (LookupError, TypeError, AttributeError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
 class _Readme:
-    """One README, and the format its config reads."""
+    """A README, and the format its config loads."""
 
-    folder: Path  # that it lies in
-    name: str  # of the format
-    prefix: str  # of the format's folder, as seen from there
-    units: tuple[UnitClaim, ...]
+    folder: Path
+    format: str
+    prefix: str  # from the README to the folder of the format
+    units: tuple[UnitManifest, ...]
 
 
-def check_readmes(folder: Path, claims: Sequence[UnitClaim], watch: Watch, tally: Tally) -> None:
-    """Check all files that loaders read before the shards of a task."""
-    claims = [claim for claim in claims if claim.shards]
-    held = {name: tuple(c for c in claims if name in c.plan.formats) for name in FORMATS}
-    for name, units in held.items():
+def check_readmes(
+    folder: Path, manifests: Sequence[UnitManifest], scanner: PrivacyScanner, tally: Tally
+) -> None:
+    """Check all files of a task that loaders read before its shards."""
+    with_shards = [manifest for manifest in manifests if manifest.shards]
+    by_format = {
+        name: tuple(unit for unit in with_shards if name in unit.plan.formats) for name in FORMATS
+    }
+    for name, units in by_format.items():
         if units and name != "arrow":
-            readme = _Readme(folder / name, name, "", units)
-            _check(readme, folder, watch, tally)
-    if held["arrow"]:
-        tally.extend(f"{folder.name}/arrow", _arrow(folder / "arrow", held["arrow"]))
-    if claims:
-        main = _read_main(folder, held)
-        _check(main, folder, watch, tally)
+            _check(_Readme(folder / name, name, "", units), folder, scanner, tally)
+    if by_format["arrow"]:
+        tally.extend(f"{folder.name}/arrow", _check_arrow(folder / "arrow", by_format["arrow"]))
+    if with_shards:
+        _check(_task_readme(folder, by_format), folder, scanner, tally)
 
 
-def _read_main(folder: Path, held: dict[str, tuple[UnitClaim, ...]]) -> _Readme:
-    """Return the README of the task, which reads one of the formats: it says which."""
+def _task_readme(folder: Path, by_format: dict[str, tuple[UnitManifest, ...]]) -> _Readme:
+    """Return the README of the task, with the format that its first pattern names."""
     try:
-        head, _ = _parts((folder / "README.md").read_text(encoding="utf-8"))
-        name = head["configs"][0]["data_files"][0]["path"].partition("/")[0]
-    except (OSError, yaml.YAMLError, *_ODD):
+        header = _parse_header((folder / "README.md").read_text(encoding="utf-8"))
+        name = header["configs"][0]["data_files"][0]["path"].partition("/")[0]
+    except (OSError, yaml.YAMLError, *_MALFORMED):
         name = ""
-    if name not in held or not held[name]:
-        name = next(name for name, units in held.items() if units)  # faults are found below
-    return _Readme(folder, name, f"{name}/", held[name])
+    if not by_format.get(name):
+        # Any format that was built will do: _check reports what is wrong with the README.
+        name = next(name for name, units in by_format.items() if units)
+    return _Readme(folder, name, f"{name}/", by_format[name])
 
 
-def _check(readme: _Readme, folder: Path, watch: Watch, tally: Tally) -> None:
+def _check(readme: _Readme, folder: Path, scanner: PrivacyScanner, tally: Tally) -> None:
     path = readme.folder / "README.md"
     where = f"{folder.name}/{path.relative_to(folder).as_posix()}"
     try:
@@ -69,84 +72,82 @@ def _check(readme: _Readme, folder: Path, watch: Watch, tally: Tally) -> None:
         tally.add("readme_missing", where, "")
         return
     except (OSError, ValueError) as error:
-        tally.add("readme_header", where, said(error))
+        tally.add("readme_header", where, first_line(error))
         return
-    tally.extend(where, watch.in_document(text))
+    tally.extend(where, scanner.scan_document(text))
     try:
-        head, _ = _parts(text)
-        tally.extend(where, list(_header(head, readme)))
-    except (yaml.YAMLError, *_ODD) as error:
-        tally.add("readme_header", where, f"{type(error).__name__}: {said(error)}")
+        tally.extend(where, list(_check_header(_parse_header(text), readme)))
+    except (yaml.YAMLError, *_MALFORMED) as error:
+        tally.add("readme_header", where, f"{type(error).__name__}: {first_line(error)}")
 
 
-def _parts(text: str) -> tuple[Any, str]:
-    start, head, rest = text.split("---\n", 2)
-    if start:
+def _parse_header(text: str) -> Any:
+    before, header, _ = text.split("---\n", 2)
+    if before:
         raise ValueError("it does not begin with ---")
-    return yaml.load(head, Loader=_LOADER), rest  # noqa: S506 - a safe one
+    return yaml.load(header, Loader=_LOADER)  # noqa: S506 - a safe loader
 
 
-def _header(head: Any, readme: _Readme) -> Findings:
+def _check_header(header: Any, readme: _Readme) -> Findings:
     card = readme.units[0].card
-    stated = head["pretty_name"], head["language"], head["license_name"]
+    stated = header["pretty_name"], header["language"], header["license_name"]
     if stated != (card.title, [card.lang], card.license):
-        yield "readme_header", f"title, language or license is not the card's: {stated}"
-    patterns = {entry["split"]: entry["path"] for entry in head["configs"][0]["data_files"]}
-    yield from _files(patterns, readme)
-    info = head["dataset_info"]
+        yield "readme_header", f"title, language or license differ from the card: {stated}"
+    patterns = {entry["split"]: entry["path"] for entry in header["configs"][0]["data_files"]}
+    yield from _check_patterns(patterns, readme)
+    info = header["dataset_info"]
     if info["features"] != _features(readme):
-        yield "readme_features", f"not those of {readme.name} files"
-    numbers = {s["name"]: (s["num_examples"], s["num_bytes"]) for s in info["splits"]}
+        yield "readme_features", f"not those of {readme.format} files"
+    counts = {s["name"]: (s["num_examples"], s["num_bytes"]) for s in info["splits"]}
     for unit in readme.units:
-        size = sum(shard.files[readme.name].bytes for shard in unit.shards)
-        wanted = unit.instances, size
-        if numbers.pop(unit.split, None) != wanted:
-            yield "readme_numbers", f"{unit.split} has {wanted[0]:,} rows in {wanted[1]:,} bytes"
-    for split in numbers:
-        yield "readme_numbers", f"{split} is not there"
+        rows, size = unit.instances, sum(s.files[readme.format].bytes for s in unit.shards)
+        if counts.pop(unit.split, None) != (rows, size):
+            yield "readme_counts", f"{unit.split} has {rows:,} rows in {size:,} bytes"
+    for split in counts:
+        yield "readme_counts", f"{split} does not exist"
 
 
-def _files(patterns: dict[str, str], readme: _Readme) -> Findings:
-    splits = {unit.split: unit for unit in readme.units}
-    for split in sorted(splits.keys() ^ patterns.keys()):
-        yield "readme_files", f"{split} is {'not listed' if split in splits else 'not there'}"
-    for split in splits.keys() & patterns.keys():
+def _check_patterns(patterns: dict[str, str], readme: _Readme) -> Findings:
+    units = {unit.split: unit for unit in readme.units}
+    for split in sorted(units.keys() ^ patterns.keys()):
+        yield "readme_files", f"{split} {'is not listed' if split in units else 'does not exist'}"
+    for split in units.keys() & patterns.keys():
         if not is_safe(patterns[split]):
-            yield "readme_files", f"{patterns[split]} leads out of the folder"
+            yield "readme_files", f"{patterns[split]} points outside the folder"
             continue
-        found = {
+        matches = {
             path.relative_to(readme.folder).as_posix()
             for path in readme.folder.glob(patterns[split])
         }
-        entry = FORMATS[readme.name]
-        above = readme.prefix.removesuffix("/")
-        wanted = {
-            Path(above, "/".join(entry.path(split, s.shard, readme.name).split("/")[1:])).as_posix()
-            for s in splits[split].shards
-        }
-        if found != wanted:
-            odd = ", ".join(sorted(found ^ wanted)[:3])
-            yield "readme_files", f"{patterns[split]} misses or adds {odd}"
+        if unmatched := matches ^ _shard_paths(units[split], readme):
+            files = ", ".join(sorted(unmatched)[:3])
+            yield "readme_files", f"{patterns[split]} matches too much or too little: {files}"
+
+
+def _shard_paths(unit: UnitManifest, readme: _Readme) -> set[str]:
+    """Return the expected paths of a unit's shards, relative to the folder of the README."""
+    paths = (FORMATS[readme.format].path(unit.split, shard.shard) for shard in unit.shards)
+    return {readme.prefix + path.partition("/")[2] for path in paths}
 
 
 def _features(readme: _Readme) -> list[dict[str, Any]]:
     images = readme.units[0].plan.images
-    if readme.name == "webdataset":
-        most = max(unit.card.images.max for unit in readme.units)
-        return to_yaml(webdataset_features(images, most))
-    return to_yaml(table_features("base64" if readme.name == "jsonl" else images))
+    if readme.format == "webdataset":
+        max_images = max(unit.card.images.max for unit in readme.units)
+        return to_yaml(webdataset_features(images, max_images))
+    return to_yaml(table_features("base64" if readme.format == "jsonl" else images))
 
 
-def _arrow(folder: Path, units: tuple[UnitClaim, ...]) -> Findings:
+def _check_arrow(folder: Path, units: tuple[UnitManifest, ...]) -> Findings:
     splits = _json(folder / "dataset_dict.json")
-    wanted = [unit.split for unit in units]
-    if not isinstance(splits, dict) or splits.get("splits") != wanted:
-        yield "arrow_state", f"dataset_dict.json does not list {', '.join(wanted)}"
+    expected = [unit.split for unit in units]
+    if not isinstance(splits, dict) or splits.get("splits") != expected:
+        yield "arrow_state", f"dataset_dict.json does not list {', '.join(expected)}"
     for unit in units:
         state = _json(folder / unit.split / "state.json")
         files = [shard.files["arrow"] for shard in unit.shards if "arrow" in shard.files]
         names = [Path(file.path).name for file in files]
-        if not isinstance(state, dict) or not _lists(state, names, unit.split):
+        if not isinstance(state, dict) or not _lists_shards(state, names, unit.split):
             yield "arrow_state", f"{unit.split}/state.json does not list the shards"
         info = _json(folder / unit.split / "dataset_info.json")
         features = to_json(table_features(unit.plan.images))
@@ -154,7 +155,7 @@ def _arrow(folder: Path, units: tuple[UnitClaim, ...]) -> Findings:
             yield "arrow_state", f"{unit.split}/dataset_info.json has other features"
 
 
-def _lists(state: dict[str, Any], names: list[str], split: str) -> bool:
+def _lists_shards(state: dict[str, Any], names: list[str], split: str) -> bool:
     files = [{"filename": name} for name in names]
     return state.get("_data_files") == files and state.get("_split") == split
 

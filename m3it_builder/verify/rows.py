@@ -1,4 +1,4 @@
-"""Checks on one row of the index: texts, meta, turns, regions, what is said of images."""
+"""Checks on one row of the index: texts, meta, turns, regions, image metadata."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from m3it_builder.media.images import COLORS
 from m3it_builder.records import Record, Region, Style, Turn
-from m3it_builder.shards.formats import row_key
+from m3it_builder.shards.formats import FORMATS, ImageEncoding, row_key
 from m3it_builder.sources.archives import is_safe
 from m3it_builder.stages.render import render
-from m3it_builder.verify.manifest_schema import CardClaim
-from m3it_builder.verify.privacy import Watch
+from m3it_builder.verify.faults import Findings
+from m3it_builder.verify.manifest_schema import ManifestCard
+from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.stored_row import json_object
 
 Row = Mapping[str, Any]
-Findings = Iterator[tuple[str, str]]  # check, detail
 
-_MAY_BE_NULL = {"webdataset_offset", "webdataset_length", "jsonl_offset", "jsonl_length", "gold"}
+_NULLABLE = {"gold", *(column for form in FORMATS.values() for column in form.range_columns)}
 _PROSE = ("instruction", "inputs", "outputs", "context")
 _NEVER_BLANK = {
     "outputs": "empty_output",
@@ -28,10 +28,10 @@ _NEVER_BLANK = {
     "license": "license",
     "image_license": "license",
 }
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
+_LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MIMES = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
-_TOKEN = re.compile(r"\{box:\d+\}")
+_BOX_TOKEN = re.compile(r"\{box:\d+\}")
 _STYLES = [
     Style(answer, regions)
     for answer in ("text", "letter", "both")
@@ -40,19 +40,20 @@ _STYLES = [
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """What every row of a unit has to agree with."""
+class UnitContext:
+    """What the row checks need to know about the unit."""
 
     task: str
     split: str
-    card: CardClaim
+    card: ManifestCard
     formats: tuple[str, ...]
-    watch: Watch
+    images: ImageEncoding
+    scanner: PrivacyScanner
 
 
-def check_row(row: Row, unit: Expected) -> Findings:
-    """Yield (check, detail) for all that is wrong with one row of an index."""
-    nulls = sorted(_nulls(row))
+def check_row(row: Row, unit: UnitContext) -> Findings:
+    """Yield (check, detail) for every finding in one row of an index."""
+    nulls = sorted(_null_values(row))
     if nulls:
         yield "null_value", ", ".join(nulls)
         return
@@ -60,30 +61,31 @@ def check_row(row: Row, unit: Expected) -> Findings:
         yield from check(row, unit)
 
 
-def _nulls(value: Any, name: str = "") -> Iterator[str]:
+def _null_values(value: Any, name: str = "") -> Iterator[str]:
     if value is None:
         yield name
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            if key not in _MAY_BE_NULL:
-                yield from _nulls(inner, f"{name}.{key}" if name else key)
+            if key not in _NULLABLE:
+                yield from _null_values(inner, f"{name}.{key}" if name else key)
     elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _nulls(inner, f"{name}[{place}]")
+        for position, inner in enumerate(value):
+            yield from _null_values(inner, f"{name}[{position}]")
 
 
-def _unit(row: Row, unit: Expected) -> Findings:
+def _unit(row: Row, unit: UnitContext) -> Findings:
     if (row["task"], row["split"]) != (unit.task, unit.split):
         yield "wrong_unit", f"{row['task']}/{row['split']}"
     if row["key"] != row_key(row["id"]):
         yield "wrong_key", row["key"]
-    for name in ("webdataset", "jsonl"):
-        place = row[f"{name}_offset"], row[f"{name}_length"]
-        if (None in place) == (name in unit.formats):
-            yield "row_place", f"the index says {place} of {name}"
+    for name, form in FORMATS.items():
+        offset, length = map(row.get, form.range_columns)  # arrow has no such columns
+        has_offsets = name in unit.formats and form.has_offsets(unit.images)
+        if (None in (offset, length)) == has_offsets:
+            yield "row_location", f"{name} offset {offset}, length {length}"
 
 
-def _texts(row: Row, _: Expected) -> Findings:
+def _texts(row: Row, _: UnitContext) -> Findings:
     for name, check in _NEVER_BLANK.items():
         if not row[name].strip():
             yield check, name
@@ -93,103 +95,103 @@ def _texts(row: Row, _: Expected) -> Findings:
         yield "meta_json", row["meta"][:80]
     for name in ("id", *_PROSE, "meta", "license", "image_license"):
         if "\0" in row[name]:
-            yield "damaged_text", f"a null character in {name}"
+            yield "invalid_text", f"a null character in {name}"
 
 
-def _language(row: Row, unit: Expected) -> Findings:
+def _language(row: Row, unit: UnitContext) -> Findings:
     tag = row["lang"]
-    # A translated set is called after its language, and keeps the card it was made from.
-    known = tag == unit.card.lang or unit.task.endswith(f"-{tag}")
-    if not known or not _LANGUAGE.fullmatch(tag):
+    # A translated variant is named after its language, and keeps the card of the original.
+    is_expected = tag == unit.card.lang or unit.task.endswith(f"-{tag}")
+    if not is_expected or not _LANGUAGE_TAG.fullmatch(tag):
         yield "language", f"{tag!r}; the card says {unit.card.lang}"
 
 
-def _private(row: Row, unit: Expected) -> Findings:
+def _private(row: Row, unit: UnitContext) -> Findings:
     turns = [text for t in row["turns"] for text in (t["question"], t["answer"], *t["choices"])]
     labels = [region["label"] for region in row["regions"]]
-    yield from unit.watch.in_text("\n".join([*(row[name] for name in _PROSE), *turns, *labels]))
+    yield from unit.scanner.scan_text("\n".join([*(row[name] for name in _PROSE), *turns, *labels]))
     names = [image["name"] for image in row["images"]]
-    yield from unit.watch.in_document("\n".join([row["id"], row["meta"], *names]))
+    yield from unit.scanner.scan_document("\n".join([row["id"], row["meta"], *names]))
 
 
-def _images(row: Row, unit: Expected) -> Findings:
-    images, span = row["images"], unit.card.images
-    if not span.min <= len(images) <= span.max:
-        yield "image_count", f"{len(images)}, not {span.min} to {span.max}"
-    for place, image in enumerate(images):
+def _images(row: Row, unit: UnitContext) -> Findings:
+    images, allowed = row["images"], unit.card.images
+    if not allowed.min <= len(images) <= allowed.max:
+        yield "image_count", f"{len(images)}, expected {allowed.min} to {allowed.max}"
+    for position, image in enumerate(images):
         name = image["name"]
         if not is_safe(name) or "/" not in name or "\\" in name.partition("/")[0]:
             yield "image_name", name
         digests = image["digest"], image["source_digest"]
-        whole = all(map(_DIGEST.fullmatch, digests)) and image["mime"] in _MIMES
-        if not whole or min(image["width"], image["height"], image["bytes"]) < 1:
-            yield "image_facts", f"image {place}, {name}"
+        is_valid = all(map(_DIGEST.fullmatch, digests)) and image["mime"] in _MIMES
+        if not is_valid or min(image["width"], image["height"], image["bytes"]) < 1:
+            yield "image_metadata", f"image {position}, {name}"
 
 
-def _drawn(row: Row, _: Expected) -> Findings:
-    drawn = changed_with_region(row)
-    marked = {region["image"] for region in row["regions"]}
-    if len(set(drawn)) > 1:
-        yield "drawn", "on one image the region is drawn, on another it is not"
-    if marked and _has_frames(row):
-        return  # regions count videos, not frames
-    for place, image in enumerate(row["images"]):
-        if place not in marked and image["digest"] != image["source_digest"]:
-            yield "drawn", f"image {place} has no region, and is not its source"
+def _drawn(row: Row, _: UnitContext) -> Findings:
+    with_region = {region["image"] for region in row["regions"]}
+    if len(set(drawn_flags(row))) > 1:
+        yield "regions_drawn", "regions are drawn on some images of the row only"
+    if with_region and _has_frames(row):
+        return  # a region refers to the position of a video, not of a frame
+    for position, image in enumerate(row["images"]):
+        if position not in with_region and image["digest"] != image["source_digest"]:
+            yield "regions_drawn", f"image {position} has no region, and differs from its source"
 
 
-def changed_with_region(row: Row) -> list[bool]:
-    """Tell of each image that has a region whether it differs from its source."""
+def drawn_flags(row: Row) -> list[bool]:
+    """Return for each image with a region whether it differs from its source."""
     if not row["regions"] or _has_frames(row):
         return []
     images = row["images"]
-    marked = {region["image"] for region in row["regions"]} & set(range(len(images)))
-    return [images[n]["digest"] != images[n]["source_digest"] for n in sorted(marked)]
+    with_region = {region["image"] for region in row["regions"]} & set(range(len(images)))
+    return [images[n]["digest"] != images[n]["source_digest"] for n in sorted(with_region)]
 
 
 def _has_frames(row: Row) -> bool:
     return '"frames":' in row["meta"]
 
 
-def _regions(row: Row, _: Expected) -> Findings:
-    for place, region in enumerate(row["regions"]):
+def _regions(row: Row, _: UnitContext) -> Findings:
+    for position, region in enumerate(row["regions"]):
         if region["color"] not in COLORS:
-            yield "region", f"region {place} is {region['color']!r}"
+            yield "region", f"region {position} is {region['color']!r}"
         if not 0 <= region["image"] < len(row["images"]):
-            yield "region", f"region {place} is on image {region['image']}"
+            yield "region", f"region {position} is on image {region['image']}"
             continue
         image = row["images"][region["image"]]
         if not _is_inside(region["box"], image["width"], image["height"]):
             size = f"{image['width']}x{image['height']}"
-            yield "region", f"region {place} is {region['box']} on {size}"
+            yield "region", f"region {position} is {region['box']} on {size}"
 
 
 def _is_inside(box: list[float], width: int, height: int) -> bool:
-    """Tell whether a box shows on the image; annotators' boxes do reach over the edge."""
+    """Return True if a box overlaps the image; annotated boxes may extend over its edge."""
     if len(box) != 4 or not all(map(math.isfinite, box)):
         return False
     x0, y0, x1, y1 = box
     return x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0
 
 
-def _choices(row: Row, _: Expected) -> Findings:
-    for place, turn in enumerate(row["turns"]):
+def _choices(row: Row, _: UnitContext) -> Findings:
+    for position, turn in enumerate(row["turns"]):
         gold, choices = turn["gold"], turn["choices"]
         if gold is None:
             continue
         if not 0 <= gold < len(choices) or choices[gold] != turn["answer"]:
-            yield "choices", f"turn {place}: choice {gold} of {len(choices)}, {turn['answer']!r}"
+            detail = f"turn {position}: choice {gold} of {len(choices)}, {turn['answer']!r}"
+            yield "choices", detail
 
 
-def _rendering(row: Row, _: Expected) -> Findings:
+def _rendering(row: Row, _: UnitContext) -> Findings:
     for name in ("instruction", "inputs", "outputs"):
-        if found := _TOKEN.search(row[name]):
-            yield "box_token", f"{found[0]} in {name}"
+        if match := _BOX_TOKEN.search(row[name]):
+            yield "box_token", f"{match[0]} in {name}"
     if not row["turns"]:
-        yield "rendering", "there is no turn"
+        yield "rendering", "the row has no turns"
         return
     if any(len(region["box"]) != 4 for region in row["regions"]):
-        return  # said already
+        return  # reported as region
     record = Record(
         id=row["id"],
         turns=tuple(
@@ -207,11 +209,11 @@ def _rendering(row: Row, _: Expected) -> Findings:
 def _is_rendered(record: Record, row: Row, style: Style) -> bool:
     try:
         return render(record, row["lang"], style) == (row["inputs"], row["outputs"])
-    except (ValueError, OverflowError):  # a box that is no number
+    except (ValueError, OverflowError):  # NaN or infinity in a box
         return False
 
 
-_CHECKS: tuple[Callable[[Row, Expected], Findings], ...] = (
+_CHECKS: tuple[Callable[[Row, UnitContext], Findings], ...] = (
     _unit,
     _texts,
     _language,

@@ -1,7 +1,8 @@
-"""One shard, in all its formats, held against its rows of the index: the unit of work.
+"""Checks one shard, in all its formats, against its index rows: the unit of work.
 
-Memory holds a few rows at a time. The index is read once, and each file twice
-in a row, for its digest and for its content, the second time out of the cache.
+Memory holds a few rows at a time. The index is read once. Each file is read
+twice in a row, for its digest and for its content; the second read comes from
+the page cache.
 """
 
 from __future__ import annotations
@@ -16,168 +17,175 @@ import pyarrow.parquet as pq
 
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import algorithm_of, file_digest
-from m3it_builder.verify.compare import Stream
+from m3it_builder.verify.compare import ShardFileChecker
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.images import ImageChecker
-from m3it_builder.verify.manifest_schema import FileClaim, ShardClaim
+from m3it_builder.verify.manifest_schema import ManifestFile, ManifestShard
 from m3it_builder.verify.read_jsonl import read_jsonl
 from m3it_builder.verify.read_tables import batch_rows, read_arrow, read_parquet, table_batches
 from m3it_builder.verify.read_tar import read_tar
-from m3it_builder.verify.rows import Expected, changed_with_region, check_row
-from m3it_builder.verify.stored_row import UNREADABLE, Broken, Found, ImageEncoding, Note, said
+from m3it_builder.verify.rows import UnitContext, check_row, drawn_flags
+from m3it_builder.verify.stored_row import (
+    READ_ERRORS,
+    ImageEncoding,
+    ReadError,
+    Reporter,
+    StoredRow,
+    first_line,
+)
 
-_ROWS = 256  # of the index, at once
-_TOLD_BYTES = 4 << 20
+_INDEX_BATCH_ROWS = 256
+_PROGRESS_BYTES = 4 << 20
 
-Tick = Callable[[int], None]  # done since the last one
+Tick = Callable[[int], None]  # progress callback: bytes or rows done since the last call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """All that is needed to check one shard, on any process of this machine."""
+    """The arguments of ``check_shard``; picklable."""
 
     folder: str  # of the task
-    index: str  # path inside it
-    groups: tuple[int, ...] | None  # of the index, that hold its rows; None without an index
-    shard: ShardClaim
+    index: str  # path in that folder
+    groups: tuple[int, ...] | None  # row groups of the index with its rows; None without an index
+    shard: ManifestShard
     images: ImageEncoding
     max_pixels: int
-    expected: Expected
-    quick: bool = False  # leave the files of the shard alone
+    unit: UnitContext
+    quick: bool = False  # do not open the files of the shard
 
     @property
     def size(self) -> int:
-        """Return how much there is to do: bytes of its files, or rows where they stay closed."""
+        """Return the size of the job: bytes of its files, or rows if ``quick``."""
         if self.quick:
             return self.shard.rows
         return sum(file.bytes for file in self.shard.files.values())
 
 
 @dataclass(slots=True)
-class ShardSeen:
-    """What was met in one shard."""
+class ShardResult:
+    """Counts and findings of one shard."""
 
     unit: str
     rows: int = 0
     images: int = 0
     image_bytes: int = 0
-    drawn: set[bool] = field(default_factory=set)  # of images with regions
+    drawn: set[bool] = field(default_factory=set)  # drawn_flags of its rows
     tally: Tally = field(default_factory=Tally)
 
 
-def check_shard(job: ShardJob, tick: Tick) -> ShardSeen:
+def check_shard(job: ShardJob, tick: Tick) -> ShardResult:
     """Check the rows of one shard, and its files unless the job is quick.
 
     Args:
         job: what to check.
-        tick: told now and then how much of ``job.size`` is done.
+        tick: progress callback, in the unit of ``job.size``.
     """
-    seen = ShardSeen(f"{job.expected.task}/{job.expected.split}")
-    index = f"{seen.unit} index"
-    streams = [] if job.quick else list(_streams(job, seen.tally))
-    pace = _Pace(tick, job.size)
-    if job.groups is not None:  # else there is nothing to hold the files against
+    result = ShardResult(f"{job.unit.task}/{job.unit.split}")
+    index = f"{result.unit} index"
+    files = [] if job.quick else list(_file_checkers(job, result.tally))
+    progress = _ProgressThrottle(tick, job.size)
+    if job.groups is not None:  # without an index there is nothing to compare the files with
         try:
-            _compare(job, job.groups, streams, seen, pace)
-        except Broken as broken:
-            check = "damaged_text" if broken.check == "damaged_text" else "index_unreadable"
-            seen.tally.add(check, index, broken.detail)
-        except UNREADABLE as error:
-            seen.tally.add("index_unreadable", index, said(error))
-    pace.finish()
-    return seen
+            _compare(job, job.groups, files, result, progress)
+        except ReadError as error:
+            check = "invalid_text" if error.check == "invalid_text" else "index_unreadable"
+            result.tally.add(check, index, error.detail)
+        except READ_ERRORS as error:
+            result.tally.add("index_unreadable", index, first_line(error))
+    progress.finish()
+    return result
 
 
 def _compare(
     job: ShardJob,
     groups: tuple[int, ...],
-    streams: Sequence[Stream],
-    seen: ShardSeen,
-    pace: _Pace,
+    files: Sequence[ShardFileChecker],
+    result: ShardResult,
+    progress: _ProgressThrottle,
 ) -> None:
     images = ImageChecker(job.max_pixels)
     for row in _index_rows(job, groups):
-        where = f"{seen.unit} shard {row['shard']} row {row['row']} ({row['id']})"
-        faults = list(check_row(row, job.expected))
-        seen.tally.extend(where, faults)
-        if any(check == "null_value" for check, _ in faults):
-            for stream in streams:
-                stream.skip()
+        where = f"{result.unit} shard {row['shard']} row {row['row']} ({row['id']})"
+        findings = list(check_row(row, job.unit))
+        result.tally.extend(where, findings)
+        if any(check == "null_value" for check, _ in findings):
+            for file in files:
+                file.skip()
             continue
-        _count(row, seen)
-        images.next_row()
-        for stream in streams:
-            pace.advance(stream.compare(row, images))
-    for stream in streams:
-        stream.finish()
+        _count(row, result)
+        images.start_row()
+        for file in files:
+            progress.advance(file.compare(row, images))
+    for file in files:
+        file.finish()
 
 
-class _Pace:
-    """Tells what is done, not too often, and no more than there is."""
+class _ProgressThrottle:
+    """Forwards progress every few megabytes; the sum is exactly the total."""
 
     def __init__(self, tick: Tick, total: int) -> None:
         self._tick = tick
-        self._left = total
-        self._held = 0
+        self._remaining = total
+        self._unreported = 0
 
     def advance(self, count: int) -> None:
-        self._held += count
-        if self._held >= _TOLD_BYTES:
-            told = min(self._held, self._left)
-            self._held, self._left = 0, self._left - told
-            self._tick(told)
+        self._unreported += count
+        if self._unreported >= _PROGRESS_BYTES:
+            done = min(self._unreported, self._remaining)
+            self._unreported, self._remaining = 0, self._remaining - done
+            self._tick(done)
 
     def finish(self) -> None:
-        self._tick(self._left)
+        self._tick(self._remaining)
 
 
-def _count(row: dict[str, Any], seen: ShardSeen) -> None:
-    seen.rows += 1
-    seen.images += len(row["images"])
-    seen.image_bytes += sum(image["bytes"] for image in row["images"])
-    seen.drawn.update(changed_with_region(row))
+def _count(row: dict[str, Any], result: ShardResult) -> None:
+    result.rows += 1
+    result.images += len(row["images"])
+    result.image_bytes += sum(image["bytes"] for image in row["images"])
+    result.drawn.update(drawn_flags(row))
 
 
 def _index_rows(job: ShardJob, groups: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the shard from the index, a few in memory at a time."""
+    """Yield the index rows of the shard, in small batches."""
     with pq.ParquetFile(Path(job.folder) / job.index) as index:
-        for batch in table_batches(index, groups, _ROWS):
+        for batch in table_batches(index, groups, _INDEX_BATCH_ROWS):
             for row in batch_rows(batch):
-                if row["shard"] == job.shard.shard:  # no other is in its groups, unless misplaced
+                if row["shard"] == job.shard.shard:  # always, unless a row group mixes shards
                     yield row
 
 
-def _streams(job: ShardJob, tally: Tally) -> Iterator[Stream]:
-    split = job.expected.split
-    for name, claim in job.shard.files.items():
-        relative = FORMATS[name].path(split, job.shard.shard, name)
+def _file_checkers(job: ShardJob, tally: Tally) -> Iterator[ShardFileChecker]:
+    split = job.unit.split
+    for name, file in job.shard.files.items():
+        relative = FORMATS[name].path(split, job.shard.shard)
         path = Path(job.folder) / relative
         if not path.is_file():
-            continue  # said already
-        where = f"{job.expected.task}/{relative}"
-        check_digest(path, claim, where, tally)
-        yield Stream(name, partial(_read, name, path, job.images), where, tally)
+            continue  # reported as file_missing
+        where = f"{job.unit.task}/{relative}"
+        check_digest(path, file, where, tally)
+        yield ShardFileChecker(name, partial(_read, name, path, job.images), where, tally)
 
 
-def check_digest(path: Path, claim: FileClaim, where: str, tally: Tally) -> None:
-    """Hold the digest of a file against the one in the manifest; read in blocks."""
-    algorithm = algorithm_of(claim.digest)
+def check_digest(path: Path, expected: ManifestFile, where: str, tally: Tally) -> None:
+    """Compare the digest of a file with the manifest; reads in blocks."""
+    algorithm = algorithm_of(expected.digest)
     if algorithm is None:
-        tally.add("file_digest", where, f"{claim.digest[:24]!r} names no digest that is known")
+        tally.add("file_digest", where, f"unknown digest algorithm: {expected.digest[:24]!r}")
         return
     try:
         digest = file_digest(path, algorithm)
     except OSError as error:
-        tally.add("shard_unreadable", where, said(error))
+        tally.add("shard_unreadable", where, first_line(error))
         return
-    if digest != claim.digest:
-        tally.add("file_digest", where, f"{digest[:24]}..., not {claim.digest[:24]}...")
+    if digest != expected.digest:
+        tally.add("file_digest", where, f"{digest[:24]}..., expected {expected.digest[:24]}...")
 
 
-def _read(name: str, path: Path, images: ImageEncoding, note: Note) -> Iterator[Found]:
+def _read(name: str, path: Path, images: ImageEncoding, report: Reporter) -> Iterator[StoredRow]:
     if name == "webdataset":
-        return read_tar(path, images, note)
+        return read_tar(path, images, report)
     if name == "jsonl":
-        return read_jsonl(path, note)
+        return read_jsonl(path, report)
     read = read_parquet if name == "parquet" else read_arrow
-    return read(path, images, note)
+    return read(path, images, report)

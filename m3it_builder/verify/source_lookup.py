@@ -1,4 +1,4 @@
-"""Official files, looked up by the names that a build keeps."""
+"""Looks up official files by the names that a build keeps."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from m3it_builder.errors import M3ITError
 from m3it_builder.records import Location
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.registry import load_task
-from m3it_builder.verify.manifest_schema import UnitClaim
+from m3it_builder.verify.manifest_schema import UnitManifest
 
 
-class Raw:
-    """Finds raw files of one unit, in whatever layout or archive they lie."""
+class SourceLookup:
+    """Finds the source files of one unit, in any supported layout or archive."""
 
-    def __init__(self, claim: UnitClaim, sources: Path) -> None:
-        self._claim = claim
+    def __init__(self, manifest: UnitManifest, sources: Path) -> None:
+        self._manifest = manifest
         self._sources = sources
-        self._cards = _cards(claim.task)
+        self._cards = _source_cards(manifest.task)
         self._catalogs: dict[str, Catalog] = {}
 
     def find(self, name: str) -> Location | None:
-        """Return where a name lies, ``<source_id>/<path>``; None if it does not.
+        """Return the location of ``<source_id>/<path>``, or None if it is missing.
 
         Raises:
-            M3ITError: an archive that may hold it is damaged.
+            M3ITError: an archive that may contain it is corrupt.
         """
-        source, _, rest = name.partition("/")
+        source, _, path = name.partition("/")
         if source not in self._catalogs:
-            card = self._cards.get(source) or self._made_up(source)
+            card = self._cards.get(source) or self._placeholder_card(source)
             self._catalogs[source] = Catalog(card, self._sources)
-        return self._catalogs[source].find(rest)
+        return self._catalogs[source].find(path)
 
     def check_files(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (check, file, detail) for source files that are gone or of another size."""
-        for name, size in sorted(self._claim.sources.items()):
+        """Yield (check, file, detail) for source files that are missing or of another size."""
+        for name, expected in sorted(self._manifest.sources.items()):
             try:
-                found = self._size(name)
+                size = self._size(name)
             except M3ITError as error:
                 yield "source_file", name, str(error)
                 continue
-            if found is None:
-                yield "source_file", name, "it is not there"
-            elif found != size:
-                yield "source_file", name, f"{found:,} bytes, the build was made from {size:,}"
+            if size is None:
+                yield "source_file", name, "missing"
+            elif size != expected:
+                yield "source_file", name, f"{size:,} bytes, {expected:,} when the build was made"
 
     def _size(self, name: str) -> int | None:
         path = self._sources / name
@@ -54,15 +54,15 @@ class Raw:
         location = self.find(name)  # moved to another layout, or into an archive
         return location.length if location else None
 
-    def _made_up(self, source: str) -> SourceCard:
-        """Return a card of a source whose task is not installed: its files are known by name."""
-        start = f"{source}/"
-        names = [n.removeprefix(start) for n in self._claim.sources if n.startswith(start)]
+    def _placeholder_card(self, source: str) -> SourceCard:
+        """Return a card for a source whose task is not installed, from the file names alone."""
+        prefix = f"{source}/"
+        names = [n.removeprefix(prefix) for n in self._manifest.sources if n.startswith(prefix)]
         files = tuple(SourceFile(file=name, manual="-") for name in names or ["-"])
         return SourceCard(name=source, title=source, license="-", files=files)
 
 
-def _cards(task: str) -> Mapping[str, SourceCard]:
+def _source_cards(task: str) -> Mapping[str, SourceCard]:
     try:
         return load_task(task).sources
     except M3ITError:

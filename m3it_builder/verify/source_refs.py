@@ -1,4 +1,4 @@
-"""What a row of an index wants of the sources: whole files, frames of videos, cells of arrays."""
+"""The sources of an index row: complete files, frames of videos, cells of arrays."""
 
 from __future__ import annotations
 
@@ -12,47 +12,50 @@ from m3it_builder.verify.stored_row import json_object
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One file, or all frames that a row takes of one video."""
+class SourceRef:
+    """A source file of one image, or a video of all images that are its frames."""
 
     names: tuple[str, ...]  # as in the index
-    digests: tuple[str, ...]  # of the source's bytes, one a name
+    digests: tuple[str, ...]  # of the source's bytes, one per name
     frames: Frames | None
     width: int  # of the first image, in pixels
     bytes: int  # as published
     row_id: str
 
 
-def wanted_of(row: Mapping[str, Any]) -> Iterator[Wanted]:
-    """Yield what a row wants, in the order of its images."""
+def source_refs(row: Mapping[str, Any]) -> Iterator[SourceRef]:
+    """Yield the sources of a row, in the order of its images."""
     images = list(row["images"] or ())
-    notes = list(_notes(row["meta"] or ""))
+    videos = list(_sampled_videos(row["meta"] or ""))
     while images:
-        taken, frames = images[:1], None
-        for note in notes:
-            names = [f"{note['video']}#{index}" for index in note["indices"]]
+        group, frames = images[:1], None
+        for video in videos:
+            names = [f"{video['video']}#{index}" for index in video["indices"]]
             if names and [image["name"] for image in images[: len(names)]] == names:
-                taken, frames = images[: len(names)], Frames(len(names), note["rule"])
-                notes.remove(note)
+                group, frames = images[: len(names)], Frames(len(names), video["rule"])
+                videos.remove(video)
                 break
-        del images[: len(taken)]
-        yield Wanted(
-            names=tuple(str(image["name"]) for image in taken),
-            digests=tuple(str(image["source_digest"]) for image in taken),
+        del images[: len(group)]
+        yield SourceRef(
+            names=tuple(str(image["name"]) for image in group),
+            digests=tuple(str(image["source_digest"]) for image in group),
             frames=frames,
-            width=taken[0]["width"] or 0,
-            bytes=sum(image["bytes"] or 0 for image in taken),
+            width=group[0]["width"] or 0,
+            bytes=sum(image["bytes"] or 0 for image in group),
             row_id=str(row["id"]),
         )
 
 
-def _notes(meta: str) -> Iterator[dict[str, Any]]:
-    """Yield the notes the packer made on videos; the source's own meta may look similar."""
+def _sampled_videos(meta: str) -> Iterator[dict[str, Any]]:
+    """Yield the entries the packer adds to meta for sampled videos.
+
+    A source's own meta may look similar, so every value is checked.
+    """
     if '"frames":' not in meta:
         return
-    notes = (json_object(meta.encode()) or {}).get("frames")
-    for note in notes if isinstance(notes, list) else ():
-        if not isinstance(note, dict) or "video" not in note:
+    entries = (json_object(meta.encode()) or {}).get("frames")
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict) or "video" not in entry:
             continue
-        if note.get("rule") in RULES and isinstance(note.get("indices"), list):
-            yield note
+        if entry.get("rule") in RULES and isinstance(entry.get("indices"), list):
+            yield entry

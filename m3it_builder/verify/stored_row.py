@@ -1,4 +1,4 @@
-"""What a reader of shards yields, whatever the format."""
+"""One row as read from a shard of any format, and helpers of the shard readers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import orjson
 import pyarrow as pa
 import pybase64
 
-UNREADABLE = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
+READ_ERRORS = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
 ImageEncoding = Literal["bytes", "base64"]
 
-Note = Callable[[str, str], None]  # check, detail: a fault after which reading goes on
+Reporter = Callable[[str, str], None]  # (check, detail): a finding after which reading goes on
 
 
-class Broken(Exception):  # noqa: N818 - it carries a check and never leaves the package
-    """A file that cannot be read any further."""
+class ReadError(Exception):
+    """A file that cannot be read further, and the check it fails; internal to ``verify``."""
 
     def __init__(self, check: str, detail: str) -> None:
         super().__init__(f"{check}: {detail}")
@@ -27,24 +27,24 @@ class Broken(Exception):  # noqa: N818 - it carries a check and never leaves the
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One row as it lies in a shard."""
+class StoredRow:
+    """One row as stored in a shard."""
 
-    texts: Mapping[str, Any] | None  # all columns but the images; None where unreadable
-    images: tuple[bytes | None, ...]  # None where it is null, or a text is no base64
-    key: str | None = None  # of a tar
-    mimes: Sequence[Any] | None = None  # as stated beside the images
+    texts: Mapping[str, Any] | None  # all columns but the images; None if unreadable
+    images: tuple[bytes | None, ...]  # None for null or invalid base64
+    key: str | None = None  # of its tar members
+    mimes: Sequence[Any] | None = None  # stated beside the images
     paths: Sequence[Any] | None = None  # of images in a table
-    place: tuple[int, int] | None = None  # offset and length in the file
+    byte_range: tuple[int, int] | None = None  # offset and length in the file
 
 
-def said(error: BaseException) -> str:
-    """Return the first line of an error, or its kind where it says nothing."""
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error message, or the type of an error without message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def json_object(data: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, None where the bytes are none."""
+    """Parse a JSON object; None if the bytes are anything else."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -52,13 +52,13 @@ def json_object(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def decoded(texts: Any) -> tuple[bytes | None, ...]:
-    """Return images of a list of base64 texts."""
-    return tuple(map(_decoded, texts)) if isinstance(texts, list) else (None,)
+def decode_base64_images(texts: Any) -> tuple[bytes | None, ...]:
+    """Decode a list of base64 texts; None replaces what is not valid base64."""
+    return tuple(map(_decode_base64, texts)) if isinstance(texts, list) else (None,)
 
 
-def _decoded(text: Any) -> bytes | None:
+def _decode_base64(text: Any) -> bytes | None:
     try:
         return pybase64.b64decode(text, validate=True)
-    except (ValueError, TypeError):  # binascii.Error is one
+    except (ValueError, TypeError):  # binascii.Error is a ValueError
         return None

@@ -14,7 +14,7 @@ from m3it_builder.audits.runner import Finding, audit, query, views
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
 from m3it_builder.dataset.index import SCHEMA
-from m3it_builder.dedup import Search, find
+from m3it_builder.dedup import DedupOptions, find_duplicates
 from m3it_builder.errors import AuditError, BuildError
 from m3it_builder.tasks.sampling import write_sample
 
@@ -53,7 +53,7 @@ def test_folders_with_signs_of_patterns(built: Path) -> None:
     odd = built.rename(built.with_name("[x]*? 100%"))
     assert found(odd) == {}
     assert query(odd, "SELECT count(*) FROM instances").rows == ((60,),)
-    report = find(Search(builds=(odd,), report=built.with_name("[report]")))
+    report = find_duplicates(DedupOptions(builds=(odd,), report_folder=built.with_name("[report]")))
     assert report["units"]
 
 
@@ -134,5 +134,5 @@ def test_queries_over_one_task_and_over_all(built: Path) -> None:
 
 
 def test_no_build(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="holds no finished build"):
+    with pytest.raises(BuildError, match="no finished build found"):
         query(tmp_path, "SELECT 1")

@@ -88,7 +88,7 @@ def test_every_format_gives_back_every_row(sources: Path, tmp_path: Path) -> Non
     assert len(rows) == unit.instances == 120
     folder = sources / "nlvr2-images"
     for row in rows:
-        names = [image["name"].removeprefix("nlvr2-images/") for image in row.texts["images"]]
+        names = [image.name.removeprefix("nlvr2-images/") for image in row.row.images]
         assert row.images == tuple((folder / name).read_bytes() for name in names)
     some = [3, 17, 118]
     for name in ALL:
@@ -146,8 +146,8 @@ def test_a_crash_leaves_nothing_that_looks_finished(
         return pack(job, tick)
 
     out = tmp_path / "out"
-    steps = [(building, "pack"), (finish, "merge"), (finish, "_move"), (finish, "write_stamp"),
-             (finish, "write_manifest")]  # fmt: skip
+    steps = [(building, "pack"), (finish, "merge"), (finish, "_move_shards"),
+             (finish, "write_built_from"), (finish, "write_manifest")]  # fmt: skip
     for module, name in steps:
         with monkeypatch.context() as patch:
             patch.setattr(module, name, stops_at_third if name == "pack" else _interrupted)
@@ -193,7 +193,7 @@ def test_every_example_is_a_row_or_a_reject(tmp_path: Path) -> None:
     )
     (unit,) = manifests(tmp_path / "okvqa")
     assert unit.examples == 9 == unit.instances + sum(unit.rejects.values())
-    table = pq.read_table(tmp_path / "okvqa" / unit.reject_table["path"]).to_pylist()
+    table = pq.read_table(tmp_path / "okvqa" / unit.reject_table.path).to_pylist()
     assert {row["id"]: row["reason"] for row in table} == {
         "901": "no_answer",
         "902": "image_missing",
@@ -224,7 +224,7 @@ def test_sample_and_limit_choose_by_id_alone(tmp_path: Path) -> None:
             _numbered(40, sample=30), "train"
         )
         (unit,) = manifests(out / "numbers")
-        chosen[limit] = {row.texts["id"] for row in read_rows(out / "numbers", unit)}
+        chosen[limit] = {row.row.id for row in read_rows(out / "numbers", unit)}
         assert unit.examples == 40
     assert len(chosen[None]) == 30
     assert len(chosen[20]) == 20
@@ -286,7 +286,7 @@ def test_images_brought_later_are_taken_in(sources: Path, tmp_path: Path) -> Non
     assert build(own, out).status == "up to date"
     for path in lost:
         path.write_bytes(kept[path])
-    with pytest.raises(BuildError, match="images that were missing are there by now"):
+    with pytest.raises(BuildError, match="previously missing images exist now"):
         build(own, out)
     assert build(own, out, replace=True).rejects == {}
     build(own, tmp_path / "fresh")
@@ -315,7 +315,7 @@ def test_lost_files_of_a_finished_build_are_noticed(
     build(sources, tmp_path)
     whole = tree(tmp_path)
     (tmp_path / "okvqa" / gone).unlink()
-    with pytest.raises(BuildError, match=f"{gone} of the finished okvqa/train is gone"):
+    with pytest.raises(BuildError, match=f"{gone} of the finished okvqa/train is missing"):
         build(sources, tmp_path)
     assert build(sources, tmp_path, replace=True).status == "built"
     assert tree(tmp_path) == whole
@@ -379,7 +379,7 @@ def test_plan_leaves_unfinished_work_alone(
 def test_splits_must_hold_images_alike(sources: Path, tmp_path: Path) -> None:
     build(sources, tmp_path)
     other = Build(sources=sources, out=tmp_path, plan=replace(PLAN, images="base64"))
-    with pytest.raises(BuildError, match="holds train with --images bytes"):
+    with pytest.raises(BuildError, match="train was built with --images bytes"):
         other.unit(load_task("okvqa"), "validation")
 
 

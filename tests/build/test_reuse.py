@@ -178,7 +178,9 @@ def test_images_that_changed_are_packed_anew(sources: Path, tmp_path: Path) -> N
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("step", ["_move", "write_manifest", "save_state", "refresh_readmes"])
+@pytest.mark.parametrize(
+    "step", ["_move_shards", "write_manifest", "save_records", "refresh_readmes"]
+)
 def test_a_crash_while_old_shards_are_replaced(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -330,7 +332,7 @@ def test_a_decoder_that_ran_out_of_time_is_asked_again(sources: Path, tmp_path: 
     note = tmp_path / "out/okvqa/.m3it/train/packed.json"
     value = json.loads(note.read_text())
     record = value["shards"][1]["record"]
-    record["rejects"] = [["row-1", "video_timeout", "took longer than 60 s"]]
+    record["rejects"] = [{"id": "row-1", "reason": "video_timeout", "detail": "over 60 s"}]
     note.write_text(json.dumps(value))
     report = build(sources, tmp_path / "out", replace=True)
     assert report.packed == len(ALL), "the shard of the late video alone, in each format"
@@ -362,6 +364,6 @@ def test_loose_images_that_were_mended_are_noticed(sources: Path, tmp_path: Path
     assert build(sources, tmp_path / "out").rejects == {"image_truncated": 1}
     assert build(sources, tmp_path / "out").status == "up to date"
     image.write_bytes(good)
-    with pytest.raises(BuildError, match=r"could not be used are others by now .*--replace"):
+    with pytest.raises(BuildError, match=r"previously unusable images have changed .*--replace"):
         build(sources, tmp_path / "out")
     assert build(sources, tmp_path / "out", replace=True).rejects == {}

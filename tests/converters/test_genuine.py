@@ -1,4 +1,4 @@
-"""Genuine slices of the official files, read where they lie."""
+"""Builds of genuine slices of the official files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
 from m3it_builder.media.images import require_decodable
 from tests.support import genuine
-from tests.support.slices import REAL, overlay, write_stand_ins
+from tests.support.genuine_sources import blank
+from tests.support.slices import REAL, overlay, write_placeholders
 
-# What must come of each slice: instances, and rejects by reason.
+# (task and split, kind, options): expected instances, and rejects by reason.
 EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
     ("okvqa-train", "overlaid", ""): (9_009, {}),
     ("okvqa-validation", "overlaid", ""): (5_046, {}),
@@ -52,62 +53,61 @@ EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
 SLICES = list(genuine.slices())
 
 
-def key(one: genuine.Slice) -> tuple[str, str, str]:
-    return f"{one.task}-{one.split}", one.kind, "".join(one.options)
+def key(case: genuine.GenuineSlice) -> tuple[str, str, str]:
+    return f"{case.task}-{case.split}", case.kind, "".join(case.options)
 
 
-def test_every_slice_has_its_expectation() -> None:
-    assert {key(one) for one in SLICES} == set(EXPECTED)
+def test_every_slice_has_an_expectation() -> None:
+    assert {key(case) for case in SLICES} == set(EXPECTED)
 
 
-@pytest.mark.parametrize("one", SLICES, ids=["-".join(filter(None, key(s))) for s in SLICES])
-def test_slice(one: genuine.Slice, tmp_path: Path) -> None:
-    report = genuine.build(one, tmp_path)
-    assert (report.rows, report.rejects) == EXPECTED[key(one)]
-    for row in rows_of(one, tmp_path):
-        assert row.texts["outputs"].strip()
-        assert "{box:" not in row.texts["inputs"] + row.texts["outputs"]
+@pytest.mark.parametrize("case", SLICES, ids=["-".join(filter(None, key(s))) for s in SLICES])
+def test_slice(case: genuine.GenuineSlice, tmp_path: Path) -> None:
+    report = genuine.build(case, tmp_path)
+    assert (report.rows, report.rejects) == EXPECTED[key(case)]
+    for row in rows_of(case, tmp_path):
+        assert row.row.outputs.strip()
+        assert "{box:" not in row.row.inputs + row.row.outputs
 
 
-def rows_of(one: genuine.Slice, folder: Path) -> list[BuiltRow]:
-    built = folder / "out" / one.task
-    return list(read_rows(built, read_units(built, one.split)[0]))
+def rows_of(case: genuine.GenuineSlice, folder: Path) -> list[BuiltRow]:
+    task_folder = folder / "out" / case.task
+    return list(read_rows(task_folder, read_units(task_folder, case.split)[0]))
 
 
-def built(task: str, split: str, kind: str, folder: Path) -> list[BuiltRow]:
-    wanted = (f"{task}-{split}", kind)
-    one = next(one for one in SLICES if key(one)[:2] == wanted)
-    genuine.build(one, folder)
-    return rows_of(one, folder)
+def build(task: str, split: str, kind: str, folder: Path) -> list[BuiltRow]:
+    case = next(case for case in SLICES if key(case)[:2] == (f"{task}-{split}", kind))
+    genuine.build(case, folder)
+    return rows_of(case, folder)
 
 
 def test_nlvr_images_are_the_originals(tmp_path: Path) -> None:
-    rows = built("nlvr-synthetic", "validation", "genuine", tmp_path)
+    rows = build("nlvr-synthetic", "validation", "genuine", tmp_path)
     originals = {
         path.name: path.read_bytes() for path in (REAL / "nlvr/nlvr/dev/images").rglob("*.png")
     }
     lines = (REAL / "nlvr/nlvr/dev/dev.json").read_text().splitlines()
     truth = {row["identifier"]: row for row in map(json.loads, lines)}
     for row in rows:
-        wanted = truth[row.texts["id"]]
-        assert row.texts["inputs"] == wanted["sentence"].strip()
-        assert row.texts["outputs"] == wanted["label"]
-        assert row.images == (originals[f"dev-{row.texts['id']}-0.png"],)
+        expected = truth[row.row.id]
+        assert row.row.inputs == expected["sentence"].strip()
+        assert row.row.outputs == expected["label"]
+        assert row.images == (originals[f"dev-{row.row.id}-0.png"],)
         require_decodable(row.images[0])
 
 
 def test_questions_and_answers_belong_together(tmp_path: Path) -> None:
-    rows = built("okvqa", "validation", "overlaid", tmp_path)
+    rows = build("okvqa", "validation", "overlaid", tmp_path)
     file = REAL / "okvqa" / "OpenEnded_mscoco_val2014_questions.json"
-    asked = {
+    questions = {
         str(q["question_id"]): q["question"] for q in json.loads(file.read_text())["questions"]
     }
-    assert {row.texts["id"]: row.texts["inputs"] for row in rows} == asked
-    assert all(row.texts["outputs"] == f"answer {row.texts['id']}" for row in rows)
+    assert {row.row.id: row.row.inputs for row in rows} == questions
+    assert all(row.row.outputs == f"answer {row.row.id}" for row in rows)
 
 
-def test_unanswered_and_missing_are_told_apart(tmp_path: Path) -> None:
-    """A seventh of the answers and a tenth of the images are held back."""
+def test_unanswered_questions_and_missing_images(tmp_path: Path) -> None:
+    """A seventh of the answers and a tenth of the images are withheld."""
     sources = overlay(tmp_path / "src", ["okvqa-annotations"])
     folder = sources / "okvqa-annotations"
     questions = json.loads((folder / "OpenEnded_mscoco_val2014_questions.json").read_text())
@@ -121,9 +121,9 @@ def test_unanswered_and_missing_are_told_apart(tmp_path: Path) -> None:
     (folder / "mscoco_val2014_annotations.json").write_text(json.dumps(value))
     numbers = sorted({q["image_id"] for q in listed})
     names = [f"val2014/COCO_val2014_{n:012d}.jpg" for i, n in enumerate(numbers) if i % 10]
-    write_stand_ins(sources / "coco-2014-val-images" / "val2014.zip", names, genuine.blank())
-    held_back = set(numbers[::10])
-    missing = sum(q["image_id"] in held_back for n, q in enumerate(listed) if n % 7)
+    write_placeholders(sources / "coco-2014-val-images" / "val2014.zip", names, blank())
+    withheld = set(numbers[::10])
+    missing = sum(q["image_id"] in withheld for n, q in enumerate(listed) if n % 7)
     work = Build(sources=sources, out=tmp_path, plan=Plan(max_reject_share=1.0))
     work.unit(load_task("okvqa"), "validation")
     unit = read_units(tmp_path / "okvqa")[0]
@@ -132,56 +132,56 @@ def test_unanswered_and_missing_are_told_apart(tmp_path: Path) -> None:
 
 
 def reasons(unit: Manifest, out: Path) -> Counter[str]:
-    table = pq.read_table(out / unit.task / unit.reject_table["path"])
+    table = pq.read_table(out / unit.task / unit.reject_table.path)
     return Counter(table["reason"].to_pylist())
 
 
-def test_shapes_agree_with_their_release_in_english(tmp_path: Path) -> None:
-    """Where a query has one relation, our English is that of the re-release, word for word."""
-    rows = built("shapes", "validation", "genuine", tmp_path)
+def test_shapes_agree_with_the_english_release(tmp_path: Path) -> None:
+    """For a query with one relation, our English is exactly that of the later release."""
+    rows = build("shapes", "validation", "genuine", tmp_path)
     file = REAL / "shapes" / "n2nmn" / "exp_shapes" / "shapes_dataset" / "val.query_str.txt"
-    theirs = file.read_text().splitlines()
+    released = file.read_text().splitlines()
     compared = 0
     for row in rows:
-        query = json.loads(row.texts["meta"])["query"]
+        query = json.loads(row.row.meta)["query"]
         if query.count("(") <= 2:
-            said = row.texts["inputs"].removesuffix("?").lower()
-            assert said == theirs[int(row.texts["id"])]
+            question = row.row.inputs.removesuffix("?").lower()
+            assert question == released[int(row.row.id)]
             compared += 1
     assert compared == 11 * 64
 
 
-def test_shapes_have_their_true_colors(tmp_path: Path) -> None:
-    """ "Is a red shape red" is true just where there is red; read as RGB it would be blue."""
-    rows = built("shapes", "validation", "genuine", tmp_path)
-    asked = 0
+def test_shapes_have_the_right_colors(tmp_path: Path) -> None:
+    """ "Is a red shape red" is true exactly if there is red; read as RGB it would be blue."""
+    rows = build("shapes", "validation", "genuine", tmp_path)
+    compared = 0
     for row in rows:
-        query = json.loads(row.texts["meta"])["query"]
+        query = json.loads(row.row.meta)["query"]
         if query == "(is red red)":
             image = Image.open(io.BytesIO(row.images[0]))
             assert image.size == (240, 240)
-            shown = {color for _, color in image.getcolors(1 << 16) or []}
-            is_red = any(c[0] > 150 and c[1] < 100 and c[2] < 100 for c in shown)  # type: ignore[index]
-            assert is_red == (row.texts["outputs"] == "yes")
-            asked += 1
-    assert asked == 64
+            colors = {color for _, color in image.getcolors(1 << 16) or []}
+            is_red = any(c[0] > 150 and c[1] < 100 and c[2] < 100 for c in colors)  # type: ignore[index]
+            assert is_red == (row.row.outputs == "yes")
+            compared += 1
+    assert compared == 64
 
 
-def test_vcr_texts_read_well(tmp_path: Path) -> None:
-    rows = built("vcr", "train", "overlaid", tmp_path)
+def test_vcr_texts_are_detokenized(tmp_path: Path) -> None:
+    rows = build("vcr", "train", "overlaid", tmp_path)
     original = {}
     for line in (REAL / "vcr" / "vcr1annots" / "train.jsonl").read_text().splitlines():
         row = json.loads(line)
         original[row["annot_id"]] = row
     for row in rows:
-        said = row.texts["inputs"] + row.texts["outputs"]
-        for odd in (" ?", " .", " ,", " 's", "' s", " n't"):
-            assert odd not in said, said
-        regions = row.texts["regions"]
-        assert len({region["color"] for region in regions}) == len(regions)
-        source = original[row.texts["id"]]
-        drawn = json.loads(row.texts["meta"])["objects_drawn"]
-        assert [source["objects"][n] for n in drawn] == [r["label"] for r in regions]
+        text = row.row.inputs + row.row.outputs
+        for token in (" ?", " .", " ,", " 's", "' s", " n't"):
+            assert token not in text, text
+        regions = row.row.regions
+        assert len({region.color for region in regions}) == len(regions)
+        source = original[row.row.id]
+        drawn = json.loads(row.row.meta)["objects_drawn"]
+        assert [source["objects"][n] for n in drawn] == [r.label for r in regions]
         mentioned = {
             n
             for tokens in (source["question"], *source["answer_choices"])
@@ -193,37 +193,37 @@ def test_vcr_texts_read_well(tmp_path: Path) -> None:
 
 
 def test_refcoco_boxes_are_those_of_the_evaluation_lists(tmp_path: Path) -> None:
-    rows = built("refcoco-locate-text", "test", "reconstructed", tmp_path)
+    rows = build("refcoco-locate-text", "test", "reconstructed", tmp_path)
     listed = json.loads((REAL / "refcoco/derived_eval_lists/refcoco_testA.json").read_text())
     for row in rows:
-        wanted = listed[int(row.texts["id"])]
-        assert row.texts["inputs"] == wanted["question"]
-        assert json.loads(row.texts["outputs"]) == [round(v) for v in wanted["gt_answers"]]
+        expected = listed[int(row.row.id)]
+        assert row.row.inputs == expected["question"]
+        assert json.loads(row.row.outputs) == [round(v) for v in expected["gt_answers"]]
 
 
-def test_stories_come_out_whole(tmp_path: Path) -> None:
-    rows = built("vist", "test", "reconstructed", tmp_path)
+def test_stories_are_complete(tmp_path: Path) -> None:
+    rows = build("vist", "test", "reconstructed", tmp_path)
     stories = json.loads((REAL / "vist" / "derived_gt_test_stories.json").read_text())
-    assert {row.texts["id"]: row.texts["outputs"] for row in rows} == stories
+    assert {row.row.id: row.row.outputs for row in rows} == stories
 
 
-def test_genuine_class_names(tmp_path: Path) -> None:
-    """The names of the genuine files tell the class in words, beside its official id."""
-    rows = built("imagenet", "train", "reconstructed", tmp_path)
+def test_class_names_are_those_of_the_file_names(tmp_path: Path) -> None:
+    """The names of the genuine files contain the class name after its official id."""
+    rows = build("imagenet", "train", "reconstructed", tmp_path)
     files = (REAL / "imagenet" / "sample_images_renamed").iterdir()
-    said = {path.read_bytes(): path.stem.partition("_")[2].replace("_", " ") for path in files}
+    names = {path.read_bytes(): path.stem.partition("_")[2].replace("_", " ") for path in files}
     for row in rows:
-        turn = row.texts["turns"][0]
-        assert len(turn["choices"]) == 10
-        assert turn["answer"] in turn["choices"]
-        assert turn["answer"].lower() == said.pop(row.images[0])
-    assert not said
+        turn = row.row.turns[0]
+        assert len(turn.choices) == 10
+        assert turn.answer in turn.choices
+        assert turn.answer.lower() == names.pop(row.images[0])
+    assert not names
 
 
 def test_frames_of_a_genuine_clip(tmp_path: Path) -> None:
-    rows = built("msrvtt-qa", "validation", "reconstructed", tmp_path)
+    rows = build("msrvtt-qa", "validation", "reconstructed", tmp_path)
     for row in rows:
-        (note,) = json.loads(row.texts["meta"])["frames"]
-        assert note["indices"] == [0, 40, 80, 120, 159, 199, 239, 279]
-        assert (note["total"], note["rule"], len(row.images)) == (280, "ends", 8)
+        (frames,) = json.loads(row.row.meta)["frames"]
+        assert frames["indices"] == [0, 40, 80, 120, 159, 199, 239, 279]
+        assert (frames["total"], frames["rule"], len(row.images)) == (280, "ends", 8)
         assert len(set(row.images)) == 8

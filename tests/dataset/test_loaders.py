@@ -96,7 +96,7 @@ def test_load_dataset(built: Path, name: str, folder: str, streaming: bool) -> N
         for got, row in zip(found, rows, strict=True):
             texts = got["json"] if folder == "webdataset" else got
             for column in ("id", "instruction", "inputs", "outputs", "license", "meta"):
-                assert texts[column] == row.texts[column]
+                assert texts[column] == getattr(row.row, column)
             check_images(got, folder, row)
 
 
@@ -113,10 +113,10 @@ def test_load_dataset_of_each_kind(kind: Path, folder: str, streaming: bool) -> 
         for got, row in zip(loaded[split], rows, strict=True):
             texts = got["json"] if folder == "webdataset" else got
             for column in ("id", "lang", "instruction", "inputs", "outputs", "meta"):
-                assert texts[column] == row.texts[column]
+                assert texts[column] == getattr(row.row, column)
             check_images(got, folder, row)
             counts.add(len(row.images))
-            said += row.texts["outputs"]
+            said += row.row.outputs
     assert counts == {"msrvtt-qa": {8}, "science-qa": {0, 1}}.get(kind.name, {1})
     assert said.isascii() == (kind.name != "flickr8k-cn")
 
@@ -128,7 +128,7 @@ def check_images(got: dict[str, Any], folder: str, row: BuiltRow) -> None:
         return
     if folder == "webdataset":
         members = [got[key] for key in sorted(got) if key.endswith(".jpg") and got[key]]
-        assert got["json"]["mimes"] == [image["mime"] for image in row.texts["images"]]
+        assert got["json"]["mimes"] == [image.mime for image in row.row.images]
     else:
         members = got["images"]
     assert len(members) == len(row.images)
@@ -143,7 +143,7 @@ def test_load_from_disk_memory_mapped(built: Path, name: str) -> None:
     for split, rows in truth(built, name).items():
         assert loaded[split].cache_files, "opened from the files, not copied into memory"
         for got, row in zip(loaded[split], rows, strict=True):
-            assert got["id"] == row.texts["id"]
+            assert got["id"] == row.row.id
             assert len(got["images"]) == len(row.images)
             assert all(map(same, got["images"], row.images))
 
@@ -158,7 +158,7 @@ def test_webdataset_library(built: Path, name: str) -> None:
         assert len(samples) == len(rows)
         assert len({sample["__key__"] for sample in samples}) == len(rows)
         for sample, row in zip(samples, rows, strict=True):
-            assert json.loads(sample["json"])["id"] == row.texts["id"]
+            assert json.loads(sample["json"])["id"] == row.row.id
             members = tuple(sample[f"{n}.jpg"] for n in range(len(row.images)))
             assert members == row.images, "byte for byte"
             assert f"{len(row.images)}.jpg" not in sample
@@ -173,7 +173,7 @@ def test_duckdb_reads_parquet_and_index(built: Path, name: str) -> None:
             f" FROM read_parquet('{folder}/parquet/{split}-*.parquet')"
         ).fetchall()
         wanted = [
-            (r.texts["id"], r.texts["outputs"], len(r.images), sum(map(len, r.images)) or None)
+            (r.row.id, r.row.outputs, len(r.images), sum(map(len, r.images)) or None)
             for r in rows
         ]
         assert sorted(found) == sorted(wanted)
@@ -193,7 +193,7 @@ def test_jsonl_consumer_of_the_old_loader(built: Path, name: str, images: str) -
         for line, row in zip(lines, rows, strict=True):
             for field in ("instruction", "inputs", "outputs"):
                 assert isinstance(line[field], str)
-                assert line[field] == row.texts[field]
+                assert line[field] == getattr(row.row, field)
             assert isinstance(line["image_base64_str"], list)
             if row.images:
                 image = base64.b64decode(line["image_base64_str"][0], validate=True)

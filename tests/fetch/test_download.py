@@ -1,4 +1,4 @@
-"""Downloads from a real HTTP server on loopback: resumed, verified, refused with a reason."""
+"""Downloads from a real HTTP server on loopback: resumed, verified, or an error message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = bytes(range(256)) * 20_000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves DATA under several names, each with a behaviour of its own."""
+    """Serves DATA under several names, each with its own behavior."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -91,11 +91,11 @@ def fetch(card: SourceCard, folder: Path, verify_only: bool = False) -> Fetched:
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-def test_download_and_second_look(server: Server, tmp_path: Path) -> None:
-    whole = card(server.url("fine"), bytes=len(DATA), sha256=SHA)
-    assert fetch(whole, tmp_path) == Fetched("raw", "all.zip", "downloaded", True, len(DATA))
+def test_download_happens_once(server: Server, tmp_path: Path) -> None:
+    source = card(server.url("fine"), bytes=len(DATA), sha256=SHA)
+    assert fetch(source, tmp_path) == Fetched("raw", "all.zip", "downloaded", True, len(DATA))
     assert (tmp_path / "raw" / "all.zip").read_bytes() == DATA
-    assert fetch(whole, tmp_path).state == "there, verified"
+    assert fetch(source, tmp_path).message == "present, verified"
     assert len(server.requests) == 1
 
 
@@ -114,14 +114,14 @@ def test_interrupted_run_is_resumed(server: Server, tmp_path: Path) -> None:
     assert not partial.exists()
 
 
-def test_complete_partial_file_is_taken(server: Server, tmp_path: Path) -> None:
+def test_complete_partial_file_is_used(server: Server, tmp_path: Path) -> None:
     partial = tmp_path / "raw" / "all.zip.partial"
     partial.parent.mkdir()
     partial.write_bytes(DATA)
     assert fetch(card(server.url("fine"), sha256=SHA), tmp_path).ok
 
 
-def test_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> None:
+def test_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> None:
     partial = tmp_path / "raw" / "all.zip.partial"
     partial.parent.mkdir()
     partial.write_bytes(b"something else")
@@ -129,43 +129,43 @@ def test_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> No
     assert (tmp_path / "raw" / "all.zip").read_bytes() == DATA
 
 
-def test_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
+def test_busy_server_is_retried(server: Server, tmp_path: Path) -> None:
     server.failures_left = 2
     assert fetch(card(server.url("busy"), sha256=SHA), tmp_path).ok
     assert len(server.requests) == 3
 
 
-def test_mirror_steps_in(server: Server, tmp_path: Path) -> None:
-    both = card(server.url("gone"), server.url("fine"), sha256=SHA)
-    assert fetch(both, tmp_path).ok
+def test_mirror_is_used(server: Server, tmp_path: Path) -> None:
+    source = card(server.url("gone"), server.url("fine"), sha256=SHA)
+    assert fetch(source, tmp_path).ok
     assert [path for path, _ in server.requests] == ["/gone", "/fine"]
 
 
 @pytest.mark.parametrize(
-    ("name", "facts", "said"),
+    ("name", "facts", "message"),
     [
         ("gone", {}, "answered 404"),
-        ("quota", {}, "a web page came instead of the file"),
+        ("quota", {}, "a web page instead of the file"),
         ("other", {"sha256": SHA}, "its sha256 is"),
         ("fine", {"bytes": 7}, "bytes instead of 7"),
     ],
 )
-def test_refusals_leave_no_file(
-    server: Server, tmp_path: Path, name: str, facts: dict[str, object], said: str
+def test_failures_leave_no_file(
+    server: Server, tmp_path: Path, name: str, facts: dict[str, object], message: str
 ) -> None:
     result = fetch(card(server.url(name), **facts), tmp_path)
     assert not result.ok
-    assert said in result.state
+    assert message in result.message
     assert not list((tmp_path / "raw").glob("all.zip"))
 
 
-def test_unreachable_and_unfit_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_and_unsupported_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAUSE", 0.01)
-    assert "cannot be reached" in fetch(card("http://127.0.0.1:9/x"), tmp_path).state
-    assert "only http and https" in fetch(card("file:///etc/passwd"), tmp_path).state
+    assert "cannot be reached" in fetch(card("http://127.0.0.1:9/x"), tmp_path).message
+    assert "only http and https URLs" in fetch(card("file:///etc/passwd"), tmp_path).message
 
 
-def test_by_hand(tmp_path: Path) -> None:
+def test_manual_download(tmp_path: Path) -> None:
     file = SourceFile(file="all.zip", manual="Fill in the form.")
     gated = SourceCard(name="raw", title="Raw", license="CC0", files=(file,))
     result = fetch(gated, tmp_path)
@@ -174,11 +174,11 @@ def test_by_hand(tmp_path: Path) -> None:
 
 
 def test_verify_downloads_nothing(server: Server, tmp_path: Path) -> None:
-    whole = card(server.url("fine"), sha256=SHA)
-    assert fetch(whole, tmp_path, verify_only=True).state == "missing"
+    source = card(server.url("fine"), sha256=SHA)
+    assert fetch(source, tmp_path, verify_only=True).message == "missing"
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "all.zip").write_bytes(b"damaged")
-    assert "sha256" in fetch(whole, tmp_path, verify_only=True).state
+    assert "sha256" in fetch(source, tmp_path, verify_only=True).message
     assert server.requests == []
 
 

@@ -1,4 +1,4 @@
-"""``m3it fetch --repack``: what cannot be read in place becomes one plain tar, or nothing."""
+"""``m3it fetch --repack``: one plain tar of an archive that cannot be read in place, or none."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ def card(*files: str, joins: tuple[Join, ...] = ()) -> SourceCard:
     return SourceCard(name="raw", title="Raw", license="CC0", files=listed, joins=joins)
 
 
-def place(folder: Path, files: Mapping[str, bytes]) -> None:
+def store(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = folder / "raw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
 
-def repack(one: SourceCard, folder: Path) -> list[Fetched]:
-    return list(repack_source(one, folder, Silent()))
+def repack(source: SourceCard, folder: Path) -> list[Fetched]:
+    return list(repack_source(source, folder, Silent()))
 
 
-def contents(one: SourceCard, folder: Path, names: Mapping[str, bytes]) -> dict[str, bytes]:
-    catalog = Catalog(one, folder)
+def contents(source: SourceCard, folder: Path, names: Mapping[str, bytes]) -> dict[str, bytes]:
+    catalog = Catalog(source, folder)
     return {name: catalog.open(name).read() for name in names}
 
 
-PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "all.tar.gz": gzip.compress,
     "all.tgz": gzip.compress,
     "all.tar.bz2": bz2.compress,
@@ -74,15 +74,15 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", PACKINGS)
+@pytest.mark.parametrize("name", COMPRESSIONS)
 def test_compressed_tars(tmp_path: Path, name: str) -> None:
-    place(tmp_path, {name: PACKINGS[name](tar(FILES))})
-    one = card(name)
+    store(tmp_path, {name: COMPRESSIONS[name](tar(FILES))})
+    source = card(name)
     with pytest.raises(SourceError, match=r"in place: run `m3it fetch raw --repack`"):
-        Catalog(one, tmp_path).open("list.json")
-    (result,) = repack(one, tmp_path)
-    assert (result.ok, result.state) == (True, "repacked as all.repacked.tar, 3 files")
-    assert contents(one, tmp_path, FILES) == FILES
+        Catalog(source, tmp_path).open("list.json")
+    (result,) = repack(source, tmp_path)
+    assert (result.ok, result.message) == (True, "repacked as all.repacked.tar, 3 files")
+    assert contents(source, tmp_path, FILES) == FILES
     assert sorted(p.name for p in (tmp_path / "raw").iterdir()) == ["all.repacked.tar", name]
 
 
@@ -92,131 +92,141 @@ def test_tar_of_tars(tmp_path: Path) -> None:
         "n02012849.tar.gz": gzip.compress(tar({"n02012849/n02012849_7.JPEG": b"crane"})),
         "readme.txt": b"hello",
     }
-    place(tmp_path, {"train.tar": tar(inner)})
-    one = card("train.tar")
-    (result,) = repack(one, tmp_path)
-    assert result.state == "repacked as train.repacked.tar, 3 files"
-    wanted = {
+    store(tmp_path, {"train.tar": tar(inner)})
+    source = card("train.tar")
+    (result,) = repack(source, tmp_path)
+    assert result.message == "repacked as train.repacked.tar, 3 files"
+    expected = {
         "n01440764/n01440764_10026.JPEG": b"tench",
-        "n02012849/n02012849_7.JPEG": b"crane",  # a folder of its own name is not doubled
+        "n02012849/n02012849_7.JPEG": b"crane",  # its folder is not doubled
         "readme.txt": b"hello",
     }
-    assert contents(one, tmp_path, wanted) == wanted
+    assert contents(source, tmp_path, expected) == expected
 
 
 def test_zip_of_tars(tmp_path: Path) -> None:
-    place(tmp_path, {"all.zip": zipped({"a/images.tar.gz": gzip.compress(tar(FILES)), "b": b"2"})})
-    one = card("all.zip")
-    repack(one, tmp_path)
-    wanted = {f"a/images/{name}": data for name, data in FILES.items()} | {"b": b"2"}
-    assert contents(one, tmp_path, wanted) == wanted
+    store(tmp_path, {"all.zip": zipped({"a/images.tar.gz": gzip.compress(tar(FILES)), "b": b"2"})})
+    source = card("all.zip")
+    repack(source, tmp_path)
+    expected = {f"a/images/{name}": data for name, data in FILES.items()} | {"b": b"2"}
+    assert contents(source, tmp_path, expected) == expected
 
 
 @pytest.mark.parametrize("in_zips", [False, True])
 def test_split_parts(tmp_path: Path, in_zips: bool) -> None:
-    """Something-Something comes as parts of one gzip tar, loose or each in a zip."""
+    """Something-Something is published as parts of one gzipped tar, loose or each in a zip."""
     whole = gzip.compress(tar(FILES))
     third = len(whole) // 3 + 1
     parts = {f"clips-v2-{n:02}": whole[n * third : (n + 1) * third] for n in range(3)}
     if in_zips:
-        place(tmp_path, {f"{name}.zip": zipped({name: data}) for name, data in parts.items()})
+        store(tmp_path, {f"{name}.zip": zipped({name: data}) for name, data in parts.items()})
         files = [f"{name}.zip" for name in parts]
     else:
-        place(tmp_path, parts)
+        store(tmp_path, parts)
         files = list(parts)
-    one = card(*files, joins=(Join(parts="clips-v2-??", whole="clips-v2.tar.gz"),))
-    (result,) = repack(one, tmp_path)
+    source = card(*files, joins=(Join(parts="clips-v2-??", whole="clips-v2.tar.gz"),))
+    (result,) = repack(source, tmp_path)
     assert result.file == "clips-v2.tar.gz"
-    assert contents(one, tmp_path, FILES) == FILES
+    assert contents(source, tmp_path, FILES) == FILES
 
 
-def test_once_is_enough_and_equal_parts_give_equal_bytes(tmp_path: Path) -> None:
-    place(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES))})
-    one = card("all.tar.gz")
-    repack(one, tmp_path)
+def test_repacking_happens_once_and_is_deterministic(tmp_path: Path) -> None:
+    store(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES))})
+    source = card("all.tar.gz")
+    repack(source, tmp_path)
     target = tmp_path / "raw" / "all.repacked.tar"
     first = target.read_bytes(), target.stat().st_mtime_ns
-    assert [r.state for r in repack(one, tmp_path)] == ["repacked already"]
+    assert [r.message for r in repack(source, tmp_path)] == ["already repacked"]
     os.utime(tmp_path / "raw" / "all.tar.gz", ns=(1, 1))
-    assert [r.state for r in repack(one, tmp_path)] == ["repacked as all.repacked.tar, 3 files"]
+    assert [r.message for r in repack(source, tmp_path)] == [
+        "repacked as all.repacked.tar, 3 files"
+    ]
     assert target.read_bytes() == first[0]
-    place(tmp_path, {"all.tar.gz": gzip.compress(tar({"new": b"1"}))})
-    repack(one, tmp_path)
-    assert contents(one, tmp_path, {"new": b""}) == {"new": b"1"}
+    store(tmp_path, {"all.tar.gz": gzip.compress(tar({"new": b"1"}))})
+    repack(source, tmp_path)
+    assert contents(source, tmp_path, {"new": b""}) == {"new": b"1"}
 
 
-def test_the_original_may_go(tmp_path: Path) -> None:
-    place(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES))})
-    one = card("all.tar.gz")
-    repack(one, tmp_path)
+def test_original_may_be_deleted(tmp_path: Path) -> None:
+    store(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES))})
+    source = card("all.tar.gz")
+    repack(source, tmp_path)
     (tmp_path / "raw" / "all.tar.gz").unlink()
-    assert contents(one, tmp_path, FILES) == FILES
-    (result,) = fetch_source(one, tmp_path)
-    assert (result.ok, result.state) == (True, "there, repacked")
-    assert Catalog(one, tmp_path).unread() is None
+    assert contents(source, tmp_path, FILES) == FILES
+    (result,) = fetch_source(source, tmp_path)
+    assert (result.ok, result.message) == (True, "present, repacked")
+    assert Catalog(source, tmp_path).unreadable_hint() is None
 
 
-def test_links_are_counted(tmp_path: Path) -> None:
+def test_partial_file_of_a_killed_run_is_removed(tmp_path: Path) -> None:
+    source, partial = card("all.tar.gz"), ".all.repacked.tar.123-00ff00ff.partial"
+    store(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES)), partial: b"x"})
+    repack(source, tmp_path)
+    names = sorted(path.name for path in (tmp_path / "raw").iterdir())
+    assert names == ["all.repacked.tar", "all.tar.gz"]
+
+
+def test_skipped_members_are_counted(tmp_path: Path) -> None:
     link, pipe = tarfile.TarInfo("again.jpg"), tarfile.TarInfo("pipe")
     link.type, link.linkname = tarfile.SYMTYPE, "photos/1.jpg"
     pipe.type = tarfile.FIFOTYPE
-    place(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES, link, pipe))})
+    store(tmp_path, {"all.tar.gz": gzip.compress(tar(FILES, link, pipe))})
     (result,) = repack(card("all.tar.gz"), tmp_path)
-    assert result.state.endswith("3 files, 1 links left out, 1 devices left out")
+    assert result.message.endswith("3 files, 1 links skipped, 1 devices skipped")
 
 
-WHOLE = gzip.compress(tar(FILES))
+TAR_GZ = gzip.compress(tar(FILES))
 INNER = tar({"x/1": b"1" * 5_000})
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "words"),
+    ("name", "data", "message"),
     [
-        ("all.tar.gz", gzip.compress(tar({"../../evil": b"1"})), "leads outside the archive"),
-        ("all.tar.gz", gzip.compress(tar({"/etc/evil": b"1"})), "leads outside the archive"),
-        ("all.tar", tar({"in.tar": tar({"../../evil": b"1"})}), "leads outside the archive"),
-        ("all.tar.gz", WHOLE[: len(WHOLE) // 2], "cut short or damaged"),
-        ("all.tar.gz", WHOLE[:-4] + b"\0\0\0\0", "cut short or damaged"),
-        ("all.tar.gz", gzip.compress(tar(FILES)[:-10_240]), "cut short or damaged"),
-        ("all.tar.gz", gzip.compress(b"no tar at all" * 900), "cut short or damaged"),
-        ("all.tar.gz", b"<!doctype html>", "cut short or damaged"),
-        ("all.tar.gz", gzip.compress(tar({})), "holds no files"),
-        ("all.tar.xz", lzma.compress(tar(FILES))[:-40], "cut short or damaged"),
-        ("all.tar.bz2", bz2.compress(tar(FILES))[:-40], "cut short or damaged"),
-        ("all.tar", tar({"a.tar": INNER[:1_024]}), "cut short or damaged"),
-        ("all.tar", tar({"a.tar": INNER[: 512 + 5_120]}), "cut short or damaged"),
+        ("all.tar.gz", gzip.compress(tar({"../../evil": b"1"})), "is a path traversal"),
+        ("all.tar.gz", gzip.compress(tar({"/etc/evil": b"1"})), "is a path traversal"),
+        ("all.tar", tar({"in.tar": tar({"../../evil": b"1"})}), "is a path traversal"),
+        ("all.tar.gz", TAR_GZ[: len(TAR_GZ) // 2], "truncated or corrupt"),
+        ("all.tar.gz", TAR_GZ[:-4] + b"\0\0\0\0", "truncated or corrupt"),
+        ("all.tar.gz", gzip.compress(tar(FILES)[:-10_240]), "truncated or corrupt"),
+        ("all.tar.gz", gzip.compress(b"no tar at all" * 900), "truncated or corrupt"),
+        ("all.tar.gz", b"<!doctype html>", "truncated or corrupt"),
+        ("all.tar.gz", gzip.compress(tar({})), "contains no files"),
+        ("all.tar.xz", lzma.compress(tar(FILES))[:-40], "truncated or corrupt"),
+        ("all.tar.bz2", bz2.compress(tar(FILES))[:-40], "truncated or corrupt"),
+        ("all.tar", tar({"a.tar": INNER[:1_024]}), "truncated or corrupt"),
+        ("all.tar", tar({"a.tar": INNER[: 512 + 5_120]}), "truncated or corrupt"),
     ],
-    # A gzip file tells the time: in the name of a test it would differ from worker to worker.
+    # A gzip file contains a timestamp: as a test id it would differ between xdist workers.
     ids=lambda value: "data" if isinstance(value, bytes) else str(value),
 )
-def test_damage_and_malice_leave_nothing(
-    tmp_path: Path, name: str, data: bytes, words: str
+def test_corrupt_and_malicious_archives_leave_no_tar(
+    tmp_path: Path, name: str, data: bytes, message: str
 ) -> None:
-    place(tmp_path, {name: data})
-    with pytest.raises(SourceError, match=words) as caught:
+    store(tmp_path, {name: data})
+    with pytest.raises(SourceError, match=message) as error:
         repack(card(name), tmp_path)
-    assert str(tmp_path / "raw" / name) in str(caught.value)
+    assert str(tmp_path / "raw" / name) in str(error.value)
     assert [path.name for path in (tmp_path / "raw").iterdir()] == [name]
 
 
-def test_seven_zip_is_unpacked_by_hand(tmp_path: Path) -> None:
-    place(tmp_path, {"all.7z": b"7z\xbc\xaf"})
-    with pytest.raises(SourceError, match=r"all\.7z cannot be read: unpack it where it lies"):
+def test_seven_zip_must_be_unpacked_manually(tmp_path: Path) -> None:
+    store(tmp_path, {"all.7z": b"7z\xbc\xaf"})
+    with pytest.raises(SourceError, match=r"all\.7z cannot be read: unpack it in its folder"):
         Catalog(card("all.7z"), tmp_path).open("list.json")
 
 
-def test_card_of_parts_that_make_no_tar(tmp_path: Path) -> None:
+def test_card_whose_parts_form_no_tar(tmp_path: Path) -> None:
     path = tmp_path / "raw.yaml"
     path.write_text(
         "name: raw\ntitle: Raw\nlicense: CC0\nfiles: [{file: a-00, url: 'http://x/a'}]\n"
         "joins: [{parts: 'a-??', whole: a.rar}]\n"
     )
-    with pytest.raises(CardError, match=r"a\.rar is none"):
+    with pytest.raises(CardError, match=r"a\.rar is not one"):
         load_source_card(path)
 
 
 def test_imagenet_as_it_is_downloaded(tmp_path: Path) -> None:
-    """The official tar of tars, from the first complaint to the finished build."""
+    """The official tar of tars, from the first error message to the finished build."""
     sources, out = tmp_path / "src", tmp_path / "out"
     assert run_m3it("sample", "--task", "imagenet", "--n", "12", "--out", sources).returncode == 0
     tree = sources / "imagenet-1k-kaggle" / "ILSVRC" / "Data" / "CLS-LOC" / "train"
@@ -232,13 +242,13 @@ def test_imagenet_as_it_is_downloaded(tmp_path: Path) -> None:
     remedy = "run `m3it fetch imagenet-1k-train --repack`"
     assert_one_line(run_m3it(*build), 3, "image_missing 12", remedy)
     done = run_m3it("fetch", "imagenet-1k-train", "--repack", "--source", sources)
-    assert done.returncode == 1, "the file is not the official one, and that is said"
+    assert done.returncode == 1, "the file is not the official one"
     assert "instead of 147,897,477,120" in done.stdout
     assert "repacked as ILSVRC2012_img_train.repacked.tar, 12 files" in done.stdout
     assert run_m3it(*build).returncode == 0
 
 
-def test_nothing_but_archives_that_wait_is_said_at_once(tmp_path: Path) -> None:
+def test_source_with_only_compressed_archives_fails_at_once(tmp_path: Path) -> None:
     sources = tmp_path / "src"
     assert run_m3it("sample", "--task", "vist", "--n", "5", "--out", sources).returncode == 0
     folder = sources / "vist-annotations-sis"

@@ -1,4 +1,4 @@
-"""Reading images ahead: in disk order, with few files open, and never another image."""
+"""Read-ahead of images: in disk order, with few open files, and the right image for each row."""
 
 from __future__ import annotations
 
@@ -6,55 +6,57 @@ import os
 import random
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from m3it_builder.media import reader as reading
+from m3it_builder.media import reader as module
 from m3it_builder.media.loaded import Loaded
 from m3it_builder.media.reader import ImageReader, key_of, read_ahead
 from m3it_builder.media.video.extract import VideoPlan
-from m3it_builder.records import File, Image, Location, Record, Row, Slice, Turn
+from m3it_builder.records import File, Image, Instance, Location, Record, Slice, Turn
 from m3it_builder.sources.archives import list_members
-from tests.media.test_images import encoded
+from tests.support.images import encoded
 
 COUNT = 900
+Stored = list[tuple[Location, bytes]]  # locations with their content
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Location, bytes]]:
-    """Return places with what lies there: loose files and members of a zip, shuffled."""
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """Return loose files and members of a zip, shuffled."""
     folder = tmp_path_factory.mktemp("images")
     image = encoded("RGB", "JPEG")
     data = [image + b"%d" % number for number in range(COUNT)]
-    found: list[tuple[Location, bytes]] = []
+    stored: Stored = []
     with zipfile.ZipFile(folder / "all.zip", "w") as archive:
         for number in range(0, COUNT, 2):
             archive.writestr(f"{number}.jpg", data[number])
     for member in list_members(folder / "all.zip"):
         assert isinstance(member.location, Slice)
-        found.append((member.location, data[int(member.name.removesuffix(".jpg"))]))
+        stored.append((member.location, data[int(member.name.removesuffix(".jpg"))]))
     for number in range(1, COUNT, 2):
         path = folder / f"{number}.jpg"
         path.write_bytes(data[number])
-        found.append((File(str(path), len(data[number]), path.stat().st_mtime_ns), data[number]))
-    random.Random(3).shuffle(found)
-    return found
+        stored.append((File(str(path), len(data[number]), path.stat().st_mtime_ns), data[number]))
+    random.Random(3).shuffle(stored)
+    return stored
 
 
-def rows(places: list[tuple[Location, bytes]]) -> Iterator[Row]:
-    for number, (location, _) in enumerate(places):
+def rows(stored: Stored) -> Iterator[Instance]:
+    for number, (location, _) in enumerate(stored):
         image = Image(f"raw/{number}.jpg", None, location)
-        record = Record(id=str(number), turns=(Turn("?", "!"),), images=(image,))
-        yield Row(
+        yield Instance(
+            task="task",
+            split="train",
             instruction="look",
             inputs="?",
             outputs="!",
             lang="en",
             license="l",
             image_license="l",
-            record=record,
+            record=Record(id=str(number), turns=(Turn("?", "!"),), images=(image,)),
         )
 
 
@@ -62,87 +64,87 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("is_cached", [True, False])
 def test_every_row_gets_its_own_image(
-    places: list[tuple[Location, bytes]], monkeypatch: pytest.MonkeyPatch, cached: bool
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, is_cached: bool
 ) -> None:
-    monkeypatch.setattr(reading, "_is_cached", lambda _: cached)
-    monkeypatch.setattr(reading, "WINDOW_BYTES", 40_000)
-    monkeypatch.setattr(reading, "STRETCH_BYTES", 700_000)
-    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(module, "_is_cached", lambda _: is_cached)
+    monkeypatch.setattr(module, "WINDOW_BYTES", 40_000)
+    monkeypatch.setattr(module, "PREFETCH_BYTES", 700_000)
+    prefetched: list[tuple[str, int]] = []
     advise = os.posix_fadvise
 
     def spy(descriptor: int, offset: int, length: int, advice: int) -> None:
-        told.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), offset))
+        prefetched.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), offset))
         advise(descriptor, offset, length, advice)
 
     monkeypatch.setattr(os, "posix_fadvise", spy)
     before = open_files()
-    most = seen = 0
+    max_open = count = 0
     with ImageReader(1 << 20, 1 << 20, VideoPlan()) as reader:
-        for window, data in read_ahead(rows(places), reader):
-            most = max(most, open_files() - before)
+        for window, images in read_ahead(rows(stored), reader):
+            max_open = max(max_open, open_files() - before)
             for row in window:
-                taken = data[key_of(row.record.images[0])]
-                assert isinstance(taken, Loaded)
-                assert taken.images[0].data == places[seen][1]
-                seen += 1
-    assert seen == COUNT
-    assert open_files() == before, "nothing is left open"
-    assert most < 450
-    if cached:
-        assert told == []
+                loaded = images[key_of(row.record.images[0])]
+                assert isinstance(loaded, Loaded)
+                assert loaded.images[0].data == stored[count][1]
+                count += 1
+    assert count == COUNT
+    assert open_files() == before, "no file is left open"
+    assert max_open < 450
+    if is_cached:
+        assert prefetched == []
     else:
-        assert len(told) > COUNT // 2
-        assert told[:200] == sorted(told[:200]), "one way over the disk"
+        assert len(prefetched) > COUNT // 2
+        assert prefetched[:200] == sorted(prefetched[:200]), "prefetched in disk order"
 
 
-def test_whether_a_file_is_in_memory(tmp_path: Path) -> None:
+def test_page_cache_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "image.jpg"
     path.write_bytes(encoded("RGB", "JPEG"))
     state = path.stat()
-    assert reading._is_cached(File(str(path), state.st_size, state.st_mtime_ns))
-    assert not reading._is_cached(File(str(tmp_path / "gone.jpg"), 1, 1))
+    assert module._is_cached(File(str(path), state.st_size, state.st_mtime_ns))
+    assert not module._is_cached(File(str(tmp_path / "gone.jpg"), 1, 1))
 
 
-def test_a_file_that_changes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read is the file as it is then, whole: longer, shorter, or gone."""
-    monkeypatch.setattr(reading, "_is_cached", lambda _: False)
-    places: list[tuple[Location, bytes]] = []
+def test_file_changed_after_it_was_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current content is read completely: longer, shorter, or missing."""
+    monkeypatch.setattr(module, "_is_cached", lambda _: False)
+    stored: Stored = []
     for number in range(3):
         path = tmp_path / f"{number}.jpg"
         path.write_bytes(encoded("RGB", "JPEG"))
-        places.append((File(str(path), path.stat().st_size, 1), b""))
+        stored.append((File(str(path), path.stat().st_size, 1), b""))
     longer = encoded("RGB", "JPEG") + b"more" * 9_000
     (tmp_path / "0.jpg").write_bytes(longer)
     (tmp_path / "1.jpg").write_bytes(longer[:300])
     (tmp_path / "2.jpg").unlink()
     with ImageReader(1 << 20, 1 << 20, VideoPlan()) as reader:
-        ((window, data),) = list(read_ahead(rows(places), reader))
-    found = [data[key_of(row.record.images[0])] for row in window]
-    assert isinstance(found[0], Loaded)
-    assert found[0].images[0].data == longer
-    assert isinstance(found[1], Loaded)
-    assert str(found[1].images[0].header).startswith("image_truncated")
-    assert str(found[2]).startswith("image_missing")
+        ((window, images),) = list(read_ahead(rows(stored), reader))
+    results = [images[key_of(row.record.images[0])] for row in window]
+    assert isinstance(results[0], Loaded)
+    assert results[0].images[0].data == longer
+    assert isinstance(results[1], Loaded)
+    assert str(results[1].images[0].header).startswith("image_truncated")
+    assert str(results[2]).startswith("image_missing")
 
 
-def test_a_image_of_many_rows_is_read_once_as_a_rule(
-    places: list[tuple[Location, bytes]], monkeypatch: pytest.MonkeyPatch
+def test_image_of_many_rows_is_read_about_once(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Questions about one image stand together; they fill no window."""
-    monkeypatch.setattr(reading, "WINDOW_BYTES", 8 * len(places[0][1]))
-    repeated = [location for location in places[:40] for _ in range(10)]
+    """Consecutive questions about one image do not fill a window."""
+    monkeypatch.setattr(module, "WINDOW_BYTES", 8 * len(stored[0][1]))
+    repeated = [entry for entry in stored[:40] for _ in range(10)]
     with ImageReader(1 << 20, 1 << 20, VideoPlan()) as reader:
-        windows = list(read_ahead(_named_alike(repeated), reader))
-    reads = sum(len(data) for _, data in windows)
+        windows = list(read_ahead(rows_named_by_location(repeated), reader))
+    reads = sum(len(images) for _, images in windows)
     assert 40 <= reads <= 40 + len(windows) <= 48
-    found = [data[key_of(row.record.images[0])] for window, data in windows for row in window]
-    assert all(isinstance(taken, Loaded) for taken in found)
-    assert [taken.images[0].data for taken in found] == [data for _, data in repeated]  # type: ignore[union-attr]
+    results = [images[key_of(row.record.images[0])] for window, images in windows for row in window]
+    assert all(isinstance(loaded, Loaded) for loaded in results)
+    assert [loaded.images[0].data for loaded in results] == [data for _, data in repeated]  # type: ignore[union-attr]
 
 
-def _named_alike(places: list[tuple[Location, bytes]]) -> Iterator[Row]:
-    for row, (location, _) in zip(rows(places), places, strict=True):
+def rows_named_by_location(stored: Stored) -> Iterator[Instance]:
+    for row, (location, _) in zip(rows(stored), stored, strict=True):
         image = Image(f"raw/{location.path}/{getattr(location, 'offset', 0)}", None, location)
         yield replace(row, record=replace(row.record, images=(image,)))

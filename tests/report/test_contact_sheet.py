@@ -1,4 +1,4 @@
-"""Contact sheets: texts of any language in cells, with whatever fonts there are."""
+"""Contact sheets: font fallback, and line wrapping by display width."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from rich.cells import cell_len
 
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
-from m3it_builder.report import fonts as lettering
+from m3it_builder.report import fonts as fonts_module
 from m3it_builder.report.contact_sheet import write_sheet
-from m3it_builder.report.fonts import columns, cut, font_for, wrapped
+from m3it_builder.report.fonts import font_for, truncate, wrap
 from m3it_builder.report.preview import built_rows
 from m3it_builder.tasks.sampling import write_sample
 from tests.support.tiny_font import tiny_font
@@ -22,32 +23,32 @@ from tests.support.tiny_font import tiny_font
 
 @pytest.fixture
 def fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """Let the system have three fonts: a missing one, one of two characters, one of more."""
-    names = ("gone.ttf", "few.ttf", "more.ttf")
+    """Replace the system fonts by three: a missing one, one of two characters, one of six."""
+    names = ("missing.ttf", "few.ttf", "more.ttf")
     (tmp_path / "few.ttf").write_bytes(tiny_font("红色"))
     (tmp_path / "more.ttf").write_bytes(tiny_font("ab红色圆形"))
     paths = tuple(str(tmp_path / name) for name in names)
-    monkeypatch.setattr(lettering, "FONTS", paths)
+    monkeypatch.setattr(fonts_module, "FONTS", paths)
     return paths
 
 
-def path_of(text: str) -> str | None:
+def font_path(text: str) -> str | None:
     path = getattr(font_for(text, 13), "path", None)
     return path if isinstance(path, str) else None
 
 
-def test_the_first_font_that_has_all_characters(fonts: tuple[str, ...]) -> None:
-    assert path_of("plain text, “quoted”…") is None, "the default knows these"
-    assert path_of("红 色\n") == fonts[1]
-    assert path_of("红色圆") == fonts[2]
-    assert path_of("圆形") == fonts[2]
-    assert path_of("红ж") == fonts[1], "as many as there are"
-    assert path_of("жщ") is None, "none has any of them"
+def test_first_font_with_all_characters_is_used(fonts: tuple[str, ...]) -> None:
+    assert font_path("plain text, “quoted”…") is None, "covered by the default font"
+    assert font_path("红 色\n") == fonts[1]
+    assert font_path("红色圆") == fonts[2]
+    assert font_path("圆形") == fonts[2]
+    assert font_path("红ж") == fonts[1], "the font that lacks fewest"
+    assert font_path("жщ") is None, "no font covers any of them"
 
 
-def test_without_any_font(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lettering, "FONTS", ())
-    assert path_of("红色") is None
+def test_default_font_without_system_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts_module, "FONTS", ())
+    assert font_path("红色") is None
 
 
 @pytest.mark.parametrize(
@@ -65,23 +66,44 @@ def test_without_any_font(monkeypatch: pytest.MonkeyPatch) -> None:
             "e\u0301e\u0301e\u0301 e\u0301e\u0301e\u0301",
             ["e\u0301e\u0301e\u0301 e\u0301e\u0301e\u0301"],
         ),
+        ("ﾊﾟｱｱｱｱｱｱｱｱｱ", ["ﾊﾟｱｱｱｱｱｱｱｱ", "ｱ"]),  # half width
+        ("一\u0301二三四五", ["一\u0301二三四五"]),
+        ("नमस्ते नमस्ते", ["नमस्ते नमस्ते"]),
+        ("ab 👍👍👍👍", ["ab 👍👍👍", "👍"]),
+        ("a\tb", ["a   b"]),
     ],
 )
-def test_wrapped(text: str, lines: list[str]) -> None:
-    assert wrapped(text, 10) == lines
+def test_wrap(text: str, lines: list[str]) -> None:
+    assert wrap(text, 10) == lines
 
 
-alphabet = st.text(st.sampled_from("ab 一。、ｱﾊé\u0301\n\u3000-"), max_size=60)
+@pytest.mark.parametrize(
+    ("text", "width", "prefix"),
+    [
+        ("", 5, ""),
+        ("abc", 2, "ab"),
+        ("abc", 3, "abc"),
+        ("一二", 3, "一"),
+        ("一二", 1, ""),
+        ("e\u0301e\u0301", 1, "e\u0301"),
+        ("a\u0301一", 2, "a\u0301"),
+    ],
+)
+def test_truncate(text: str, width: int, prefix: str) -> None:
+    assert truncate(text, width) == prefix
 
 
-@given(alphabet, st.integers(2, 20))
-def test_wrapping_loses_nothing_and_fits(text: str, width: int) -> None:
-    lines = wrapped(text, width)
+texts = st.text(st.sampled_from("ab 一。、ｱﾊé\u0301\n\t\u3000-👍\u200d\ufe0f❤"), max_size=60)
+
+
+@given(texts, st.integers(2, 20))
+def test_wrapping_keeps_all_characters_and_fits(text: str, width: int) -> None:
+    lines = wrap(text, width)
     assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(columns(line) <= width + 2 for line in lines)
+    assert all(cell_len(line) <= width + 2 for line in lines)
     assert all(line == line.rstrip() for line in lines)
-    assert columns(cut(text, width)) <= width
-    assert text.startswith(cut(text, width))
+    assert cell_len(truncate(text, width)) <= width
+    assert text.startswith(truncate(text, width))
 
 
 def test_sheet_of_chinese_rows(
@@ -92,7 +114,7 @@ def test_sheet_of_chinese_rows(
     Build(sources=tmp_path / "src", out=tmp_path / "out", plan=Plan()).unit(task, "train")
     rows = built_rows(tmp_path / "out" / task.name, "train", 4)
     write_sheet(tmp_path / "with.png", rows)
-    monkeypatch.setattr(lettering, "FONTS", ())
+    monkeypatch.setattr(fonts_module, "FONTS", ())
     write_sheet(tmp_path / "without.png", rows)
     sheets = [Image.open(tmp_path / name) for name in ("with.png", "without.png")]
     assert sheets[0].size == sheets[1].size

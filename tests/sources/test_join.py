@@ -1,4 +1,4 @@
-"""The streaming join agrees with a plain dictionary, and keeps little in memory."""
+"""The streaming join agrees with a plain dictionary, in flat memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ keys = st.one_of(st.integers(0, 30), st.sampled_from(["1", "2", "a", "é"]))
 @given(st.lists(keys, unique=True), st.lists(keys, unique=True), st.integers(0, 4))
 def test_agrees_with_a_dictionary(left: list[Any], right: list[Any], in_memory: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "IN_MEMORY", in_memory)  # so that small cases spill too
+        patch.setattr(module, "IN_MEMORY", in_memory)  # so that small inputs spill too
         rows = list(join([{"k": k} for k in left], [{"k": k, "r": 1} for k in right], "k"))
     pairs = [(a["k"], b) for a, b in rows if a is not None]
     assert [key for key, _ in pairs] == left
@@ -31,17 +31,17 @@ def test_agrees_with_a_dictionary(left: list[Any], right: list[Any], in_memory: 
     ]
 
 
-def test_seven_and_the_text_seven_are_two_keys() -> None:
+def test_number_and_string_are_different_keys() -> None:
     rows = list(join([{"k": 7}], [{"k": "7"}], "k"))
     assert rows == [({"k": 7}, None), (None, {"k": "7"})]
 
 
-def test_a_second_question_of_one_id_finds_a_second_annotation() -> None:
+def test_repeated_key_is_joined_one_to_one() -> None:
     rows = list(join([{"k": 1}, {"k": 1}], [{"k": 1, "n": 1}, {"k": 1, "n": 2}], "k"))
     assert [b and b["n"] for _, b in rows] == [1, 2]
 
 
-def test_no_left_over_row_is_lost() -> None:
+def test_every_unmatched_right_row_is_yielded() -> None:
     right = [{"k": 1, "n": 1}, {"k": 1, "n": 2}, {"k": 2, "n": 3}]
     rows = list(join([{"k": 2}], right, "k"))
     assert [b and b["n"] for _, b in rows] == [3, 1, 2]
@@ -53,13 +53,13 @@ def test_memory_is_flat(order: str) -> None:
     numbers = list(range(count))
 
     def right() -> Iterator[dict[str, Any]]:
-        listed = numbers[::-1] if order == "reversed" else numbers
+        ordered = numbers[::-1] if order == "reversed" else numbers
         skip = 1 if order == "one missing" else -1
-        return ({"k": n, "text": f"{n:0200d}"} for n in listed if n != skip)
+        return ({"k": n, "text": f"{n:0200d}"} for n in ordered if n != skip)
 
     tracemalloc.start()
     matched = sum(b is not None for _, b in join(({"k": n} for n in numbers), right(), "k"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert matched == count - (order == "one missing")
-    assert peak < 12e6, "a dictionary of the right side would take over 30 MB"
+    assert peak < 12e6, "a dictionary of the right side needs more than 30 MB"

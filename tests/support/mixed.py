@@ -1,4 +1,4 @@
-"""A task for tests alone: rows with 0, 1 and 3 images, of every codec, and awkward texts."""
+"""A task for tests: rows with 0 to 3 images of every codec, and difficult texts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from m3it_builder.samples.world import World, paint
 from m3it_builder.tasks.registry import Task
 
 CODECS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# The first five rows have one image, as a loader that looks at them alone would take for all.
+# The first five rows have one image, so that a loader that infers the schema from them fails.
 COUNTS = (1, 1, 1, 1, 1, 3, 0, 3, 1, 0, 2, 3)
 TEXTS = ("plain", "日本語 и é", 'quotes " \\ and \n a line', "  blanks  ", "<img> & {braces}", "😀")
 
 
-def image_name(row: int, place: int) -> str:
-    return f"mixed-files/{row}-{place}.jpg"  # whatever the codec: content decides
+def image_name(row: int, index: int) -> str:
+    return f"mixed-files/{row}-{index}.jpg"  # of any codec: the content decides
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     first = 0 if source.split == "train" else 1_000
     for row, count in enumerate(COUNTS):
         yield Record(
-            id=f"row.{row}/{source.split}",  # dots and slashes cannot stand in a tar key
+            id=f"row.{row}/{source.split}",  # dots and slashes are not allowed in a tar key
             turns=(Turn(f"{TEXTS[row % len(TEXTS)]} {source.split} {row}", f"answer {row}"),),
-            images=tuple(source.image(image_name(first + row, place)) for place in range(count)),
+            images=tuple(source.image(image_name(first + row, index)) for index in range(count)),
             meta={"row": row, "nested": {"list": [1, None, "x"]}},
         )
 
@@ -38,12 +38,12 @@ def convert(source: Source) -> Iterator[Record | Reject]:
 def write(world: World, sources: Path, count: int) -> None:
     for first in (0, 1_000):
         for row, images in enumerate(COUNTS):
-            for place in range(images):
-                number = first + row * 10 + place
+            for index in range(images):
+                number = first + row * 10 + index
                 buffer = io.BytesIO()
                 image: PILImage.Image = paint(world.scene(number))
-                image.save(buffer, CODECS[(row + place) % len(CODECS)])
-                write_bytes(sources / image_name(first + row, place), buffer.getvalue())
+                image.save(buffer, CODECS[(row + index) % len(CODECS)])
+                write_bytes(sources / image_name(first + row, index), buffer.getvalue())
 
 
 TASK = Task(

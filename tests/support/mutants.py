@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import count
+
+from msgspec.structs import replace
 
 from m3it_builder import Record, Region, Reject, Source, Turn
 from m3it_builder.converters import okvqa
@@ -29,7 +30,7 @@ def last_among_equals(source: Source) -> Iterator[Item]:
 def path_in_the_row(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         if isinstance(item, Record):
-            item = replace(item, meta={**item.meta, "root": str(source.root)})
+            item = replace(item, meta={**item.meta, "root": str(source.find(item.images[0].name))})
         yield item
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from m3it_builder.build.plan import Format
+    from m3it_builder.shards.formats import FormatName
 
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
-ALL: tuple[Format, ...] = ("arrow", "jsonl", "parquet", "webdataset")
+ALL: tuple[FormatName, ...] = ("arrow", "jsonl", "parquet", "webdataset")
 
 
 def tree(folder: Path) -> dict[str, bytes]:

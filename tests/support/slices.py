@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.paths import ROOT
 
-# Genuine slices of official files, where a developer has them; never copied into the project.
+# Genuine slices of official files, if a developer has them; never copied into the project.
 REAL = Path(os.environ.get("M3IT_REAL") or ROOT.parent / "shared" / "real")
-REAL_SOURCES = {  # source id: folder of the slice that stands for it
+REAL_SOURCES = {  # source id: folder of the slice
     "okvqa-annotations": "okvqa",
     "karpathy-splits": "karpathy/quoted_record",
     "nlvr-annotations": "nlvr/nlvr",
@@ -23,15 +23,15 @@ REAL_SOURCES = {  # source id: folder of the slice that stands for it
 
 
 def overlay(sources: Path, ids: Iterable[str]) -> Path:
-    """Make a source folder of genuine slices; skip the test where they are absent.
+    """Create a source folder of genuine slices; skip the test where they are absent.
 
-    Stand-ins for what is not genuine are written beside them by the test.
+    The test adds placeholders for the files that are not genuine.
     """
     sources.mkdir(parents=True, exist_ok=True)
     for name in ids:
         slice_folder = REAL / REAL_SOURCES[name]
         if not slice_folder.is_dir():
-            pytest.skip(f"genuine slice {slice_folder} is not here")
+            pytest.skip(f"genuine slice {slice_folder} is not available")
         target = sources / name
         target.mkdir(exist_ok=True)
         for entry in slice_folder.iterdir():
@@ -39,8 +39,8 @@ def overlay(sources: Path, ids: Iterable[str]) -> Path:
     return sources
 
 
-def write_stand_ins(archive: Path, names: Iterable[str], data: bytes) -> None:
-    """Write a zip with one stand-in image under every name the slice refers to."""
+def write_placeholders(archive: Path, names: Iterable[str], data: bytes) -> None:
+    """Write a zip with the same placeholder image for every name the slice refers to."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name in names:

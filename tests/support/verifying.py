@@ -1,4 +1,4 @@
-"""What the tests of ``m3it verify`` share."""
+"""Shared helpers of the tests of ``m3it verify``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from m3it_builder.build.plan import PipelineFile, Plan
 from m3it_builder.cli import app
 from m3it_builder.tasks.registry import Task
 from m3it_builder.tasks.sampling import write_sample
-from m3it_builder.verify.run import How, Verdict
+from m3it_builder.verify.run import VerifyOptions, VerifyReport
 from m3it_builder.verify.run import verify as run_verify
 from tests.support import mixed
 from tests.support.paths import ALL
 
 SMALL = PipelineFile.model_validate({"output": {"format": ("webdataset",), "shard_mb": 0.03}})
 PLAN = Plan(file=SMALL, formats=ALL)
-OTHER = "blake3:" + "0" * 64
+WRONG_DIGEST = "blake3:" + "0" * 64
 
 
 def task_named(name: str) -> Task:
@@ -36,21 +36,21 @@ def build(sources: Path, out: Path, name: str, plan: Plan = PLAN, count: int = 4
         Build(sources=sources / name, out=out, plan=plan).unit(task, split)
 
 
-def verified(build: Path, *words: str) -> tuple[int, dict[str, dict[str, Any]], str]:
-    """Run the command; return status, findings by check, and the lines for people."""
-    runner = CliRunner()
-    done = runner.invoke(app, ["verify", str(build), "--json", "-j", "1", *words])
+def verify_command(build: Path, *words: str) -> tuple[int, dict[str, dict[str, Any]], str]:
+    """Run ``m3it verify --json``; return its status, findings by check, and standard error."""
+    done = CliRunner().invoke(app, ["verify", str(build), "--json", "-j", "1", *words])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     value = json.loads(done.stdout)
-    found = {finding["check"]: finding for finding in value["findings"]}
-    assert value["count"] == sum(finding["count"] for finding in found.values())
-    return done.exit_code, found, done.stderr
+    findings = {entry["check"]: entry for entry in value["findings"]}
+    assert value["count"] == sum(entry["count"] for entry in findings.values())
+    return done.exit_code, findings, done.stderr
 
 
-def verdict(folder: Path, **how: Any) -> Verdict:
-    return run_verify(folder, How(**how))
+def verify(folder: Path, **options: Any) -> VerifyReport:
+    return run_verify(folder, VerifyOptions(**options))
 
 
-def kinds(found: Verdict) -> dict[str, int]:
-    return {finding.check: finding.count for finding in found.findings}
+def counts(report: VerifyReport) -> dict[str, int]:
+    """Return the number of findings by check."""
+    return {entry.check: entry.count for entry in report.findings}

@@ -1,4 +1,4 @@
-"""Builds that are made once, and damaged in copies."""
+"""Builds shared by all tests of a session; tests damage copies of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEEDS_VIDEO = {"msrvtt-qa"}
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clean build: 0 to 3 images, boxes drawn and told, choices, base64."""
+    """Return clean builds: 0 to 3 images, drawn boxes, boxes as text, choices, base64."""
     folder = tmp_path_factory.mktemp("verify")
     for name in ("mixed", "okvqa", "refcoco", "refcoco-text", "science-qa"):
         build(folder / "src", folder / "out", name)
@@ -26,7 +26,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def every_task(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Return sources (a folder a task) and the build of all tasks and variants."""
+    """Return a folder with sources (one folder per task) and a build of all tasks and variants."""
     folder = tmp_path_factory.mktemp("every")
     names = sorted(all_names() - (set() if find_spec("av") else NEEDS_VIDEO))
     for name in names:

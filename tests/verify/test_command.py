@@ -1,4 +1,4 @@
-"""The command, its progress, its processes and its memory."""
+"""The command ``m3it verify``: progress, worker processes, output, memory."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tests.build.test_endurance import peak_kilobytes
 from tests.support import faults, planted
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.paths import ALL
-from tests.support.verifying import PLAN, verdict, verified
+from tests.support.verifying import PLAN, verify, verify_command
 
 
-def test_quick_opens_no_shard(base: Path, tmp_path: Path) -> None:
+def test_quick_does_not_open_shards(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
     for name in ALL:
-        path = faults.shard(folder, name)
+        path = faults.shard_path(folder, name)
         path.write_bytes(bytes(path.stat().st_size))
-    assert verified(folder, "--quick")[:2] == (0, {})
-    code, found, _ = verified(folder)
+    assert verify_command(folder, "--quick")[:2] == (0, {})
+    code, findings, _ = verify_command(folder)
     assert code == 1
-    assert found["file_digest"]["count"] == len(ALL)
+    assert findings["file_digest"]["count"] == len(ALL)
 
 
-class Watched:
+class RecordingProgress:
     def __init__(self) -> None:
         self.phases: list[tuple[str, int | None, str]] = []
         self.done: list[int] = []
@@ -51,55 +51,53 @@ class Watched:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_progress_ends_where_it_should(base: Path, workers: int) -> None:
-    seen = Watched()
+def test_progress_adds_up_to_the_total(base: Path, workers: int) -> None:
+    progress = RecordingProgress()
     sources = base / "src" / "refcoco"
-    found = verdict(
-        base / "out", tasks=("refcoco",), sources=sources, workers=workers, progress=seen
+    report = verify(
+        base / "out", tasks=("refcoco",), sources=sources, workers=workers, progress=progress
     )
-    assert [phase[0] for phase in seen.phases] == ["shards", "sources"]
-    assert [phase[1] for phase in seen.phases] == seen.done, "shared images count too"
-    assert seen.done[0] == found.bytes > 0
-    verdict(base / "out", tasks=("refcoco",), quick=True, progress=seen)
-    assert seen.phases[-1] == ("shards", found.rows, "rows")
-    assert seen.done[-1] == found.rows
+    assert [phase[0] for phase in progress.phases] == ["shards", "sources"]
+    assert [phase[1] for phase in progress.phases] == progress.done, "shared images count too"
+    assert progress.done[0] == report.bytes > 0
+    verify(base / "out", tasks=("refcoco",), quick=True, progress=progress)
+    assert progress.phases[-1] == ("shards", report.rows, "rows")
+    assert progress.done[-1] == report.rows
 
 
-def test_processes_change_nothing(base: Path, tmp_path: Path) -> None:
+def test_report_does_not_depend_on_workers(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
-    faults.lines(folder, lambda rows: rows[0].update(outputs="x"))
-    faults.members(folder, planted.swap_rows)
-    one, two = verdict(folder), verdict(folder, workers=2)
+    faults.edit_jsonl(folder, lambda rows: rows[0].update(outputs="x"))
+    faults.edit_tar(folder, planted.swap_rows)
+    one, two = verify(folder), verify(folder, workers=2)
     assert one == two
     assert len(one.findings) > 1
 
 
-def test_faults_without_number_are_counted_and_the_first_are_kept(
-    base: Path, tmp_path: Path
-) -> None:
+def test_all_findings_are_counted_and_the_first_are_kept(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
 
-    def spoil(rows: faults.Rows) -> None:
+    def corrupt_gold(rows: faults.Rows) -> None:
         for row in rows:
             row["turns"] += row["turns"] * 9
             for turn in row["turns"]:
                 turn["gold"] = 3
 
-    faults.index(folder, spoil)
-    _, found, _ = verified(folder, "--quick")
-    assert found["choices"]["count"] == 120
-    assert len(found["choices"]["faults"]) == 20
+    faults.edit_index(folder, corrupt_gold)
+    _, findings, _ = verify_command(folder, "--quick")
+    assert findings["choices"]["count"] == 120
+    assert len(findings["choices"]["faults"]) == 20
 
 
-def test_command_for_people(base: Path, tmp_path: Path) -> None:
+def test_text_output(base: Path, tmp_path: Path) -> None:
     clean = run_m3it("verify", base / "out", "--task", "mixed", "--split", "test", "-j", "1")
     assert clean.returncode == 0, clean.stderr
     assert "1 units, 12 rows" in clean.stdout
-    assert "no fault found" in clean.stdout
+    assert "no findings" in clean.stdout
     shutil.copytree(base / "out" / "mixed", tmp_path / "mixed")
-    faults.lines(tmp_path / "mixed", lambda rows: rows[0].update(inputs="[red]x[/red]"))
+    faults.edit_jsonl(tmp_path / "mixed", lambda rows: rows[0].update(inputs="[red]x[/red]"))
     done = run_m3it("verify", tmp_path, "--quick", "-j", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "no shard was opened (--quick)" in done.stdout
@@ -108,19 +106,19 @@ def test_command_for_people(base: Path, tmp_path: Path) -> None:
     assert "mixed/jsonl/train-00000.jsonl row 0" in done.stdout
 
 
-def test_nothing_to_verify_is_one_line(base: Path, tmp_path: Path) -> None:
-    assert_one_line(run_m3it("verify", tmp_path), 1, "holds no finished build")
-    with pytest.raises(BuildError, match="holds no build of okvq; it has mixed, okvqa"):
-        verdict(base / "out", tasks=("okvq",))
-    with pytest.raises(BuildError, match="is no folder"):
-        verdict(base / "out", quick=True, sources=tmp_path / "none")
+def test_nothing_to_verify_is_a_one_line_error(base: Path, tmp_path: Path) -> None:
+    assert_one_line(run_m3it("verify", tmp_path), 1, "no finished build found")
+    with pytest.raises(BuildError, match="contains no build of okvq; choose from mixed, okvqa"):
+        verify(base / "out", tasks=("okvq",))
+    with pytest.raises(BuildError, match="is not a folder"):
+        verify(base / "out", quick=True, sources=tmp_path / "none")
     done = CliRunner().invoke(app, ["verify", str(base / "out"), "--split", "dev"])
     assert done.exit_code == 2
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
-    """One shard of eight times the rows, in every format."""
+def test_memory_does_not_grow_with_shard_size(tmp_path: Path) -> None:
+    """One shard with eight times the rows, in every format."""
     peaks = {}
     for count in (5_000, 40_000):
         sources, out = tmp_path / f"src{count}", tmp_path / f"out{count}"
@@ -128,6 +126,6 @@ def test_memory_does_not_grow_with_the_shard(tmp_path: Path) -> None:
         plan = replace(PLAN, file=PipelineFile())
         report = Build(sources=sources, out=out, plan=plan).unit(load_task("okvqa"), "train")
         assert report.shards == len(ALL)
-        words = [sys.executable, "-m", "m3it_builder", "verify", str(out), "--workers", "1"]
-        peaks[count] = peak_kilobytes(words)
+        command = [sys.executable, "-m", "m3it_builder", "verify", str(out), "--workers", "1"]
+        peaks[count] = peak_kilobytes(command)
     assert peaks[40_000] <= 1.25 * peaks[5_000], peaks

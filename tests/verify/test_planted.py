@@ -1,4 +1,4 @@
-"""``m3it verify`` finds every planted fault by its name."""
+"""``m3it verify`` reports every planted fault under the expected check."""
 
 from __future__ import annotations
 
@@ -9,41 +9,39 @@ from pathlib import Path
 import pytest
 
 from m3it_builder.verify.faults import CHECKS
-from m3it_builder.verify.privacy import watch
+from m3it_builder.verify.privacy import privacy_scanner
 from tests.support import faults
-from tests.support.planted import PLANTED, Planted
-from tests.support.verifying import verified
+from tests.support.planted import PLANTED, Fault
+from tests.support.verifying import verify_command
 
 
 @pytest.mark.parametrize(
-    "planted", PLANTED, ids=[f"{p.check}-{p.about}".replace(" ", "_") for p in PLANTED]
+    "fault", PLANTED, ids=[f"{f.check}-{f.description}".replace(" ", "_") for f in PLANTED]
 )
-def test_planted_fault_is_found(base: Path, tmp_path: Path, planted: Planted) -> None:
-    folder = tmp_path / planted.task
-    shutil.copytree(base / planted.folder / planted.task, folder)
-    planted.plant(folder)
-    code, found, line = verified(folder, *(["--quick"] if planted.quick else []))
+def test_planted_fault_is_reported(base: Path, tmp_path: Path, fault: Fault) -> None:
+    folder = tmp_path / fault.task
+    shutil.copytree(base / fault.folder / fault.task, folder)
+    fault.plant(folder)
+    code, findings, errors = verify_command(folder, *(["--quick"] if fault.quick else []))
     assert code == 1
-    assert [text for text in line.splitlines() if text.startswith("m3it: ")] == line.splitlines()
-    assert planted.check in line
-    assert set(found) == {planted.check, *planted.also}
-    assert found[planted.check]["faults"][0]["where"].startswith(planted.task)
+    assert all(line.startswith("m3it: ") for line in errors.splitlines())
+    assert fault.check in errors
+    assert set(findings) == {fault.check, *fault.also}
+    assert findings[fault.check]["faults"][0]["where"].startswith(fault.task)
 
 
-def test_every_check_has_a_fault_planted() -> None:
+def test_every_check_has_a_planted_fault() -> None:
     elsewhere = {"shard_unreadable", "source_file", "source_image"}
-    assert {planted.check for planted in PLANTED} | elsewhere == set(CHECKS)
+    assert {fault.check for fault in PLANTED} | elsewhere == set(CHECKS)
 
 
-def test_host_and_user_names_are_looked_for(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_host_name_is_reported(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "gpu-07.example.org")
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
-    faults.index(folder, lambda rows: rows[0].update(meta='{"by":"gpu-07"}'))
-    code, found, _ = verified(folder, "--quick")
-    assert (code, set(found)) == (1, {"private"})
+    faults.edit_index(folder, lambda rows: rows[0].update(meta='{"by":"gpu-07"}'))
+    code, findings, _ = verify_command(folder, "--quick")
+    assert (code, set(findings)) == (1, {"private"})
 
 
 @pytest.mark.parametrize(
@@ -57,5 +55,5 @@ def test_host_and_user_names_are_looked_for(
         "localhost, root and ubuntu are words",
     ],
 )
-def test_texts_that_only_look_private(tmp_path: Path, text: str) -> None:
-    assert list(watch(tmp_path).in_document(text)) == []
+def test_harmless_text_is_not_reported(tmp_path: Path, text: str) -> None:
+    assert list(privacy_scanner(tmp_path).scan_document(text)) == []

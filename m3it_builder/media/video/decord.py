@@ -1,7 +1,7 @@
-"""Reading with decord, for those who have it: quick, but wrong on some classes of files.
+"""Optional decoder decord: fast, but wrong on some kinds of files.
 
-decord trusts the container and seeks by number, so its frames are off on
-variable frame rates, AVI with B-frames, edit lists and some HEVC, and it has no
+decord trusts the container and seeks by frame number, so it returns wrong frames for
+variable frame rates, AVI with B-frames, edit lists and some HEVC, and it cannot decode
 AV1. The default decoder is right on all of them; see docs/video.md.
 """
 
@@ -18,9 +18,9 @@ from m3it_builder.media.video import BadVideo, Clip, Policy, Rule, choose
 def read_clip(
     file: str | BinaryIO, count: int, rule: Rule, policy: Policy, max_pixels: int
 ) -> Clip:
-    """Take ``count`` frames from a video; arguments and errors as for ``pyav.read_clip``.
+    """Return ``count`` frames of a video; arguments and errors as for ``pyav.read_clip``.
 
-    decord reports no damage of single frames, so both policies do the same.
+    decord does not report damage to single frames, so both policies do the same.
     """
     del policy
     try:
@@ -28,10 +28,10 @@ def read_clip(
         total = len(reader)
         if not total:
             raise BadVideo("video_empty", "no frame decodes")
-        stamps = [float(stamp[0]) for stamp in reader.get_frame_timestamp(range(total))]
-        if stamps[0] < -1e9 or stamps != sorted(stamps):
-            raise BadVideo("video_unreadable", "decord finds no times in it, and would be wrong")
-        indices = choose(count, total, rule, stamps)
+        timestamps = [float(timestamp[0]) for timestamp in reader.get_frame_timestamp(range(total))]
+        if timestamps[0] < -1e9 or timestamps != sorted(timestamps):
+            raise BadVideo("video_unreadable", "decord finds no valid timestamps")
+        indices = choose(count, total, rule, timestamps)
         frames = reader.get_batch(indices).asnumpy()
     except (decord.DECORDError, RuntimeError, IndexError) as error:
         raise BadVideo("video_unreadable", type(error).__name__) from error
@@ -40,6 +40,6 @@ def read_clip(
     return Clip(
         total=total,
         indices=tuple(indices),
-        times=tuple(round(stamps[n] - stamps[0], 6) for n in indices),
+        times=tuple(round(timestamps[n] - timestamps[0], 6) for n in indices),
         frames=tuple(Image.fromarray(frame) for frame in frames),
     )

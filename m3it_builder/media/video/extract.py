@@ -1,4 +1,4 @@
-"""Frames for the packer: asked of a worker process, with a time limit a video."""
+"""Extracts frames in a worker process, with a time limit per video."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from m3it_builder.media.video import Backend, Policy
 from m3it_builder.records import File, Frames, Location
 
 _CACHE_BYTES = 32 << 20
+_BAD_IMAGE_BYTES = 100  # size of an error in the cache, roughly
 _MODULES = {"pyav": ("av", "video"), "decord": ("decord", "video-decord")}
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """How videos are read."""
+    """Decoder and settings for videos."""
 
     backend: Backend = "pyav"
     policy: Policy = "strict"
-    timeout: float = 120.0  # seconds a video
+    timeout: float = 120.0  # seconds per video
     quality: int = 90  # of the JPEG frames
 
 
 def require_backend(backend: Backend) -> None:
-    """See that a decoder is installed.
+    """Require that a decoder is installed.
 
     Raises:
         BuildError: it is not; the message names the command that installs it.
@@ -50,36 +51,36 @@ def require_backend(backend: Backend) -> None:
 
 
 def decoder_version(backend: Backend) -> str:
-    """Return the name and version of a decoder that is installed; frames depend on them."""
+    """Return the name and version of an installed decoder; frames depend on both."""
     return f"{backend} {version(_MODULES[backend][0])}"
 
 
 class FrameReader:
-    """Takes frames from videos, one after the other; a video asked for again is remembered."""
+    """Extracts frames of videos sequentially, with a cache for consecutive rows of one video."""
 
     def __init__(self, plan: VideoPlan, max_pixels: int) -> None:
         self._plan = plan
         self._max_pixels = max_pixels
         self._process: subprocess.Popen[bytes] | None = None
         self._cache: OrderedDict[tuple[Location, Frames], Loaded | BadImage] = OrderedDict()
-        self._cached = 0
+        self._cached_bytes = 0
 
     def read(self, location: Location, frames: Frames) -> Loaded | BadImage:
-        """Return frames of one video, or why there are none."""
+        """Return the frames of one video, or the reason why it cannot be used."""
         key = (location, frames)
         if key not in self._cache:
-            self._remember(key, self._ask(location, frames))
+            self._store(key, self._extract(location, frames))
         self._cache.move_to_end(key)
         return self._cache[key]
 
     def close(self) -> None:
-        """End the worker."""
+        """Kill the worker."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
 
-    def _ask(self, location: Location, frames: Frames) -> Loaded | BadImage:
+    def _extract(self, location: Location, frames: Frames) -> Loaded | BadImage:
         request = {
             "path": location.path,
             "slice": None if isinstance(location, File) else _fields(location),
@@ -91,7 +92,7 @@ class FrameReader:
             "max_pixels": self._max_pixels,
         }
         if isinstance(location, File) and not Path(location.path).is_file():
-            return BadImage("image_missing", "it was there when the build began")
+            return BadImage("image_missing", "the file disappeared during the build")
         try:
             header, images = self._exchange(json.dumps(request).encode() + b"\n")
         except TimeoutError:
@@ -99,63 +100,63 @@ class FrameReader:
             return BadImage("video_timeout", f"more than {self._plan.timeout:g} s")
         except (EOFError, BrokenPipeError):
             self.close()
-            return BadImage("video_crashed", "the decoder crashed on it")
+            return BadImage("video_crashed", "the decoder crashed")
         if "reason" in header:
             return BadImage(header["reason"], header["detail"])
-        note = {key: header[key] for key in ("total", "indices", "times")}
-        return load_images(images, note | {"rule": frames.rule, "decoder": self._plan.backend})
+        metadata = {key: header[key] for key in ("total", "indices", "times")}
+        return load_images(images, metadata | {"rule": frames.rule, "decoder": self._plan.backend})
 
     def _exchange(self, request: bytes) -> tuple[dict[str, Any], tuple[bytes, ...]]:
-        process = self._running()
+        process = self._worker()
         assert process.stdin is not None  # noqa: S101 - opened as a pipe
         process.stdin.write(request)
         process.stdin.flush()
-        answer = _Answer(process, time.monotonic() + self._plan.timeout)
-        header = json.loads(answer.line())
-        return header, tuple(answer.blob(size) for size in header.get("sizes", ()))
+        response = _Response(process, time.monotonic() + self._plan.timeout)
+        header = json.loads(response.line())
+        return header, tuple(response.blob(size) for size in header.get("sizes", ()))
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _worker(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "m3it_builder.media.video.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # decoders complain there at length
+                stderr=subprocess.DEVNULL,  # decoders print many warnings there
             )
         return self._process
 
-    def _remember(self, key: tuple[Location, Frames], taken: Loaded | BadImage) -> None:
-        self._cache[key] = taken
-        self._cached += _size(taken)
-        while self._cached > _CACHE_BYTES and len(self._cache) > 1:
-            self._cached -= _size(self._cache.popitem(last=False)[1])
+    def _store(self, key: tuple[Location, Frames], result: Loaded | BadImage) -> None:
+        self._cache[key] = result
+        self._cached_bytes += _size(result)
+        while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
+            self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
 
 
-class _Answer:
-    """Reads from a process until a deadline."""
+class _Response:
+    """Reads the response of a process until a deadline."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
         assert process.stdout is not None  # noqa: S101 - opened as a pipe
         self._descriptor = process.stdout.fileno()
         self._deadline = deadline
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def line(self) -> bytes:
-        while (end := self._held.find(b"\n")) < 0:
-            self._more()
-        return self._take(end + 1)
+        while (end := self._buffer.find(b"\n")) < 0:
+            self._receive()
+        return self._consume(end + 1)
 
     def blob(self, size: int) -> bytes:
-        while len(self._held) < size:
-            self._more()
-        return self._take(size)
+        while len(self._buffer) < size:
+            self._receive()
+        return self._consume(size)
 
-    def _take(self, size: int) -> bytes:
-        taken = bytes(self._held[:size])
-        del self._held[:size]
-        return taken
+    def _consume(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
 
-    def _more(self) -> None:
+    def _receive(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._descriptor, selectors.EVENT_READ)
             if not selector.select(max(0.0, self._deadline - time.monotonic())):
@@ -163,7 +164,7 @@ class _Answer:
         data = os.read(self._descriptor, 1 << 20)
         if not data:
             raise EOFError
-        self._held += data
+        self._buffer += data
 
 
 def _fields(location: Any) -> list[Any]:
@@ -171,13 +172,13 @@ def _fields(location: Any) -> list[Any]:
         location.path,
         location.offset,
         location.length,
-        location.packed,
+        location.stored_length,
         location.method,
         location.crc,
     ]
 
 
-def _size(taken: Loaded | BadImage) -> int:
-    if isinstance(taken, BadImage):
-        return 100
-    return sum(len(image.data) for image in taken.images)
+def _size(result: Loaded | BadImage) -> int:
+    if isinstance(result, BadImage):
+        return _BAD_IMAGE_BYTES
+    return sum(len(image.data) for image in result.images)

@@ -1,7 +1,7 @@
-"""The process that decodes: a request a line on stdin, frames back on stdout.
+"""The decoder process: one request per line on stdin, frames on stdout.
 
-It is a process of its own because decoders crash and hang on broken files, and
-only killing the process helps. It dies with its parent.
+Decoders crash and hang on damaged files, and only killing their process helps; hence it
+is a separate one. It dies with its parent.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what decoders print must not get between the frames
+    os.dup2(2, 1)  # decoders print to stdout, which would corrupt the response
     for line in sys.stdin:
-        header, blobs = _answer(json.loads(line))
+        header, blobs = _respond(json.loads(line))
         out.write(json.dumps(header).encode() + b"\n")
         out.writelines(blobs)
         out.flush()
 
 
-def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+def _respond(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         clip = _read(request)
     except BadVideo as bad:
@@ -57,7 +57,7 @@ def _read(request: dict[str, Any]) -> Clip:
 
 
 def _file(request: dict[str, Any]) -> str | BinaryIO:
-    """Return a path, or the bytes of a member of an archive."""
+    """Return a path, or the content of an archive member."""
     if request["slice"] is None:
         return str(request["path"])
     from m3it_builder.errors import SourceError
@@ -67,18 +67,18 @@ def _file(request: dict[str, Any]) -> str | BinaryIO:
     try:
         return io.BytesIO(read_slice(Slice(*request["slice"])))
     except SourceError as error:
-        raise BadVideo("video_damaged", "its archive member does not unpack") from error
+        raise BadVideo("video_damaged", "the archive member is corrupt") from error
 
 
 def _encode(clip: Clip, quality: int) -> list[bytes]:
-    """Return the frames as JPEG; a frame taken twice is encoded once."""
-    done: dict[int, bytes] = {}
+    """Return the frames as JPEG; a repeated frame is encoded once."""
+    encoded: dict[int, bytes] = {}
     for index, frame in zip(clip.indices, clip.frames, strict=True):
-        if index not in done:
+        if index not in encoded:
             buffer = io.BytesIO()
             frame.save(buffer, "JPEG", quality=quality)
-            done[index] = buffer.getvalue()
-    return [done[index] for index in clip.indices]
+            encoded[index] = buffer.getvalue()
+    return [encoded[index] for index in clip.indices]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The columns of a shard as Parquet names them: a tree of elements, and its leaves.
+"""The columns of a shard as Parquet describes them: schema elements and column descriptors.
 
-Every column may be null, as those that Arrow writes may be, though none ever is.
+Every column is optional, as in the files that Arrow writes, though no value is ever null.
 """
 
 from __future__ import annotations
@@ -9,74 +9,93 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from m3it_builder.shards.features import Feature, table_features
-from m3it_builder.shards.parquet.thrift import STRUCT, Value, i32, struct, text
+from m3it_builder.shards.parquet.enums import (
+    CompressionCodec,
+    ConvertedType,
+    FieldRepetitionType,
+    Type,
+)
+from m3it_builder.shards.parquet.thrift import STRUCT, Value, i32, string, struct
 
-BYTE_ARRAY = 6
-_REPEATED, _OPTIONAL = 2, 1
-# In every group alike: not all readers take a dictionary in one and none in the next.
-_REPEATS = ("task", "split", "lang", "instruction", "license", "image_license")
-_NOTHING = STRUCT, struct({})
-_STRING = {6: i32(0), 10: (STRUCT, struct({1: _NOTHING}))}  # UTF8, by the old name and the new
-_LIST = {6: i32(3), 10: (STRUCT, struct({3: _NOTHING}))}
+# A fixed set, the same in every row group: fastparquet reads nulls, silently, where a column
+# has a dictionary in one row group and none in the next.
+_DICTIONARY_COLUMNS = ("task", "split", "lang", "instruction", "license", "image_license")
+_EMPTY_STRUCT = STRUCT, struct({})
+# Both annotations of a logical type: converted_type (6) for old readers, logicalType (10).
+_STRING = {6: i32(ConvertedType.UTF8), 10: (STRUCT, struct({1: _EMPTY_STRUCT}))}
+_LIST = {6: i32(ConvertedType.LIST), 10: (STRUCT, struct({3: _EMPTY_STRUCT}))}
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One column as it is stored."""
+class ColumnDescriptor:
+    """A leaf column, and how its chunks are written."""
 
-    path: tuple[str, ...]
-    compressed: bool
-    bounded: bool  # its least and greatest values are told: those of texts, not of images
-    repeats: bool  # its values go through a dictionary
-    nested: bool  # a row may have any number of values
+    path_in_schema: tuple[str, ...]
+    codec: CompressionCodec
+    has_statistics: bool
+    has_dictionary: bool
 
     @property
-    def depth(self) -> int:
-        """Return the definition level of a value that is there."""
-        return len(self.path)  # all steps down to it may be missing; one is repeated
+    def is_repeated(self) -> bool:
+        """Return True if a row has a list of values."""
+        return len(self.path_in_schema) > 1
+
+    @property
+    def max_definition_level(self) -> int:
+        """Return the definition level of a value that is present."""
+        # Each element of the path adds one: all of them are optional or repeated.
+        return len(self.path_in_schema)
 
 
 @lru_cache
-def leaves(encoding: str) -> tuple[Leaf, ...]:
-    """Return the leaves of a shard, in the order of the schema."""
-    found: list[Leaf] = []
+def column_descriptors(encoding: str) -> tuple[ColumnDescriptor, ...]:
+    """Return the leaf columns of a shard, in the order of the schema."""
+    columns: list[ColumnDescriptor] = []
     for name, feature in table_features(encoding).items():
         if feature == "string":
-            found.append(_leaf((name,), bounded=True))
+            columns.append(_descriptor((name,), has_statistics=True))
         elif feature == ["string"]:
-            found.append(_leaf((name, "list", "element")))
+            columns.append(_descriptor((name, "list", "element")))
         else:
-            found.append(_leaf((name, "list", "element", "bytes"), compressed=False))
-            found.append(_leaf((name, "list", "element", "path"), bounded=True))
-    return tuple(found)
+            path = name, "list", "element"
+            columns.append(_descriptor((*path, "bytes"), codec=CompressionCodec.UNCOMPRESSED))
+            columns.append(_descriptor((*path, "path"), has_statistics=True))
+    return tuple(columns)
 
 
-def _leaf(path: tuple[str, ...], compressed: bool = True, bounded: bool = False) -> Leaf:
-    return Leaf(path, compressed, bounded, path[0] in _REPEATS, len(path) > 1)
+def _descriptor(
+    path: tuple[str, ...],
+    codec: CompressionCodec = CompressionCodec.SNAPPY,
+    has_statistics: bool = False,
+) -> ColumnDescriptor:
+    return ColumnDescriptor(path, codec, has_statistics, path[0] in _DICTIONARY_COLUMNS)
 
 
-def elements(encoding: str) -> list[bytes]:
-    """Return the schema tree, flattened as a footer holds it: a struct an element."""
+def schema_elements(encoding: str) -> list[bytes]:
+    """Return the schema tree in depth-first order, each ``SchemaElement`` encoded."""
     features = table_features(encoding)
-    made = [struct({3: i32(0), 4: text("schema"), 5: i32(len(features))})]
+    required = i32(FieldRepetitionType.REQUIRED)
+    elements = [struct({3: required, 4: string("schema"), 5: i32(len(features))})]
     for name, feature in features.items():
-        made += _column(name, feature)
-    return made
+        elements += _column_elements(name, feature)
+    return elements
 
 
-def _column(name: str, feature: Feature) -> list[bytes]:
+def _column_elements(name: str, feature: Feature) -> list[bytes]:
     if feature == "string":
-        return [_values(name, _STRING)]
-    item = [_values("element", _STRING)]
+        return [_leaf(name, _STRING)]
+    item = [_leaf("element", _STRING)]
     if feature == ["image"]:
-        item = [_group("element", 2), _values("bytes", {}), _values("path", _STRING)]
-    repeated = struct({3: i32(_REPEATED), 4: text("list"), 5: i32(1)})
+        item = [_group("element", 2), _leaf("bytes", {}), _leaf("path", _STRING)]
+    repeated = struct({3: i32(FieldRepetitionType.REPEATED), 4: string("list"), 5: i32(1)})
     return [_group(name, 1, _LIST), repeated, *item]
 
 
-def _values(name: str, meaning: dict[int, Value]) -> bytes:
-    return struct({1: i32(BYTE_ARRAY), 3: i32(_OPTIONAL), 4: text(name), **meaning})
+def _leaf(name: str, logical_type: dict[int, Value]) -> bytes:
+    optional = i32(FieldRepetitionType.OPTIONAL)
+    return struct({1: i32(Type.BYTE_ARRAY), 3: optional, 4: string(name), **logical_type})
 
 
-def _group(name: str, children: int, meaning: dict[int, Value] | None = None) -> bytes:
-    return struct({3: i32(_OPTIONAL), 4: text(name), 5: i32(children), **(meaning or {})})
+def _group(name: str, num_children: int, logical_type: dict[int, Value] | None = None) -> bytes:
+    optional = i32(FieldRepetitionType.OPTIONAL)
+    return struct({3: optional, 4: string(name), 5: i32(num_children), **(logical_type or {})})

@@ -1,8 +1,7 @@
-"""Thrift's compact protocol, as far as the headers and the footer of a Parquet file need it.
+"""Encoder of Thrift's compact protocol, limited to what Parquet headers and footers contain.
 
-A value is a pair (type code, bytes), so that what is made can be put into a struct
-or a list without being looked at again. Structs that are made often have a template,
-which formats bytes instead of walking over fields. Writing only.
+A value is a pair (type code, encoded bytes), so that an encoded struct is put into another
+struct or list as it is. Structs that are written often have a template.
 """
 
 from __future__ import annotations
@@ -11,18 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 Value = tuple[int, bytes]
 
+# Type codes of the compact protocol. A boolean field has no bytes: its type code is its value.
 TRUE, FALSE, I32, I64, BINARY, LIST, STRUCT = 1, 2, 5, 6, 8, 9, 12
-_SHORT = 15  # lists of fewer items say how many in their first byte
+_LONG_LIST = 15  # a list of at least this size has its size behind the header byte
 _BYTES = [bytes((number,)) for number in range(256)]
 
 
 def varint(number: int) -> bytes:
-    """Return a number of at least 0, seven bits a byte, the lowest first."""
+    """Return a non-negative number as ULEB128: seven bits a byte, lowest first."""
     if number < 0x80:
         return _BYTES[number]
     if number < 0x4000:
         return bytes((number & 0x7F | 0x80, number >> 7))
-    if number < 0x10000000:  # unrolled: places in a file are told by the thousand
+    # Unrolled up to four bytes: a footer holds thousands of offsets, and most end here.
+    if number < 0x10000000:
         low, high = number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80
         if number < 0x200000:
             return bytes((low, high, number >> 14))
@@ -31,63 +32,75 @@ def varint(number: int) -> bytes:
 
 
 def integer(number: int) -> bytes:
-    """Return an integer from 0, of 32 or 64 bits; it is for the caller to see that it fits."""
-    return varint(number << 1)
+    """Return a non-negative i32 or i64; the caller ensures that it is in range."""
+    return varint(number << 1)  # zigzag encoding of a number that has no sign
 
 
 def i32(number: int) -> Value:
-    """Return an integer of 32 bits, from 0."""
+    """Return a non-negative i32 field."""
     return I32, integer(number)
 
 
 def i64(number: int) -> Value:
-    """Return an integer of 64 bits, from 0."""
+    """Return a non-negative i64 field."""
     return I64, integer(number)
 
 
-def boolean(is_true: bool) -> Value:
-    """Return a truth value, to be a field of a struct."""
-    return (TRUE if is_true else FALSE), b""
+def boolean(value: bool) -> Value:
+    """Return a boolean field of a struct."""
+    return (TRUE if value else FALSE), b""
 
 
-def sized(data: bytes) -> bytes:
-    """Return bytes behind their length, as they stand in a struct or a list."""
+def binary(data: bytes) -> bytes:
+    """Return bytes with their length before them, as an element of a struct or list."""
     return varint(len(data)) + data
 
 
-def text(words: str) -> Value:
-    """Return a string."""
-    return BINARY, sized(words.encode())
+def string(text: str) -> Value:
+    """Return a string field."""
+    return BINARY, binary(text.encode())
 
 
-def many(kind: int, items: Sequence[bytes]) -> bytes:
-    """Return a list of items of one type; a truth value in it is its type code, as a byte."""
-    count = len(items)
-    head = bytes((count << 4 | kind,)) if count < _SHORT else bytes((0xF0 | kind,)) + varint(count)
-    return head + b"".join(items)
+def elements(type_code: int, items: Sequence[bytes]) -> bytes:
+    """Return a list of encoded elements of one type; a boolean element is its type code."""
+    size = len(items)
+    if size < _LONG_LIST:
+        header = _BYTES[size << 4 | type_code]
+    else:
+        header = _BYTES[_LONG_LIST << 4 | type_code] + varint(size)
+    return header + b"".join(items)
+
+
+def list_of(type_code: int, items: Sequence[bytes]) -> Value:
+    """Return a list field."""
+    return LIST, elements(type_code, items)
 
 
 def struct(fields: Mapping[int, Value]) -> bytes:
-    """Return a struct of fields by their ids, which ascend in steps of at most 15."""
+    """Return a struct of fields by id; ids ascend in steps of at most 15."""
     return template(dict(fields))()
 
 
 def template(fields: Mapping[int, Value | int]) -> Callable[..., bytes]:
-    """Return a function that makes structs that are alike.
+    """Return a function that encodes structs with the same fields.
 
     Args:
-        fields: by their ids, which ascend in steps of at most 15. A field that is
-            a type code alone is left open: the function takes its bytes.
+        fields: by id; ids ascend in steps of at most 15. A field given as a type code
+            alone is a parameter of the function, which takes its encoded bytes.
     """
-    made = b""
-    last = 0
-    for number, field in fields.items():
-        kind, data = (field, b"%b") if isinstance(field, int) else (field[0], _fixed(field[1]))
-        made += _fixed(_BYTES[number - last << 4 | kind]) + data
-        last = number
-    made += b"\0"
-    return lambda *values: made % values
+    # A page header or page location is written for every page. Its field headers depend on
+    # nothing but the ids and types, so they are encoded once, here, and a struct costs one
+    # bytes formatting ("%b" is replaced by an argument) instead of a loop over its fields.
+    encoded = b""
+    previous_id = 0
+    for field_id, field in fields.items():
+        type_code, data = (field, b"%b") if isinstance(field, int) else (field[0], _quote(field[1]))
+        encoded += _quote(_BYTES[field_id - previous_id << 4 | type_code]) + data
+        previous_id = field_id
+    encoded += b"\0"  # stop field
+    return lambda *values: encoded % values
 
 
-def _fixed(data: bytes) -> bytes:
+def _quote(data: bytes) -> bytes:
+    """Return bytes that formatting leaves as they are."""
     return data.replace(b"%", b"%%")

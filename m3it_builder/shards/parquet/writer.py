@@ -1,9 +1,8 @@
-"""Parquet shards, laid out the way the Hub stores and pages image datasets best.
+"""Parquet shards, laid out as the Hub stores and pages through image datasets best.
 
 Row groups stay far below 64 MB and are cut by content, so that a changed row
-re-uploads little; the page index lets readers skip; images, which do not
-compress, are stored plain, and go to the file uncopied, page by page. Their column is
-the first of the schema, so that all columns lie in its order (see
+re-uploads little; page indexes let readers skip pages; images, which do not
+compress, are stored uncompressed and written uncopied, page by page (see
 ``docs/decisions/0013-our-own-parquet-pages.md``).
 """
 
@@ -11,163 +10,204 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
 
 import pybase64
 
 from m3it_builder.shards.features import arrow_schema, table_features
-from m3it_builder.shards.formats import ShardRow
-from m3it_builder.shards.parquet.footer import MAGIC, About, Chunk, Group, write_footer
-from m3it_builder.shards.parquet.pages import (
-    PAGE_BYTES,
-    Page,
-    flat_levels,
-    nested_levels,
-    numbered,
-    plain,
-    write_page,
-    write_words,
+from m3it_builder.shards.formats import ImageEncoding, RowRanges, ShardRow
+from m3it_builder.shards.parquet.enums import CompressionCodec
+from m3it_builder.shards.parquet.footer import (
+    MAGIC,
+    ColumnChunk,
+    FileMetaData,
+    RowGroup,
+    write_footer,
 )
-from m3it_builder.shards.parquet.schema import Leaf, elements, leaves
+from m3it_builder.shards.parquet.pages import (
+    LENGTH_BYTES,
+    PAGE_BYTES,
+    DataPage,
+    dictionary_values,
+    flat_levels,
+    list_levels,
+    plain_values,
+    write_data_page,
+    write_dictionary_page,
+)
+from m3it_builder.shards.parquet.schema import (
+    ColumnDescriptor,
+    column_descriptors,
+    schema_elements,
+)
 from m3it_builder.shards.row_groups import ends_group, fits, image_path, row_size
 from m3it_builder.storage.output import Output
 from m3it_builder.version import __version__
 
+CREATED_BY = f"m3it_builder version {__version__}"
+
 
 class ParquetWriter:
-    """Writes one Parquet file."""
+    """Writes one Parquet file.
 
-    def __init__(self, output: Output, encoding: Literal["bytes", "base64"]) -> None:
+    The range of a row is that of its images' plain values: each a 4-byte little-endian
+    length and the bytes. Without images its length is 0, at the offset where values would
+    start. Images as base64 text are compressed, and have no ranges.
+    """
+
+    def __init__(self, output: Output, encoding: ImageEncoding) -> None:
         self._output = output
         self._encoding = encoding
-        self._leaves = leaves(encoding)
-        self._images = _Images(output, self._leaves[0])
-        self._rows: list[Mapping[str, str]] = []
+        self._columns = column_descriptors(encoding)
+        self._images = _ImageColumn(output, self._columns[0])
+        self.ranges = self._images.ranges
+        self._texts: list[Mapping[str, str]] = []  # of the current row group, like the next two
         self._paths: list[list[bytes]] = []
         self._size = 0
-        self._groups: list[Group] = []
+        self._row_groups: list[RowGroup] = []
         output.write(MAGIC)
 
-    def write(self, row: ShardRow) -> tuple[int, int]:
-        """Append one row; a Parquet row has no place of its own."""
+    def write(self, row: ShardRow) -> None:
+        """Append one row."""
         size = row_size(row)
-        if self._rows and not fits(self._size, size):
-            self._end_group()
+        if self._texts and not fits(self._size, size):
+            self._end_row_group()
         if self._encoding == "base64":
             self._images.add([pybase64.b64encode(image.data) for image in row.images])
         else:
             self._images.add([image.data for image in row.images])
-            names = [image_path(row.key, *placed) for placed in enumerate(row.images)]
-            self._paths.append([name.encode() for name in names])
-        self._rows.append(row.texts)
+            paths = [image_path(row.key, n, image) for n, image in enumerate(row.images)]
+            self._paths.append([path.encode() for path in paths])
+        self._texts.append(row.texts)
         self._size += size
         if ends_group(row.key, self._size):
-            self._end_group()
-        return 0, 0
+            self._end_row_group()
 
     def close(self) -> None:
-        """Write what is left, and the footer."""
-        if self._rows:
-            self._end_group()
-        about = About(
-            schema=elements(self._encoding),
-            leaves=len(self._leaves),
-            notes=_notes(self._encoding),
-            maker=f"m3it_builder version {__version__}",
+        """Write the last row group and the footer."""
+        if self._texts:
+            self._end_row_group()
+        metadata = FileMetaData(
+            schema=schema_elements(self._encoding),
+            num_columns=len(self._columns),
+            key_value_metadata=_key_value_metadata(self._encoding),
+            created_by=CREATED_BY,
         )
-        write_footer(self._output, about, self._groups)
+        write_footer(self._output, metadata, self._row_groups)
 
-    def _end_group(self) -> None:
-        chunks = [self._images.end(), *map(self._text_chunk, self._leaves[1:])]
-        self._groups.append(Group(len(self._rows), tuple(chunks)))
-        self._rows.clear()
+    def _end_row_group(self) -> None:
+        chunks = [self._images.end_chunk(), *map(self._write_chunk, self._columns[1:])]
+        self._row_groups.append(RowGroup(len(self._texts), tuple(chunks)))
+        self._texts.clear()
         self._paths.clear()
         self._size = 0
 
-    def _text_chunk(self, leaf: Leaf) -> Chunk:
-        if leaf.nested:
-            return _path_chunk(self._output, leaf, self._paths)
-        name = leaf.path[0]
-        return _column_chunk(self._output, leaf, [row[name] for row in self._rows])
+    def _write_chunk(self, column: ColumnDescriptor) -> ColumnChunk:
+        if column.is_repeated:
+            return _write_list_chunk(self._output, column, self._paths)
+        name = column.path_in_schema[0]
+        texts = [texts[name] for texts in self._texts]
+        if column.has_dictionary:
+            return _write_dictionary_chunk(self._output, column, texts)
+        return _write_plain_chunk(self._output, column, texts)
 
 
-class _Images:
-    """The images of a row group; a page is written as soon as it is full."""
+class _ImageColumn:
+    """The image column; a page is written as soon as it is full.
 
-    def __init__(self, output: Output, leaf: Leaf) -> None:
+    It is the first column of the schema, so its chunk can be in the file before the texts of
+    the row group are complete, and memory holds a page of images instead of a row group.
+    """
+
+    def __init__(self, output: Output, column: ColumnDescriptor) -> None:
         self._output = output
-        self._leaf = leaf
-        self._counts: list[int] = []
-        self._held: list[bytes] = []
+        self._column = column
+        self._counts: list[int] = []  # images of each row of the current page
+        self._lengths: list[int] = []  # bytes of each row's values, in PLAIN encoding
+        self._values: list[bytes] = []
         self._size = 0
-        self._pages: list[Page] = []
+        self._pages: list[DataPage] = []
+        is_plain = column.codec is CompressionCodec.UNCOMPRESSED
+        self.ranges = RowRanges() if is_plain else None
 
     def add(self, images: Sequence[bytes]) -> None:
         """Append the images of a row."""
+        size = sum(map(len, images))
         self._counts.append(len(images))
-        self._held += images
-        self._size += sum(map(len, images))
+        self._lengths.append(size + LENGTH_BYTES * len(images))
+        self._values += images
+        self._size += size
         if self._size >= PAGE_BYTES:
             self._end_page()
 
-    def end(self) -> Chunk:
-        """Write what is left; return the chunk, and begin another."""
+    def end_chunk(self) -> ColumnChunk:
+        """Write the last page; return the chunk, and start the next one."""
         if self._counts:
             self._end_page()
-        chunk = Chunk(self._leaf, tuple(self._pages))
+        chunk = ColumnChunk(self._column, tuple(self._pages))
         self._pages.clear()
         return chunk
 
     def _end_page(self) -> None:
-        levels = nested_levels(tuple(self._counts), self._leaf.depth)
-        values = plain(self._leaf, self._held)
-        self._pages.append(write_page(self._output, self._leaf, levels, values))
+        levels = list_levels(tuple(self._counts), self._column.max_definition_level)
+        values = plain_values(self._column, self._values)
+        page = write_data_page(self._output, self._column, levels, values)
+        if self.ranges is not None:
+            # Only now: the header and the levels, of unknown size until here, come first.
+            self.ranges.extend(page.extent.end - sum(self._lengths), self._lengths)
+        self._pages.append(page)
         self._counts.clear()
-        self._held.clear()
+        self._lengths.clear()
+        self._values.clear()
         self._size = 0
 
 
-def _column_chunk(output: Output, leaf: Leaf, texts: Sequence[str]) -> Chunk:
-    """Write a text column: places in a dictionary, or pages of plain texts."""
-    if leaf.repeats:
-        words, numbers = numbered(texts)
-        place = write_words(output, leaf, words)
-        page = write_page(output, leaf, flat_levels(len(texts)), numbers)
-        return Chunk(leaf, (page,), place)
-    values = list(map(str.encode, texts))
-    pages = [
-        write_page(output, leaf, flat_levels(last - first), plain(leaf, values[first:last]))
-        for first, last in _cuts(list(map(len, values)))
-    ]
-    return Chunk(leaf, tuple(pages))
+def _write_dictionary_chunk(
+    output: Output, column: ColumnDescriptor, texts: Sequence[str]
+) -> ColumnChunk:
+    entries, indexes = dictionary_values(texts)
+    dictionary_page = write_dictionary_page(output, column, entries)
+    page = write_data_page(output, column, flat_levels(len(texts)), indexes)
+    return ColumnChunk(column, (page,), dictionary_page)
 
 
-def _path_chunk(output: Output, leaf: Leaf, rows: Sequence[Sequence[bytes]]) -> Chunk:
-    """Write the names of the images, in pages that hold whole rows."""
+def _write_plain_chunk(
+    output: Output, column: ColumnDescriptor, texts: Sequence[str]
+) -> ColumnChunk:
     pages = []
-    for first, last in _cuts([sum(map(len, names)) for names in rows]):
-        levels = nested_levels(tuple(map(len, rows[first:last])), leaf.depth)
-        values = plain(leaf, [name for names in rows[first:last] for name in names])
-        pages.append(write_page(output, leaf, levels, values))
-    return Chunk(leaf, tuple(pages))
+    values = list(map(str.encode, texts))
+    for start, stop in _page_bounds(list(map(len, values))):
+        encoded = plain_values(column, values[start:stop])
+        pages.append(write_data_page(output, column, flat_levels(stop - start), encoded))
+    return ColumnChunk(column, tuple(pages))
 
 
-def _cuts(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield from where to where each page goes, in rows; a page ends once it is full."""
-    first = held = 0
-    for place, size in enumerate(sizes):
-        held += size
-        if held >= PAGE_BYTES:
-            yield first, place + 1
-            first, held = place + 1, 0
-    if first < len(sizes):
-        yield first, len(sizes)
+def _write_list_chunk(
+    output: Output, column: ColumnDescriptor, rows: Sequence[Sequence[bytes]]
+) -> ColumnChunk:
+    """Write a list of texts per row; no row is divided between pages."""
+    pages = []
+    for start, stop in _page_bounds([sum(map(len, values)) for values in rows]):
+        counts = tuple(map(len, rows[start:stop]))
+        levels = list_levels(counts, column.max_definition_level)
+        values = plain_values(column, [value for row in rows[start:stop] for value in row])
+        pages.append(write_data_page(output, column, levels, values))
+    return ColumnChunk(column, tuple(pages))
 
 
-def _notes(encoding: str) -> dict[str, str]:
+def _page_bounds(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first row of each page and the row behind its last, given the sizes of rows."""
+    start = page_size = 0
+    for row, size in enumerate(sizes):
+        page_size += size
+        if page_size >= PAGE_BYTES:
+            yield start, row + 1
+            start, page_size = row + 1, 0
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
+def _key_value_metadata(encoding: ImageEncoding) -> dict[str, str]:
     schema = arrow_schema(table_features(encoding))
-    # Both spellings: `datasets` writes one, the Hub's viewer looks for the other.
-    marks = {"content_defined_chunking": "true", "use_content_defined_chunking": "true"}
-    schema = schema.with_metadata({**schema.metadata, **marks})
-    notes = {key.decode(): value.decode() for key, value in schema.metadata.items()}
-    return {**notes, "ARROW:schema": base64.b64encode(schema.serialize()).decode()}
+    pairs = {key.decode(): value.decode() for key, value in schema.metadata.items()}
+    # Arrow readers take their schema from this key, and `datasets` the features in its metadata.
+    return {**pairs, "ARROW:schema": base64.b64encode(schema.serialize()).decode()}

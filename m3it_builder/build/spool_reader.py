@@ -1,0 +1,84 @@
+"""Read a complete spool: facts, shards, instances and rejects of one unit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from m3it_builder.build.row_codec import decode
+from m3it_builder.records import Instance, Reject, Split
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a unit once its text phase is done."""
+
+    task: str
+    split: Split
+    candidates: int  # records that passed all checks before the choice
+    rejected_before: dict[str, int]  # rejects before the choice, by reason
+    has_video: bool  # a row takes frames of a video
+    unmatched: int  # ids in drop lists that matched no row
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPlan:
+    """One shard to be packed: a range of positions in the spool."""
+
+    shard: int
+    first: int
+    rows: int
+    bytes: int  # expected, of images and texts
+    key: str  # digest of the rows' texts: equal key, equal shard
+
+
+class ReadSpool:
+    """Reads a complete spool; safe from several processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        # immutable: nobody writes a complete spool, so no locks are needed, on any file system.
+        uri = f"{path.resolve().as_uri()}?immutable=1"
+        self._database = sqlite3.connect(uri, uri=True)
+        (facts,) = self._database.execute("SELECT json FROM facts").fetchone()
+        self.facts = msgspec.json.decode(facts, type=Facts)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def shards(self) -> list[ShardPlan]:
+        """Return the shards in order."""
+        rows = self._database.execute(
+            "SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard"
+        )
+        return [ShardPlan(*row) for row in rows]
+
+    def instances(self, shard: ShardPlan) -> Iterator[Instance]:
+        """Yield the instances of one shard in order."""
+        rows = self._database.execute(
+            "SELECT text, refs FROM instances WHERE position >= ? AND position < ?"
+            " ORDER BY position",
+            (shard.first, shard.first + shard.rows),
+        )
+        unit = self.facts.task, self.facts.split
+        for text, references in rows:
+            yield decode(unit, text, references)
+
+    def rejects(self) -> Iterator[tuple[str, Reject]]:
+        """Yield (stage, reject) in the order of the stages."""
+        rows = self._database.execute("SELECT stage, id, reason, detail FROM rejects ORDER BY seq")
+        for stage, *reject in rows:
+            yield stage, Reject(*reject)
+
+    def reasons(self) -> Counter[str]:
+        """Count the rejects by reason."""
+        return count_reasons(self._database)
+
+
+def count_reasons(database: sqlite3.Connection) -> Counter[str]:
+    """Count the rejects of a spool by reason."""
+    return Counter(dict(database.execute("SELECT reason, count(*) FROM rejects GROUP BY reason")))

@@ -1,0 +1,82 @@
+"""``lint_folder`` lists every inconsistency of a folder of cards, pools and pipelines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from m3it_builder.authoring.lint import POOL_SIZE, Finding, lint_folder
+from m3it_builder.cards.bundled import bundled
+from m3it_builder.errors import CardError
+
+CARD = "task_cards/okvqa.yaml"
+POOL = "instructions/okvqa.json"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name in (CARD, POOL, "task_cards/sources/okvqa-annotations.yaml", "pipelines/default.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        folder, _, rest = name.partition("/")
+        shutil.copy(bundled(folder) / rest, tmp_path / name)
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_bundled_files_have_no_findings() -> None:
+    checked, findings = lint_folder()
+    assert checked > 40
+    assert findings == []
+
+
+def test_own_folder_may_use_bundled_sources(home: Path) -> None:
+    assert lint_folder(home) == (4, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (CARD, "title:", "titel:", "unknown key 'titel'"),
+        (CARD, "coco-2014-val-images:", "coco-images:", "lists the source 'coco-images', which"),
+        (CARD, "images: {min: 1", "images: {min: 2", "images.min is greater than images.max"),
+        (CARD, "Marino et al.", "TODO", "line 6 still has a TODO"),
+        (
+            "task_cards/sources/okvqa-annotations.yaml",
+            "mscoco_val2014_annotations.json.zip\n",
+            "mscoco_train2014_annotations.json.zip\n",
+            "lists the file mscoco_train2014_annotations.json.zip more than once",
+        ),
+        ("pipelines/default.yaml", "seed: 1234", "sed: 1234", "unknown key 'sed'"),
+    ],
+)
+def test_finding_names_the_file(home: Path, name: str, old: str, new: str, message: str) -> None:
+    edit(home / name, old, new)
+    _, (finding,) = lint_folder(home)
+    assert finding.file == name
+    assert message in finding.message
+
+
+def test_split_without_sources(home: Path) -> None:
+    edit(home / CARD, "okvqa-annotations: all", "okvqa-annotations: [train]")
+    edit(home / CARD, "coco-2014-val-images: [validation]", "coco-2014-val-images: [train]")
+    assert lint_folder(home)[1] == [Finding(CARD, "okvqa: split validation reads no source")]
+
+
+def test_pools(home: Path) -> None:
+    (home / POOL).write_text(json.dumps(["a", "b"]))
+    assert lint_folder(home)[1] == [Finding(POOL, f"has 2 instructions instead of {POOL_SIZE}")]
+    (home / POOL).unlink()
+    assert lint_folder(home)[1] == [Finding(CARD, f"has no instruction pool ({POOL})")]
+
+
+def test_folder_without_cards(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="has no task_cards, instructions or pipelines to check"):
+        lint_folder(tmp_path)

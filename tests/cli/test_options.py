@@ -1,0 +1,70 @@
+"""Options that several commands share: one wording, and choices that the help names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import pytest
+import typer
+
+from m3it_builder.cards.cards import Group
+from m3it_builder.cli import app
+from m3it_builder.cli.main import COMMANDS
+from m3it_builder.cli.options import choice
+from m3it_builder.dedup import KEEP_POLICIES
+from m3it_builder.records import SPLITS
+from m3it_builder.shards.formats import FormatName, ImageEncoding
+
+# Options of one name whose meaning depends on the command.
+DIFFERENT = {"--out", "--seed", "--split", "--task"}
+
+
+def options_of(command: str) -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    parameters = group.get_command(None, command).params
+    return {parameter.opts[0]: parameter for parameter in parameters if parameter.name != "help"}
+
+
+def test_shared_options_have_one_wording() -> None:
+    wordings: dict[str, set[str]] = defaultdict(set)
+    for command in COMMANDS:
+        for name, option in options_of(command).items():
+            if name.startswith("--"):
+                wordings[name].add(option.help)
+    assert {name for name, helps in wordings.items() if len(helps) > 1} == DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "choices"),
+    [
+        ("build", "--split", SPLITS),
+        ("show", "--split", SPLITS),
+        ("build", "--format", get_args(FormatName)),
+        ("build", "--images", get_args(ImageEncoding)),
+        ("dedup", "--keep", KEEP_POLICIES),
+        ("ls", "--group", get_args(Group)),
+    ],
+)
+def test_help_names_every_choice(command: str, option: str, choices: Sequence[str]) -> None:
+    text = options_of(command)[option].help
+    assert all(name in text for name in choices), text
+
+
+def test_choice() -> None:
+    validate = choice(lambda: ("webdataset", "parquet"))
+    for value in (None, "parquet", ["parquet", "webdataset"], []):
+        assert validate(value) is value
+    with pytest.raises(typer.BadParameter, match="did you mean parquet"):
+        validate(["webdataset", "parket"])
+    with pytest.raises(typer.BadParameter, match=r"'zip' is not one of webdataset, parquet$"):
+        validate("zip")
+
+
+def test_choices_are_looked_up_only_when_needed() -> None:
+    def allowed() -> Sequence[str]:
+        raise AssertionError("imports heavy modules")
+
+    assert choice(allowed)(None) is None
+    assert choice(allowed)([]) == []

@@ -1,0 +1,24 @@
+"""Boxes and colors."""
+
+from __future__ import annotations
+
+import pytest
+
+from m3it_builder.formats.regions import COLORS, colored, from_xywh
+from m3it_builder.media.images import COLORS as RGB
+
+
+def test_boxes_get_the_colors_in_order() -> None:
+    assert from_xywh([1, 2, 10, 20]) == (1, 2, 11, 22)
+    regions = colored([(0, 0, 1, 1)] * 3, ["cat", "dog", "cat"])
+    assert [(r.color, r.label) for r in regions] == [
+        ("red", "cat"),
+        ("green", "dog"),
+        ("blue", "cat"),
+    ]
+    with pytest.raises(ValueError, match="11 boxes, 10 colors"):
+        colored([(0, 0, 1, 1)] * 11)
+
+
+def test_every_color_can_be_drawn() -> None:
+    assert set(COLORS) == set(RGB)

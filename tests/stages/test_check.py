@@ -1,0 +1,90 @@
+"""Every check finds its error in a record, and passes a right one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from m3it_builder import load_task
+from m3it_builder.records import Image, Instance, Record, Region, Reject, Turn
+from m3it_builder.stages.check import CHECKS, TEXT_CHECKS, check_records, check_texts
+
+
+def record(*turns: Turn, **more: Any) -> Record:
+    return Record(id="1", turns=turns, **more)
+
+
+IMAGE = (Image("a", (10, 10)),)
+GOOD = record(Turn("q", "a"), images=IMAGE)
+BAD = {
+    "empty_output": record(Turn("q", " \n"), images=IMAGE),
+    "empty_input": record(Turn(" ", "a")),
+    "image_count": record(Turn("q", "a"), images=(Image("a"), Image("b"))),
+    "gold_not_in_choices": record(Turn("q", "a", ("b", "c"), 0), images=IMAGE),
+    "choices_repeat": record(Turn("q", "a", ("a", "a"), 0), images=IMAGE),
+    "empty_choice": record(Turn("q", "a", ("a", " "), 0), images=IMAGE),
+    "box_outside": record(Turn("q", "a"), images=IMAGE, regions=(Region((11, 0, 12, 5)),)),
+}
+INSTANCE = Instance(
+    task="t", split="train", lang="en", instruction="Do.", inputs="q", outputs="a", license="x",
+    image_license="x", record=GOOD,
+)  # fmt: skip
+
+
+def test_all_checks_are_tested_here() -> None:
+    assert set(BAD) == set(CHECKS)
+    assert set(TEXT_CHECKS) <= set(CHECKS), "a text check has the name of a record check"
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_bad_record_is_rejected(reason: str) -> None:
+    found: list[Reject] = []
+
+    def sink(stage: str, reject: Reject) -> None:
+        assert stage == "check"
+        found.append(reject)
+
+    card = load_task("okvqa").card
+    kept = list(check_records([GOOD, BAD[reason], GOOD], card, CHECKS, sink))
+    assert kept == [GOOD, GOOD]
+    assert [reject.reason for reject in found] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("reason", "bad"),
+    [
+        ("empty_output", replace(INSTANCE, outputs=" \n")),
+        ("empty_input", replace(INSTANCE, inputs="\t", record=record(Turn("q", "a")))),
+    ],
+)
+def test_blank_text_is_rejected_after_rendering(reason: str, bad: Instance) -> None:
+    found: list[str] = []
+    texts = check_texts([INSTANCE, bad], CHECKS, lambda _, reject: found.append(reject.reason))
+    assert list(texts) == [INSTANCE]
+    assert found == [reason]
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        record(Turn("", "a"), images=IMAGE),
+        record(Turn("", "a"), context="A passage."),
+        record(Turn("", "", (" x", "y"), 0), images=IMAGE),
+        record(Turn("", ""), Turn("", "a")),
+    ],
+    ids=["image alone", "context alone", "blank answer of an option", "a dialogue"],
+)
+def test_input_and_output_are_judged_as_they_render(fine: Record) -> None:
+    """A record passes if and only if its rendered texts do, in every answer style."""
+    from m3it_builder.records import Style
+    from m3it_builder.stages.render import render
+
+    base = load_task("okvqa").card
+    for answer in ("text", "letter", "both"):
+        card = base.model_copy(update={"render": base.render.model_copy(update={"answer": answer})})
+        inputs, outputs = render(fine, "en", Style(answer))
+        passes = bool(outputs.strip()) and bool(fine.images or inputs.strip())
+        kept = list(check_records([fine], card, ["empty_output", "empty_input"], lambda *_: None))
+        assert bool(kept) == passes
