@@ -1,4 +1,4 @@
-# `make help` lists the targets. All of them work from a fresh clone.
+# `make help` lists the targets; all of them work in a fresh clone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(VENV)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "make: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "make: Python 3.11 or newer is required; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
@@ -23,7 +23,7 @@ $(VENV)/dev: $(VENV)/python pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/core
 
-demo: $(VENV)/core  ## Build OK-VQA from drawn sample data, audit it, show it
+demo: $(VENV)/core  ## Build OK-VQA from synthetic sample data, audit it, show it
 	$(BIN)/m3it build --task okvqa --sample --out $(DEMO) --format webdataset --format parquet
 	$(BIN)/m3it audit $(DEMO)
 	$(BIN)/m3it show $(DEMO)/okvqa --rows 3
@@ -32,10 +32,10 @@ demo: $(VENV)/core  ## Build OK-VQA from drawn sample data, audit it, show it
 test: $(VENV)/dev  ## Run the fast tests
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
-slow: $(VENV)/dev  ## Run the long proofs: kill loops, memory, installed wheels
+slow: $(VENV)/dev  ## Run the slow tests: kill loops, memory, installed wheels
 	$(BIN)/python -m pytest -n auto -m slow --timeout 900
 
-check: $(VENV)/dev  ## Lint, check format, types, cards and generated docs
+check: $(VENV)/dev  ## Check lint, format, types, imports, cards and generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,19 +47,19 @@ format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-fixtures: $(VENV)/dev  ## Draw the tiny sources of the tests anew, and their expectations
+fixtures: $(VENV)/dev  ## Regenerate the test sources and their expected.json
 	for make in tests/fixtures/*/make.py; do $(BIN)/python $$make || exit 1; done
 	$(BIN)/python -m pytest tests/tasks/test_contract.py --update
 
-docs: $(VENV)/dev  ## Write docs/reference.md and docs/drawing/ anew
+docs: $(VENV)/dev  ## Regenerate docs/reference.md and docs/drawing/
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/gallery.py
 
-bench: $(VENV)/dev  ## Measure speed against named peers, in one run (a quarter of an hour)
+bench: $(VENV)/dev  ## Measure speed against named peers, in one run (15 minutes)
 	$(BIN)/python -m benchmarks
 
 wheel: $(VENV)/dev  ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
-clean:  ## Remove what the other targets made
+clean:  ## Remove the output of the other targets
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache

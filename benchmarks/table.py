@@ -1,4 +1,4 @@
-"""The tables of the README, made of one run's results."""
+"""The benchmark tables of the README, generated from the results of one run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Any
 
 _README = Path(__file__).resolve().parents[1] / "README.md"
 _START, _END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-_ASIDES = "webdataset.ShardWriter", "datasets to Parquet"
+_BASELINES = "webdataset.ShardWriter", "datasets to Parquet"  # besides plain concatenation
+_BOX_COLUMNS = {
+    "speed, against Pillow": "speed, relative to Pillow",
+    "PSNR off the lines, dB": "PSNR off the lines, dB",
+    "size, against the source": "size, relative to the source",
+}
 
 
 def write(results: Mapping[str, Any]) -> None:
-    """Put the tables between the marks in the README."""
+    """Replace the text between the markers in the README."""
     before, _, rest = _README.read_text(encoding="utf-8").partition(_START)
     _, _, after = rest.partition(_END)
     text = f"{before}{_START}\n{markdown(results)}{_END}{after}"
@@ -20,47 +25,48 @@ def write(results: Mapping[str, Any]) -> None:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return the tables of those benchmarks that were run."""
-    makers = {"phase_b": _ways, "boxes": _boxes, "scale": _scale}
-    parts = [maker(results[name]) for name, maker in makers.items() if name in results]
+    """Return the tables and lines of the benchmarks in the results."""
+    tables = {"phase_b": _packing_table, "boxes": _box_table, "scale": _memory_table}
+    parts = [table(results[name]) for name, table in tables.items() if name in results]
     lines = [_LINES[name](results[name]) for name in _LINES if name in results]
     return "\n".join([*parts, *lines, ""])
 
 
-def _ways(found: Mapping[str, Any]) -> str:
-    ways = {name: way for name, way in found["ways"].items() if isinstance(way, dict)}
-    asides = [ways[name]["of concatenation"] for name in _ASIDES]
+def _packing_table(result: Mapping[str, Any]) -> str:
+    speeds = {
+        name: way["of concatenation"]
+        for name, way in result["ways"].items()
+        if isinstance(way, dict)
+    }
     rows = [
         (
             f"**{name}**" if name.startswith("m3it") else name,
-            f"{way['of concatenation']:.2f}",
-            *(f"{way['of concatenation'] / aside:.2f}" for aside in asides),
+            f"{speed:.2f}",
+            *(f"{speed / speeds[baseline]:.2f}" for baseline in _BASELINES),
         )
-        for name, way in sorted(ways.items(), key=lambda item: -item[1]["of concatenation"])
+        for name, speed in sorted(speeds.items(), key=lambda item: -item[1])
     ]
     head = (
-        f"{found['images']:,} images of {found['bytes an image'] / 1e3:.0f} KB, one core",
-        "of plain concatenation",
-        *(f"against {name}" for name in _ASIDES),
+        f"speed: {result['images']:,} images of {result['bytes an image'] / 1e3:.0f} KB, one core",
+        "relative to concatenation",
+        *(f"relative to *{baseline}*" for baseline in _BASELINES),
     )
     return _table(head, rows)
 
 
-def _boxes(found: Mapping[str, Any]) -> str:
-    keys = ("speed, against Pillow", "PSNR off the lines, dB", "size, against the source")
+def _box_table(result: Mapping[str, Any]) -> str:
     rows = [
-        (f"**{name}**" if name == "m3it" else name, *(str(way[key]) for key in keys))
-        for name, way in found.items()
+        (f"**{name}**" if name == "m3it" else name, *(str(way[key]) for key in _BOX_COLUMNS))
+        for name, way in result.items()
     ]
-    return _table(("a box on a JPEG", *keys), rows)
+    return _table(("drawing a box on a JPEG", *_BOX_COLUMNS.values()), rows)
 
 
-def _scale(found: Mapping[str, Any]) -> str:
-    rows = [
-        (form, *(str(value) for value in peak.values())) for form, peak in found["memory"].items()
-    ]
-    heads = next(iter(found["memory"].values()))
-    return _table(("peak memory of a build", *heads), rows)
+def _memory_table(result: Mapping[str, Any]) -> str:
+    peaks = result["memory"]
+    rows = [(name, *(str(value) for value in peak.values())) for name, peak in peaks.items()]
+    columns = next(iter(peaks.values()))
+    return _table(("peak memory of a build", *columns), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -69,36 +75,38 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _said_of_scale(found: Mapping[str, Any]) -> str:
-    ratio = found["workers"]["speed of two, against one"]
-    return f"- Two workers draw boxes {ratio} times as fast as one, by the clock."
+def _workers_line(result: Mapping[str, Any]) -> str:
+    ratio = result["workers"]["speed of two, against one"]
+    return f"- Two workers draw boxes {ratio} times as fast as one (wall-clock time)."
 
 
-def _said_of_phase_a(found: Mapping[str, Any]) -> str:
+def _phase_a_line(result: Mapping[str, Any]) -> str:
+    gigabytes = result["annotation bytes"] / 1e9
+    growth = result["peak, against a tenth of the questions"]
+    speed = result["speed, against bare ijson over the same files"]
     return (
-        f"- {found['questions']:,} questions ({found['annotation bytes'] / 1e9:.1f} GB): "
-        f"{found['rows a second']:,} rows a second, peak {found['peak MB']:.0f} MB "
-        f"({found['peak, against a tenth of the questions']} times that of a tenth of it), "
-        f"{found['speed, against bare ijson over the same files']} of the speed of bare `ijson`."
+        f"- Phase A: {result['questions']:,} questions ({gigabytes:.1f} GB), "
+        f"{result['rows a second']:,} rows per second, {speed} times the speed of plain `ijson`; "
+        f"peak memory {result['peak MB']:.0f} MB, {growth} times that of a tenth of the questions."
     )
 
 
-def _said_of_help(found: Mapping[str, Any]) -> str:
-    ratio = found["help cost, against an empty typer app"]
-    return f"- `m3it --help` costs {ratio} times what an empty typer app costs."
+def _help_line(result: Mapping[str, Any]) -> str:
+    ratio = result["help cost, against an empty typer app"]
+    return f"- `m3it --help` takes {ratio} times as long as an empty typer app."
 
 
 def _parquet_line(result: Mapping[str, Any]) -> str:
     ratio = result["images"]["pyarrow, of ours"]
     return (
-        f"- Packing Parquet through pyarrow {result['pyarrow']} instead of our own pages takes "
-        f"{ratio} times the CPU time."
+        f"- Packing Parquet through pyarrow {result['pyarrow']} takes {ratio} times the CPU time "
+        "of our own page writer."
     )
 
 
 _LINES = {
     "parquet": _parquet_line,
-    "scale": _said_of_scale,
-    "phase_a": _said_of_phase_a,
-    "help_cost": _said_of_help,
+    "scale": _workers_line,
+    "phase_a": _phase_a_line,
+    "help_cost": _help_line,
 }

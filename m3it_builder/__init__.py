@@ -26,8 +26,8 @@ __all__ = [
     "task_names",
 ]
 
-# Loaded on first use, so that `m3it --help` pays for none of it.
-_HOMES = {
+# Imported on first use, so that `m3it --help` loads none of them.
+_MODULES = {
     "errors": ("M3ITError",),
     "records": ("Image", "Instance", "Record", "Region", "Reject", "Split", "Turn"),
     "sources.source": ("Source",),
@@ -36,7 +36,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""``python -m m3it_builder`` is the ``m3it`` command."""
+"""Run the ``m3it`` command by ``python -m m3it_builder``."""
 
 from m3it_builder.cli import main
 

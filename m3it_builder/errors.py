@@ -1,18 +1,18 @@
-"""Every error this package raises on purpose.
+"""The exceptions of this package, for failures that users can fix.
 
 M3ITError
-├── CardError        a card, an instruction pool or a pipeline file is wrong
-├── TaskNotFound     no task of that name, built in or installed
-├── SourceError      a raw file is missing, damaged, or not what the card says
-├── ConvertError     a converter met a record it cannot read
-├── PluginError      an installed task could not be loaded
-├── BuildError       a build cannot start, go on or be read
+├── CardError        a card, instruction pool or pipeline file is invalid
+├── TaskNotFound     no built-in or installed task has this name
+├── SourceError      a source file is missing, corrupt, or not the one on the card
+├── ConvertError     a source record does not have the structure the converter expects
+├── PluginError      an installed task failed to load
+├── BuildError       a build cannot start, continue or be read
 │   └── RejectShareError   too many examples of a unit were rejected
-├── AuditError       a query over a build is wrong
-└── ContractError    a task breaks the contract of ``m3it_builder.testing``
+├── AuditError       a query over a build is invalid
+└── ContractError    a task violates the contract of ``m3it_builder.testing``
 
-The command line prints the message and exits with ``exit_code``; no message
-needs the source code to be understood.
+The command line prints the message, one line that can be understood without the source code,
+and exits with ``exit_code``.
 """
 
 import errno
@@ -22,33 +22,33 @@ from dataclasses import dataclass
 
 
 class M3ITError(Exception):
-    """Base class of all foreseen failures; the message says what to do next."""
+    """Base class of all foreseen failures; the message ends with a remedy."""
 
     exit_code = 1
 
 
 class CardError(M3ITError):
-    """A card, an instruction pool or a pipeline file is wrong."""
+    """A card, instruction pool or pipeline file is invalid."""
 
 
 class TaskNotFound(M3ITError):  # noqa: N818 - reads better where it is raised
-    """No task of that name, built in or installed."""
+    """No built-in or installed task has this name."""
 
 
 class SourceError(M3ITError):
-    """A raw file is missing, damaged, or not what the card says."""
+    """A source file is missing, corrupt, or not the one on the card."""
 
 
 class ConvertError(M3ITError):
-    """A converter met a record it cannot read."""
+    """A source record does not have the structure the converter expects."""
 
 
 class PluginError(M3ITError):
-    """An installed task could not be loaded."""
+    """An installed task failed to load."""
 
 
 class BuildError(M3ITError):
-    """A build cannot start, go on or be read."""
+    """A build cannot start, continue or be read."""
 
 
 class RejectShareError(BuildError):
@@ -58,16 +58,16 @@ class RejectShareError(BuildError):
 
 
 class AuditError(M3ITError):
-    """A query over a build is wrong."""
+    """A query over a build is invalid."""
 
 
 class ContractError(M3ITError):
-    """A task breaks the contract of ``m3it_builder.testing``."""
+    """A task violates the contract of ``m3it_builder.testing``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A unit that failed, while others went on."""
+    """A unit that failed while others continued."""
 
     unit: str  # task/split
     error: M3ITError
@@ -75,9 +75,9 @@ class Failure:
 
 @contextmanager
 def collect_failure(unit: str, failures: list[Failure]) -> Iterator[None]:
-    """Append a foreseen error of one unit to a list, so that the caller continues with the next.
+    """Append a foreseen error of one unit to a list, so that the caller can continue.
 
-    Anything else is a bug: it is raised, with a note that names the unit.
+    Any other error is a bug: it is raised, with a note that names the unit.
     """
     try:
         yield
@@ -95,9 +95,9 @@ _ADVICE = {
     errno.EACCES: "permission denied; check the owner and the mode of the folder",
     errno.EPERM: "the operation is not permitted; check the owner and the mode of the folder",
     errno.EROFS: "the file system is read-only; choose another --out or --source",
-    errno.ENOTDIR: "a file stands where a folder is needed; move it, or choose another --out",
-    errno.EEXIST: "a file stands where a folder is needed; move it, or choose another --out",
-    errno.EISDIR: "a folder stands where a file is needed; move it, or choose another --out",
+    errno.ENOTDIR: "a file exists where a folder is needed; move it, or choose another --out",
+    errno.EEXIST: "a file exists where a folder is needed; move it, or choose another --out",
+    errno.EISDIR: "a folder exists where a file is needed; move it, or choose another --out",
     errno.EMFILE: "too many open files; lower --workers or raise `ulimit -n`",
     errno.EIO: "the disk reports a read or write error",
     errno.ESTALE: "the network file system dropped the file; repeat the command, it resumes",
@@ -105,7 +105,7 @@ _ADVICE = {
 
 
 def foreseen(error: BaseException) -> M3ITError | None:
-    """Return the environment's failure as an error with advice, or None for a bug."""
+    """Return a failure of the environment as an error with a remedy, or None for a bug."""
     if isinstance(error, M3ITError):
         return error
     if type(error).__module__ == "sqlite3":
@@ -128,7 +128,7 @@ def _foreseen_sqlite(text: str) -> M3ITError | None:
 def _foreseen_os(error: OSError) -> M3ITError | None:
     number = error.errno
     if number is None and "No space left on device" in str(error):
-        number = errno.ENOSPC  # pyarrow keeps the number in the text only
+        number = errno.ENOSPC  # pyarrow puts the number into the message only
     if number not in _ADVICE:
         return None
     where = f"{error.filename}: " if error.filename else ""

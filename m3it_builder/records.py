@@ -1,11 +1,11 @@
-"""The values of the pipeline. All of them are immutable.
+"""The values of the pipeline, all immutable.
 
-A converter fills *structure* (turns, choices, regions); ``stages.render`` makes the
+A converter fills in *structure* (turns, choices, regions); ``stages.render`` produces the
 strings. An image is a flat, picklable reference until the packer reads it.
 
-They are msgspec structs rather than dataclasses, because every row is encoded into the
-spool, decoded from it and copied with changes (see ``docs/decisions/0014-records-are-structs.md``);
-copies with changes are made by ``msgspec.structs.replace``.
+They are msgspec structs rather than dataclasses, because every row is encoded into the spool
+and decoded from it (see ``docs/decisions/0014-records-are-structs.md``). Use
+``msgspec.structs.replace`` to copy one with changes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
+JsonObject = dict[str, Any]  # as read from, or written to, JSON
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# Numbers as the source gives them, whole ones stay whole: x0, y0, x1, y1 in pixels of the
-# annotation's frame.
-Number = int | float
-Box = tuple[Number, Number, Number, Number]
+Number = int | float  # as in the source: integers stay integers
+Box = tuple[Number, Number, Number, Number]  # x0, y0, x1, y1 in pixels of the annotated image
 
 
 class File(Struct, frozen=True, array_like=True, tag=True):
@@ -36,7 +36,7 @@ class Slice(Struct, frozen=True, array_like=True, tag=True):
     """A member of a zip or plain tar, or base64 text in a file, read in place."""
 
     path: str  # absolute path of the archive
-    offset: int  # of the data in a tar or a text, of the local header in a zip
+    offset: int  # of the data in a tar or a text file, of the local header in a zip
     length: int  # bytes, decompressed
     stored_length: int  # bytes in the archive
     method: Literal["tar", "stored", "deflated", "base64", "unusable"]
@@ -47,7 +47,7 @@ Location = File | Slice
 
 
 class Frames(Struct, frozen=True, array_like=True, tag=True):
-    """Frames of a video, chosen by a rule of ``media.video``."""
+    """Frames of a video, selected by a rule of ``media.video.choose``."""
 
     count: int
     rule: Literal["ends", "inner", "middles", "times"] = "ends"
@@ -67,15 +67,15 @@ ImageSelection = Frames | Pixels
 class Image(Struct, frozen=True, array_like=True):
     """One image, or one video, by name; the locate stage fills in ``location``."""
 
-    name: str  # "<source_id>/<path inside the official archive>", never absolute
-    size: tuple[int, int] | None = None  # width, height the annotation was made on
+    name: str  # "<source_id>/<path in the official archive>", never absolute
+    size: tuple[int, int] | None = None  # width, height that boxes refer to
     location: Location | None = None
-    selection: ImageSelection | None = None  # None: the whole file is the image
+    selection: ImageSelection | None = None  # None: the whole file is one image
     other_names: tuple[str, ...] = ()  # alternatives, tried in this order
 
     @property
     def count(self) -> int:
-        """Return how many images it becomes in a row."""
+        """Return the number of images it becomes in a row."""
         return self.selection.count if isinstance(self.selection, Frames) else 1
 
 
@@ -84,41 +84,41 @@ class Region(Struct, frozen=True, array_like=True):
 
     box: Box
     color: str = "red"
-    label: str = ""  # what is in the box, "person" for instance
+    label: str = ""  # what the box contains, for example "person"
     image: int = 0  # position of its image in the record
 
 
 class Turn(Struct, frozen=True, array_like=True):
-    """One question and its answer; either may be empty where the task has none."""
+    """One question and its answer; either may be empty if the task has none."""
 
     question: str
     answer: str
     choices: tuple[str, ...] = ()
-    gold: int | None = None  # index of the right choice; ``choices[gold] == answer``
+    gold: int | None = None  # index of the correct choice; ``choices[gold] == answer``
 
 
 class Record(Struct, frozen=True, array_like=True, kw_only=True):
-    """One source example in unified form. As a rule it has no instruction yet."""
+    """One source example in unified form, usually without instruction."""
 
-    id: str  # the source's own id, unique within one (task, split)
+    id: str  # id in the source, unique within one (task, split)
     turns: tuple[Turn, ...]  # the last turn's answer is the target
     images: tuple[Image, ...] = ()
     regions: tuple[Region, ...] = ()
     context: str = ""  # text given before the turns: a hint, a caption, a passage
     meta: Mapping[str, Any] = {}  # JSON values only
-    license: str | None = None  # where it differs from the card's
+    license: str | None = None  # if it differs from that of the card
     image_license: str | None = None
-    instruction: str = ""  # where the source already has one, it is kept
+    instruction: str = ""  # if the source has one; it is kept
 
 
 class Instance(Struct, frozen=True, kw_only=True):
-    """A record joined with an instruction: one row, once ``render`` has filled its texts."""
+    """A record with an instruction and rendered texts: one row of a build."""
 
     task: str
     split: Split
     lang: str  # BCP 47
     instruction: str
-    inputs: str = ""  # stays "" where the image is the whole input
+    inputs: str = ""  # stays "" if the image is the only input
     outputs: str = ""
     license: str  # of the annotations
     image_license: str
@@ -129,12 +129,12 @@ class Reject(Struct, frozen=True):
     """A source example that did not become an instance, and the reason."""
 
     id: str
-    reason: str  # a snake_case slug that SQL can group by
+    reason: str  # a snake_case slug, for grouping
     detail: str = ""
 
 
 class Style(Struct, frozen=True):
-    """How a task's answers and regions appear in ``inputs`` and ``outputs``."""
+    """Format of a task's answers and regions in ``inputs`` and ``outputs``."""
 
     answer: Literal["text", "letter", "both"] = "text"  # "dog", "(B)" or "(B) dog"
     regions: Literal["drawn", "text"] = "drawn"  # "the red box", or pixel coordinates

@@ -1,4 +1,4 @@
-"""Audits: SQL over a finished build."""
+"""Audits: SQL queries over a finished build."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

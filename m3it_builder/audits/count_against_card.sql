@@ -1,4 +1,4 @@
--- A complete build has another number of rows than was published.
+-- The number of rows of a complete build differs from the published one.
 -- level: note
 SELECT task, split, published_rows, rows, rows - published_rows AS difference
 FROM cards

@@ -1,4 +1,4 @@
--- An instruction was drawn far more or less often than chance allows (five deviations).
+-- An instruction is used more or less often than uniform selection allows (5 standard deviations).
 WITH used AS (
     SELECT task, split, lang, instruction, count(*) AS times
     FROM instances

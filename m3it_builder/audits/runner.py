@@ -1,9 +1,9 @@
-"""Audits: SQL over a finished build, for whatever takes two instances to see.
+"""Run audits: SQL queries over a finished build, for errors that involve several rows.
 
-Each ``*.sql`` file is one audit. Its first line, a comment, says what is wrong
-if rows come back; a second comment line ``-- level: note`` marks findings that
-deserve a look but fail nothing. Queries see the views ``instances``,
-``rejects`` and ``cards``, which hold text only; images are never opened.
+Each ``*.sql`` file is one audit. Its first line is a comment that describes the error if the
+query returns rows; a comment ``-- level: note`` marks findings that do not fail the audit.
+Queries use the views ``instances``, ``rejects`` and ``cards``, which have text columns only;
+images are never opened.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SHOWN_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one audit returned."""
+    """The result of one audit; without rows it has passed."""
 
     audit: str
-    about: str  # what is wrong if there are rows
-    level: Literal["fault", "note"]
+    about: str  # the error, if there are rows
+    level: Literal["error", "note"]
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]  # at most SHOWN_ROWS of them
     count: int  # of all rows
@@ -44,46 +44,47 @@ class Table:
 
 
 def audit(build: Path, folders: Sequence[Path] = ()) -> Iterator[Finding]:
-    """Run the audits that ship with the project, and those of further folders.
+    """Run the bundled audits, and those in additional folders.
 
     Args:
-        build: an output folder, or the folder of one task in it.
-        folders: with ``*.sql`` files of your own.
+        build: output folder, or the folder of one task in it.
+        folders: folders with additional ``*.sql`` files.
 
     Raises:
         BuildError: there is no finished build.
-        AuditError: a query is wrong, or a folder holds none.
+        AuditError: a query is invalid, or a folder has none.
     """
     base = connect(build)
     for folder in (Path(__file__).parent, *folders):
         files = sorted(folder.glob("*.sql"))
         if not files:
-            raise AuditError(f"{folder} holds no *.sql file")
+            raise AuditError(f"{folder}: has no *.sql file; name a folder with audits")
         for path in files:
             yield _run(base, path)
 
 
 def query(build: Path, sql: str) -> Table:
-    """Run one query of the user's over a build.
+    """Run one SQL query over a build.
 
     Raises:
-        AuditError: the database refuses the query; its own words are in the message.
+        BuildError: there is no finished build.
+        AuditError: the query is invalid; the message includes that of DuckDB.
     """
     return _execute(connect(build), sql, "the query")
 
 
 def views(build: Path) -> list[tuple[str, Table]]:
-    """Return the columns and types of each view."""
+    """Return the name of each view, with its columns and types."""
     base = connect(build)
     names = ("instances", "rejects", "cards")
     return [(name, _execute(base, f"DESCRIBE {name}", name)) for name in names]
 
 
 def connect(build: Path) -> duckdb.DuckDBPyConnection:
-    """Return a database in memory with the three views over a build.
+    """Return an in-memory database with the three views over a build.
 
     Raises:
-        BuildError: there is no finished build.
+        BuildError: there is no finished build, or an index cannot be read.
     """
     import duckdb
 
@@ -99,7 +100,7 @@ def connect(build: Path) -> duckdb.DuckDBPyConnection:
             base.read_parquet(files, union_by_name=True).create_view(view)
         except duckdb.Error as error:
             raise BuildError(
-                f"{build}: {str(error).splitlines()[0]}; build again with --replace"
+                f"{build}: {str(error).splitlines()[0]}; rebuild with --replace"
             ) from error
     _create_cards(base, folders)
     return base
@@ -115,11 +116,11 @@ def _create_cards(base: duckdb.DuckDBPyConnection, folders: Sequence[Path]) -> N
     for folder in folders:
         for unit in manifests(folder):
             card, plan = unit.card, unit.plan
-            facts = [card.title, card.group, card.lang, card.license, card.image_license]
-            more = [card.held_out, card.homepage, card.citation, card.rows]
+            facts = [card.title, card.group, card.lang, card.license, card.image_license,
+                     card.held_out, card.homepage, card.citation, card.rows]  # fmt: skip
             counts = [unit.instances, unit.examples, unit.images, unit.image_bytes]
             choices = [plan.seed, plan.limit, plan.sample]
-            values = [unit.task, card.base, unit.split, *facts, *more, *counts, *choices]
+            values = [unit.task, card.base, unit.split, *facts, *counts, *choices]
             base.execute(f"INSERT INTO cards VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
 
@@ -127,16 +128,16 @@ def _run(base: duckdb.DuckDBPyConnection, path: Path) -> Finding:
     try:
         sql = path.read_text(encoding="utf-8").rstrip().rstrip(";")
     except UnicodeDecodeError as error:
-        raise AuditError(f"{path}: not UTF-8 text") from error
+        raise AuditError(f"{path}: not UTF-8; save it in that encoding") from error
     comments = [line[2:].strip() for line in sql.splitlines() if line.startswith("--")]
     if not comments:
-        raise AuditError(f"{path}: the first line must be a comment that says what is wrong")
-    counted = f"SELECT *, count(*) OVER () AS found FROM (\n{sql}\n) LIMIT {SHOWN_ROWS}"  # noqa: S608
+        raise AuditError(f"{path}: the first line must be a comment that describes the error")
+    counted = f"SELECT *, count(*) OVER () AS total FROM (\n{sql}\n) LIMIT {SHOWN_ROWS}"  # noqa: S608
     table = _execute(base, counted, path.name)
     return Finding(
         audit=path.stem,
         about=comments[0],
-        level="note" if "level: note" in comments else "fault",
+        level="note" if "level: note" in comments else "error",
         columns=table.columns[:-1],
         rows=tuple(row[:-1] for row in table.rows),
         count=table.rows[0][-1] if table.rows else 0,
@@ -147,10 +148,10 @@ def _execute(base: duckdb.DuckDBPyConnection, sql: str, name: str) -> Table:
     import duckdb
 
     try:
-        done = base.execute(sql)
-        if done is None or done.description is None:
-            raise AuditError(f"{name}: there is nothing to run")
-        columns = tuple(column[0] for column in done.description or ())
-        return Table(columns, tuple(done.fetchall()))
+        result = base.execute(sql)
+        if result is None or result.description is None:
+            raise AuditError(f"{name}: nothing to run; write a SQL statement")
+        columns = tuple(column[0] for column in result.description)
+        return Table(columns, tuple(result.fetchall()))
     except duckdb.Error as error:
         raise AuditError(f"{name}: {str(error).strip().splitlines()[0]}") from error

@@ -1,4 +1,4 @@
--- The same images with the same input stand in train and in another split.
+-- The same images with the same input occur in train and in another split.
 WITH keyed AS (
     SELECT task, split, lang, id, inputs, outputs,
            list_transform(images, lambda image: image.source_digest) AS images

@@ -1,4 +1,4 @@
--- The instances and rejects of a unit do not add up to the examples its converter met.
+-- The instances and rejects of a unit do not add up to the number of its source examples.
 SELECT cards.task, cards.split, cards.examples, count_rows.times AS instances,
        coalesce(count_rejects.times, 0) AS rejects
 FROM cards

@@ -1,4 +1,4 @@
-"""Build a unit: phase A into a spool, phase B into shards, a commit at the end."""
+"""Build a unit: phase A writes a spool, phase B writes shards, a commit publishes them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""One instance becomes a row: its images checked, drawn on and described."""
+"""Turn an instance into a published row: check its images, draw its regions, describe both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from m3it_builder.stages.render import render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
-    """Everything that decides the bytes of a shard, given its rows."""
+    """Everything that decides the bytes of a shard, given its instances."""
 
     task: str
     split: str
@@ -42,11 +42,11 @@ class Packing:
     frame: Literal["stored", "displayed"] | None
     style: Style
     video: VideoPlan
-    code: str  # digest of our code and of the versions of libraries that write
+    code: str  # digest of the packing code and of the library versions that decide its output
 
     @property
     def fingerprint(self) -> str:
-        """Return a digest: shards with equal fingerprint and key are equal, in each format."""
+        """Return the packing fingerprint: with equal key, it means equal bytes in each format."""
         return blake3(repr(replace(self, formats=())).encode()).hexdigest(16)
 
 
@@ -56,16 +56,16 @@ def assemble(
     loaded: Mapping[ImageKey, Loaded | BadImage],
     position: tuple[int, int],
 ) -> tuple[ShardRow, IndexRow]:
-    """Return a row as writers take it, and its entry in the index.
+    """Return the row for the shard writers, and the one for the index.
 
     Args:
-        instance: of the spool.
-        packing: how rows are packed.
-        loaded: what was read, for each of its images.
-        position: shard, and row in the shard.
+        instance: from the spool.
+        packing: options of its shard.
+        loaded: contents of its images, or the reason why one cannot be used.
+        position: number of the shard, and position of the row in it.
 
     Raises:
-        BadImage: one of its images cannot be used; the row becomes a reject.
+        BadImage: one of the images cannot be used; the row becomes a reject.
     """
     references = [_loaded(image, loaded) for image in instance.record.images]
     annotated = instance.record.regions if packing.style.regions == "drawn" else ()
@@ -142,7 +142,7 @@ def _with_transposed_regions(
 
 
 def _with_frame_metadata(instance: Instance, references: Sequence[Loaded]) -> Instance:
-    """Add to the meta of a row which frames were taken of its videos."""
+    """List the frames extracted from its videos in the meta of a row."""
     record = instance.record
     if not any([isinstance(image.selection, Frames) for image in record.images]):
         return instance
@@ -156,7 +156,7 @@ def _with_frame_metadata(instance: Instance, references: Sequence[Loaded]) -> In
 
 
 def _names(image: Image, reference: Loaded) -> list[str]:
-    """Return a name in the source for each image: frames and array images add their index."""
+    """Return the name of each published image: frames and array images append their index."""
     if image.selection is None:
         return [image.name]
     return [f"{image.name}#{index}" for index in reference.metadata["indices"]]
@@ -165,7 +165,7 @@ def _names(image: Image, reference: Loaded) -> list[str]:
 def _stored(
     source: LoadedImage, name: str, image: Image, drawing: tuple[tuple[Region, ...], Packing]
 ) -> tuple[EncodedImage, StoredImage]:
-    """Return one image as it is published, regions drawn on it, and its description."""
+    """Return an image as published, with its regions drawn, and its description for the index."""
     regions, packing = drawing
     header, data, digest = source.header, source.data, source.digest
     try:

@@ -1,7 +1,7 @@
-"""Build one unit: phase A into the spool, phase B into shards, the manifest last.
+"""Build one unit: phase A writes the spool, phase B the shards; the manifest comes last.
 
-Unfinished work is under ``.m3it/`` and can be resumed; a finished unit is moved into
-place at once. See ``docs/decisions/0002-work-folder.md``.
+Unfinished work is under ``.m3it/`` and can be resumed; only complete shards are moved into
+place. See ``docs/decisions/0002-work-folder.md``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from m3it_builder.build.preflight import (
     require_sources,
     unreadable_archives,
 )
-from m3it_builder.build.reject_share import reject_share
+from m3it_builder.build.reject_share import errors_only, reject_share
 from m3it_builder.build.reuse import PreviousShards, finished_shard
 from m3it_builder.build.shard_record import ShardRecord
 from m3it_builder.build.spool import Spool
@@ -66,8 +66,8 @@ class Report:
     split: str
     status: Literal["built", "up to date", "planned"]
     rows: int
-    shards: int  # files
-    bytes: int  # of shards; expected ones of a planned unit
+    shards: int  # files, in all formats
+    bytes: int  # size of the shards; an estimate if the unit was only planned
     packed: int = 0  # files packed by this run; the others were reused
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
     unmatched: int = 0  # ids in drop lists that matched no row
@@ -75,7 +75,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """A unit, and what it is built from: opened once."""
+    """A unit with its opened catalogs and its fingerprint."""
 
     unit: Unit
     catalogs: dict[str, Catalog]
@@ -84,7 +84,7 @@ class _Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """Where to read, where to write, and how."""
+    """A build: folders, plan and options, for any number of units."""
 
     sources: Path
     out: Path
@@ -95,12 +95,12 @@ class Build:
     progress: Progress = field(default_factory=Silent)
 
     def unit(self, task: Task, split: Split) -> Report:
-        """Build one unit completely, or leave an up-to-date one as it is.
+        """Build one unit, or leave an up-to-date one unchanged.
 
         Raises:
             SourceError: raw files are missing or corrupt.
-            BuildError: the unit exists and was built from other inputs, or the
-                environment fails (disk full, permission).
+            BuildError: the unit is stale and ``replace`` is off, another process is
+                building it, or the disk is too small.
             RejectShareError: too many examples were rejected.
         """
         unit = Unit(task, split, self.out)
@@ -120,7 +120,7 @@ class Build:
             return self._image_phase(inputs)
 
     def packing(self, unit: Unit, made_by: Fingerprint, has_video: bool = False) -> Packing:
-        """Return how the shards of a unit are packed."""
+        """Return the packing options of a unit's shards."""
         file, card = self.plan.file, unit.task.card
         decoder = decoder_version(file.video.backend) if has_video else ""
         return Packing(
@@ -144,11 +144,13 @@ class Build:
         return can_resume(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
 
     def _plan(self, inputs: _Inputs) -> Report:
-        """Run the text phase alone; a later build resumes from its spool, where it can."""
+        """Run the text phase only; a later build may resume from its spool."""
         unit = inputs.unit
         resumed = self._can_resume(inputs)
-        busy = unit.work.exists() or read_manifest_or_none(unit.meta) is not None
-        spool = unit.spool if resumed or not busy else unit.state / "plan" / unit.spool.name
+        # A plan must not replace the unfinished work of a build with other options, nor leave
+        # unfinished work beside a finished unit: then its spool is temporary.
+        keep = not unit.work.exists() and read_manifest_or_none(unit.meta) is None
+        spool = unit.spool if resumed or keep else unit.state / "plan" / unit.spool.name
         try:
             if not resumed:
                 self._text_phase(inputs, spool)
@@ -169,7 +171,7 @@ class Build:
         )
 
     def _text_phase(self, inputs: _Inputs, target: Path) -> None:
-        """Fill a spool, and save what it was made from."""
+        """Fill a spool, and save what it was built from."""
         unit = inputs.unit
         source = open_source(unit.task, unit.split, self.sources, inputs.catalogs)
         dropped = listed(self.plan.drop, (unit.task.name, unit.split))
@@ -211,7 +213,7 @@ class Build:
     def _pack(
         self, inputs: _Inputs, shards: Sequence[ShardPlan], has_video: bool
     ) -> tuple[list[ShardRecord], int]:
-        """Return the records of all shards in order, and how many were packed by this run."""
+        """Return the records of all shards in order, and the number packed by this run."""
         if has_video:
             require_backend(self.plan.file.video.backend)
         jobs = self._jobs(inputs, shards, has_video)
@@ -253,22 +255,23 @@ class Build:
         spool: ReadSpool,
         rows: int,
         reasons: Counter[str],
-        more: Sequence[tuple[str, Reject]] = (),
+        pack_rejects: Sequence[tuple[str, Reject]] = (),
     ) -> None:
-        """Stop if too many examples were rejected, leaving the list of them behind."""
+        """Require that not too many examples were rejected; if so, write the list of rejects."""
         unit = inputs.unit
         rejected = reject_share(spool.facts, rows, reasons)
         if not rejected.rejected or rejected.share <= self.plan.max_reject_share:
             return
         table = unit.state / REJECTS
-        write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), more))
-        clear_spool(unit.work)  # missing files may exist the next time: look for them again
-        why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+        write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), pack_rejects))
+        clear_spool(unit.work)  # the next run looks for missing files again
+        errors = errors_only(reasons).most_common()
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in errors)
         hint = unreadable_archives(inputs.catalogs)
         raise RejectShareError(
-            f"{unit.name}: {rejected} ({float(rejected.share):.1%}, allowed "
-            f"{self.plan.max_reject_share:.1%}): {why}. {hint}"
-            f"They are listed in {table}; to accept this, add --max-reject-share 1"
+            f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed "
+            f"{self.plan.max_reject_share:.1%}): {counts}. {hint}"
+            f"All rejects are listed in {table}; to accept them, add --max-reject-share 1"
         )
 
 

@@ -1,4 +1,4 @@
-"""Commit a unit: index and rejects, shards moved into place, the manifest last."""
+"""Commit a unit: merge its index, move shards into place, write the manifest last."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from m3it_builder.storage.digest import file_digest
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the two phases made of a unit."""
+    """The results of both phases of a unit."""
 
     shards: Sequence[ShardRecord]  # in order
     rejects: Iterable[tuple[str, Reject]]  # (stage, reject)
@@ -53,11 +53,10 @@ class Outcome:
 
 
 def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -> Manifest:
-    """Move packed shards into place and declare the unit finished.
+    """Move packed shards into place and write the manifest, which makes the unit finished.
 
-    Until the manifest is written, the last step, the unit counts as unfinished; after a
-    crash anywhere before, the next run resumes. Everything the manifest names is on the
-    disk before the manifest is.
+    After a crash at any earlier step the unit counts as unfinished, and the next run
+    resumes. All files that the manifest names are durable before it is written.
     """
     shards = outcome.shards
     index, rejects = unit.work / INDEX, unit.work / REJECTS
@@ -89,7 +88,7 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
 
 
 def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
-    """Write the files that all splits of a task share, for the splits finished so far."""
+    """Write the README files of the task, for the splits finished so far."""
     if only_if_stale and _are_fresh(unit):
         return
     with unit.task_locked():
@@ -118,19 +117,19 @@ def _write_arrow_state(unit: Unit, plan: Plan, shards: Sequence[ShardRecord]) ->
 
 
 def _withdraw(unit: Unit) -> None:
-    """Delete the manifest of an older build: from here on the unit is not finished."""
+    """Delete the manifest and READMEs of an older build: its files are about to be replaced."""
     (unit.meta / MANIFEST).unlink(missing_ok=True)
     remove_readmes(unit.folder)
 
 
 def _move_shards(unit: Unit, shards: Sequence[ShardRecord]) -> set[Path]:
-    """Move new shards into place, delete old ones without a successor; return the folders."""
+    """Move new shards into place, delete obsolete ones, and return the folders changed."""
     kept = {file.path for record in shards for file in record.files.values()}
     for relative in sorted(kept):
         target = unit.folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         packed = unit.work / relative
-        if packed.exists():  # otherwise an earlier, interrupted commit has moved it
+        if packed.exists():  # otherwise an interrupted commit has moved it already
             packed.replace(target)
     for entry in FORMATS.values():
         folder = unit.folder / entry.name

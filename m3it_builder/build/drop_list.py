@@ -1,8 +1,8 @@
-"""Rows left out by name: lists of ids, as ``m3it dedup`` writes them.
+"""Drop lists: ids of rows to leave out of a build, as written by ``m3it dedup``.
 
-A list is Parquet or JSON Lines; of its columns ``task``, ``split`` and ``id`` are
-read. What is listed becomes a reject with the reason ``dropped``, after sample and
-limit are taken: rows that moved up would be rows nobody has compared.
+A list is a Parquet or JSON Lines file with the columns ``task``, ``split`` and ``id``; others
+are ignored. A listed row becomes a reject with the reason ``dropped``, after sample and limit
+have been applied: rows that replaced it would not have been searched for duplicates.
 """
 
 from __future__ import annotations
@@ -16,82 +16,85 @@ from typing import Any
 
 from m3it_builder.errors import BuildError
 from m3it_builder.records import SPLITS
+from m3it_builder.storage.digest import file_digest
 
 _COLUMNS = ("task", "split", "id")
 _SPLITS = " / ".join(SPLITS)
-_BLOCK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class DropList:
-    """One list, known by its content."""
+    """A drop list, identified by the digest of its content."""
 
     path: Path
     digest: str  # BLAKE3
 
 
 def drop_list(path: Path) -> DropList:
-    """Return a list by its path.
+    """Return the drop list at a path.
 
     Raises:
-        BuildError: it is not there, or no list.
+        BuildError: the file cannot be read, or has another suffix than .parquet or .jsonl.
     """
     if path.suffix not in (".parquet", ".jsonl"):
-        raise BuildError(f"{path}: a list of rows to drop ends in .parquet or .jsonl")
+        raise BuildError(f"{path}: the name of a drop list must end in .parquet or .jsonl")
     return DropList(path, _digest(path))
 
 
 def listed(lists: Iterable[DropList], unit: tuple[str, str]) -> dict[str, str]:
-    """Return the ids of a unit that lists name, each with the name of its list.
+    """Return the listed ids of one unit, each with the file name of its list.
 
     Args:
-        lists: of rows to leave out.
-        unit: task and split; lines about others are passed over.
+        lists: all drop lists of the build.
+        unit: task and split.
 
     Raises:
-        BuildError: a list has changed since the build began, or cannot be read.
+        BuildError: a list is malformed, cannot be read, or has changed since the build began.
     """
     return {
-        row_id: each.path.name
-        for each in lists
-        for *named, row_id in _lines(each)
-        if tuple(named) == unit
+        row_id: drops.path.name
+        for drops in lists
+        for task, split, row_id in _rows(drops)
+        if (task, split) == unit
     }
 
 
 def dropped_digest(lists: Iterable[DropList], unit: tuple[str, str]) -> str:
-    """Return a digest of what lists say of one unit; empty where they say nothing.
+    """Return the digests of the listed ids of one unit, by list; empty if it has none.
 
-    Units that a list does not speak of then stay as they are when it comes or changes.
+    A unit therefore stays up to date when a list without any of its rows is added or changed.
 
     Raises:
         BuildError: as for ``listed``.
     """
-    # A reject tells the name of its list, so names are part of what comes out.
-    said = [(each.path.name, _digests(each).get(unit)) for each in lists]
-    return ", ".join(f"{name}: {digest}" for name, digest in said if digest)
+    # File names are included, because the details of rejects contain them.
+    digests = [(drops.path.name, _digests(drops).get(unit)) for drops in lists]
+    return ", ".join(f"{name}: {digest}" for name, digest in digests if digest)
 
 
 @lru_cache(16)
-def _digests(each: DropList) -> Mapping[tuple[str, str], str]:
-    """Return a digest of the ids of each unit, in one pass over the list."""
+def _digests(drops: DropList) -> Mapping[tuple[str, str], str]:
+    """Return a digest of the ids of each unit, reading the list once."""
     units: dict[tuple[str, str], Any] = {}
-    for task, split, row_id in _lines(each):
+    for task, split, row_id in _rows(drops):
         digest = units.setdefault((task, split), blake2b(digest_size=16))
         digest.update(f"{row_id}\0".encode(errors="surrogatepass"))
     return {unit: digest.hexdigest() for unit, digest in units.items()}
 
 
-def _lines(each: DropList) -> Iterator[tuple[str, str, str]]:
+def _rows(drops: DropList) -> Iterator[tuple[str, str, str]]:
     """Yield task, split and id of every row of a list."""
-    if _digest(each.path) != each.digest:
-        raise BuildError(f"{each.path} has changed since the build began; repeat the command")
-    rows = _from_parquet if each.path.suffix == ".parquet" else _from_jsonl
-    for number, line in enumerate(rows(each.path), 1):
-        if not all(isinstance(value, str) for value in line) or line[1] not in SPLITS:
-            odd = ", ".join(map(repr, line))[:120]
-            raise _no_list(each.path, f"row {number} is {odd}; ids are texts, splits {_SPLITS}")
-        yield line
+    path = drops.path
+    if _digest(path) != drops.digest:
+        raise BuildError(f"{path}: changed since the build began; repeat the command")
+    read = _from_parquet if path.suffix == ".parquet" else _from_jsonl
+    for number, row in enumerate(read(path), 1):
+        if not all(isinstance(value, str) for value in row) or row[1] not in SPLITS:
+            values = ", ".join(map(repr, row))[:120]
+            raise _malformed(
+                path, f"row {number} is {values}; ids must be strings, splits {_SPLITS}"
+            )
+        yield row
 
 
 def _from_parquet(path: Path) -> Iterator[tuple[Any, Any, Any]]:
@@ -102,7 +105,7 @@ def _from_parquet(path: Path) -> Iterator[tuple[Any, Any, Any]]:
             for batch in file.iter_batches(columns=list(_COLUMNS)):
                 yield from zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True)
     except (ValueError, LookupError, OSError) as error:
-        raise _no_list(path, str(error)) from error
+        raise _malformed(path, str(error)) from error
 
 
 def _from_jsonl(path: Path) -> Iterator[tuple[Any, Any, Any]]:
@@ -116,27 +119,18 @@ def _from_jsonl(path: Path) -> Iterator[tuple[Any, Any, Any]]:
                 value = orjson.loads(line)
                 yield value["task"], value["split"], value["id"]
             except (ValueError, LookupError, TypeError) as error:
-                raise _no_list(path, f"line {number}") from error
+                raise _malformed(path, f"line {number}") from error
 
 
-def _no_list(path: Path, detail: str) -> BuildError:
-    wanted = ", ".join(_COLUMNS)
+def _malformed(path: Path, detail: str) -> BuildError:
     return BuildError(
-        f"{path}: not a list of rows to drop, with the columns {wanted} ({detail}); "
-        "`m3it dedup` writes one"
+        f"{path}: not a drop list with the columns {', '.join(_COLUMNS)} ({detail}); "
+        "write one with `m3it dedup`"
     )
 
 
 def _digest(path: Path) -> str:
-    from blake3 import blake3
-
-    digest = blake3()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return file_digest(path, "blake3")
     except OSError as error:
-        raise BuildError(
-            f"{path}: the list of rows to drop cannot be read ({error.strerror})"
-        ) from error
-    return digest.hexdigest()
+        raise BuildError(f"{path}: the drop list cannot be read ({error.strerror})") from error

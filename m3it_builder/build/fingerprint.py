@@ -1,7 +1,8 @@
 """The fingerprint of a unit: everything its rows and shards depend on.
 
-Equal fingerprints: resume, or nothing to do. Different ones: the error names what changed.
-Times and sizes of source files are local state, and not part of the published manifest.
+A build with an equal fingerprint is resumed or up to date; otherwise the error names what
+has changed. Fingerprints contain mtimes of source files, so they are local state and not
+part of the published manifest.
 """
 
 from __future__ import annotations
@@ -35,38 +36,38 @@ _LISTED = 3  # changed keys named in a message
 
 
 class Fingerprint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a unit is built from, known before anything is read."""
+    """The inputs of a unit, known before a source is read."""
 
-    card: str  # digests of content
+    card: str  # this and the next four are digests
     instructions: str
     converter: str
     code: str
     packing: str
-    toolchain: dict[str, str]  # versions
+    toolchain: dict[str, str]  # versions, by library
     options: dict[str, OptionValue]
     plan: PlanChoices
-    drop: str
+    drop: str  # digests of the drop lists that name rows of this unit
     files: dict[str, FileState]  # declared source files, by name
 
 
 class BuiltFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a spool or a finished unit was built from; local state."""
+    """The inputs of a spool or of a finished unit; local state."""
 
     fingerprint: Fingerprint
-    annotations: dict[str, FileState | None]  # of the annotation files read, by name
-    sources: str  # folder, absolute
+    annotations: dict[str, FileState | None]  # of annotation files that were read, by name
+    sources: str  # absolute path of the folder
 
 
 _LABELS = {
     "card": "the task card or one of its source cards",
     "instructions": "the instruction pool",
     "converter": "the converter",
-    "code": "the code that makes rows",
-    "packing": "the code that packs rows into shards",
-    "toolchain": "Python or a library that writes shards",
-    "options": "the task's options",
+    "code": "the code that decides rows",
+    "packing": "the code that packs shards",
+    "toolchain": "Python or a library that decides the bytes of shards",
+    "options": "the task options",
     "plan": "the plan",
-    "drop": "the plan (rows to drop)",
+    "drop": "the plan (drop lists)",
     "files": "the source files",
     "annotations": "the annotation files",
 }
@@ -75,7 +76,7 @@ _LABELS = {
 def fingerprint(
     task: Task, split: Split, plan: Plan, catalogs: Mapping[str, Catalog]
 ) -> Fingerprint:
-    """Return the fingerprint of a unit; ``catalogs`` are those of its sources, by id."""
+    """Return the fingerprint of a unit, given the catalogs of its sources by id."""
     cards = [task.card, *(catalog.card for catalog in catalogs.values())]
     return Fingerprint(
         card=digest(msgspec.json.encode([card.model_dump(mode="json") for card in cards])),
@@ -98,7 +99,7 @@ def fingerprint(
 def annotation_states(
     catalogs: Mapping[str, Catalog], names: Iterable[str]
 ) -> dict[str, FileState | None]:
-    """Return the state of annotation files that source cards do not declare by name."""
+    """Return the state of annotation files, which source cards need not declare by name."""
     states: dict[str, FileState | None] = {}
     for name in sorted(names):
         source, _, rest = name.partition("/")
@@ -112,18 +113,18 @@ def annotation_states(
 
 
 def changes(old: BuiltFrom, new: BuiltFrom) -> list[str]:
-    """Describe what differs between two builds of a unit."""
+    """Describe the differences between the inputs of two builds."""
     before = {**structs.asdict(old.fingerprint), "annotations": old.annotations}
     after = {**structs.asdict(new.fingerprint), "annotations": new.annotations}
     return [
-        _LABELS[part] + _changed_keys(before[part], after[part])
-        for part in _LABELS
-        if before[part] != after[part]
+        label + _changed_keys(before[name], after[name])
+        for name, label in _LABELS.items()
+        if before[name] != after[name]
     ]
 
 
 def read_built_from(folder: Path) -> BuiltFrom | None:
-    """Return what a unit was built from; None if that is unknown."""
+    """Return the inputs of a spool or unit, or None if they are unknown."""
     try:
         return msgspec.json.decode((folder / _NAME).read_bytes(), type=BuiltFrom)
     except (FileNotFoundError, ValueError):  # absent, or written by another version
@@ -131,13 +132,13 @@ def read_built_from(folder: Path) -> BuiltFrom | None:
 
 
 def write_built_from(folder: Path, built_from: BuiltFrom) -> None:
-    """Save what a unit, or unfinished work, is built from."""
+    """Save the inputs of a spool or unit."""
     data = msgspec.json.format(msgspec.json.encode(built_from, order="sorted"), indent=1)
     write_atomic(folder / _NAME, data)
 
 
 def clear_spool(work: Path) -> None:
-    """Delete the spool; packed shards stay, since each has a record of what it was made of."""
+    """Delete the spool; packed shards stay, since their records decide if they are reused."""
     for name in ("spool.sqlite", _NAME, "ready"):
         (work / name).unlink(missing_ok=True)
 
@@ -154,7 +155,7 @@ def digest(data: bytes) -> str:
 
 
 def _changed_keys(before: object, after: object) -> str:
-    """Return the keys that differ, in parentheses, where both are mappings or structs."""
+    """Return the differing keys of two mappings or structs in parentheses, "" for other values."""
     old, new = (_items(value) for value in (before, after))
     if old is None or new is None:
         return ""
@@ -176,7 +177,7 @@ def _change(key: str, before: object, after: object) -> str:
 
 
 def _converter_code(task: Task) -> str:
-    """Return a digest of the converter; of all modules beside it, where it is not built in."""
+    """Return a digest of the converter module; of its whole package if it is not built in."""
     code = inspect.unwrap(task.convert)
     while isinstance(code, partial):
         code = code.func
@@ -188,8 +189,8 @@ def _converter_code(task: Task) -> str:
     return digest(b"\0".join(each.read_bytes() for each in files))
 
 
-# What makes rows, and what makes shards of them: a change of the former alone leaves
-# shards as they are wherever the rows come out the same.
+# Code that decides rows, and code that decides the shards of given rows. They are separate, since
+# a change of row code alone rewrites no shard whose rows stay the same.
 _ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
              "build/spool_reader", "build/shard_cuts", "build/text_phase")  # fmt: skip
 _SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",

@@ -1,4 +1,4 @@
-"""What already exists of a unit: finished and up to date, resumable, or stale."""
+"""The state of a unit before a build: up to date, stale, resumable, or new."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from m3it_builder.records import File
 from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.sources.catalog import Catalog
 
-_MAY_CHANGE = [
+_MAY_CHANGE = [  # reasons that a new or repaired file removes
     "image_missing",
     "image_damaged",
     "image_truncated",
@@ -30,17 +30,17 @@ _MAY_CHANGE = [
     "image_unknown",
     "image_undecodable",
 ]
-_MAX_LOOKUPS = 200  # unusable images looked up again when a finished unit is judged
+_MAX_LOOKUPS = 200  # unusable images of a finished unit that are looked up again
 
 
 def finished(
     unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
 ) -> Manifest | None:
-    """Return the manifest of a unit that is finished and up to date, None if there is none.
+    """Return the manifest of a finished unit that is up to date, or None if it is not finished.
 
     Raises:
-        BuildError: there is a finished unit, but something it was built from has
-            changed, or files of it are missing; the message says what.
+        BuildError: the unit is stale, or some of its files are missing; the message names
+            what has changed.
     """
     manifest = read_manifest(unit.meta)
     if manifest is None:
@@ -66,7 +66,7 @@ def finished(
 def can_resume(
     unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
 ) -> bool:
-    """Return True if there is a complete spool that was made from the same inputs."""
+    """Return True if there is a complete spool that was built from the same inputs."""
     built_from = read_built_from(unit.work)
     if built_from is None or not unit.spool.exists():
         return False
@@ -78,10 +78,10 @@ def can_resume(
 
 
 def require_same_encoding(unit: Unit, images: ImageEncoding) -> None:
-    """Require that the other splits of the task have images in the same encoding.
+    """Require that finished splits of the task use the same image encoding.
 
     Raises:
-        BuildError: they do not; no loader reads two encodings as one dataset.
+        BuildError: one does not; no loader reads two encodings as one dataset.
     """
     for other in readable_manifests(unit.folder):
         if other.split != unit.split and other.plan.images != images:
@@ -117,7 +117,7 @@ def _changes(
 
 
 def _newly_usable(unit: Unit, manifest: Manifest, catalogs: Mapping[str, Catalog]) -> list[str]:
-    """Describe missing images that exist now, or unusable ones whose files have changed."""
+    """Describe a missing image that exists now, or an unusable one whose file has changed."""
     if not any(manifest.rejects.get(reason) for reason in _MAY_CHANGE):
         return []
     table = pq.read_table(

@@ -1,8 +1,8 @@
-"""Phase B: one range of the spool becomes one shard, in each requested format.
+"""Phase B: pack a range of the spool into one shard, in each requested format.
 
-A job is a plain value, so a process pool or a cluster runs the same function.
-Images are read once, in disk order, and written in row order; a window of bounded
-size buffers them in between.
+A job is a plain value, so that a process pool or a cluster can run the same function.
+Images are read once, in disk order, and written in row order; a window of bounded size
+buffers them in between.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from m3it_builder.dataset.manifest import ShardFile
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.reader import ImageReader, byte_count, read_ahead
 from m3it_builder.records import Reject
-from m3it_builder.shards.formats import FORMATS, FormatName, ShardRow, ShardWriter, open_writer
+from m3it_builder.shards.formats import FORMATS, ShardRow, ShardWriter, open_writer
 from m3it_builder.storage.atomic import atomic_path, remove_partials
 from m3it_builder.storage.output import Output
 
@@ -37,24 +37,26 @@ class PackJob:
     """Everything needed to write one shard, in any process of this machine."""
 
     spool: str  # path
-    work: str  # folder of shards, index parts and records
+    work: str  # folder for shards, index parts and records
     shard: ShardPlan
     packing: Packing
     sources: str = ""  # digest of the state of the source files
 
 
 def pack(job: PackJob, progress: Progress = lambda *_: None) -> ShardRecord:
-    """Write one shard, its index part and, last of all, its record.
+    """Write one shard and its index part, then its record, which declares it complete.
 
     Args:
-        job: what to pack.
-        progress: called with rows, bytes and rejects as they are done.
+        job: the shard.
+        progress: called with the rows, bytes and rejects of each window.
     """
     work, number = Path(job.work), job.shard.shard
     rejects: list[Reject] = []
     counts: Counter[str] = Counter()
     with _rare_collections(), ExitStack() as stack:
-        files = {name: stack.enter_context(_shard_file(job, name)) for name in job.packing.formats}
+        files: dict[str, _ShardFile] = {
+            name: stack.enter_context(_shard_file(job, name)) for name in job.packing.formats
+        }
         known = {name: file.writer.ranges for name, file in files.items()}
         ranges = {name: rows for name, rows in known.items() if rows is not None}
         spool = ReadSpool(Path(job.spool))
@@ -91,8 +93,8 @@ def pack(job: PackJob, progress: Progress = lambda *_: None) -> ShardRecord:
 def _rare_collections() -> Iterator[None]:
     """Run the garbage collector less often.
 
-    Packing makes many short-lived objects without reference cycles; at the default
-    threshold the collector walks all of them, in vain, every 700 objects.
+    Packing creates many short-lived objects without reference cycles; at the default
+    threshold the collector visits them every 700 allocations and frees nothing.
     """
     before = gc.get_threshold()
     gc.set_threshold(_COLLECT_AFTER, *before[1:])
@@ -104,9 +106,9 @@ def _rare_collections() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _ShardFile:
-    """One format's file, while it is written."""
+    """The file of one format while it is written."""
 
-    path: str  # in the folder of the task
+    path: str  # relative to the folder of the task
     output: Output
     writer: ShardWriter
 
@@ -122,8 +124,8 @@ class _ShardFile:
 
 
 @contextmanager
-def _shard_file(job: PackJob, name: FormatName) -> Iterator[_ShardFile]:
-    """Yield one format's file, which gets its name when the block ends without an error."""
+def _shard_file(job: PackJob, name: str) -> Iterator[_ShardFile]:
+    """Yield the file of one format; it gets its final name if the block ends without error."""
     path = FORMATS[name].path(job.packing.split, job.shard.shard)
     target = Path(job.work) / path
     remove_partials(target)
@@ -132,7 +134,7 @@ def _shard_file(job: PackJob, name: FormatName) -> Iterator[_ShardFile]:
         try:
             yield _ShardFile(path, output, open_writer(name, output, job.packing.images))
         except BaseException:
-            with suppress(OSError):  # on a full disk the first error is the one to report
+            with suppress(OSError):  # on a full disk closing fails too; report the first error
                 output.close()
             raise
 
@@ -140,7 +142,7 @@ def _shard_file(job: PackJob, name: FormatName) -> Iterator[_ShardFile]:
 def _rows(
     job: PackJob, spool: ReadSpool, rejects: list[Reject], progress: Progress
 ) -> Iterator[tuple[ShardRow, IndexRow]]:
-    """Yield each row with its images read, checked and drawn; the rest become rejects."""
+    """Yield the rows with their images; rows whose images cannot be used become rejects."""
     packing, number = job.packing, 0
     with ImageReader(packing.max_bytes, packing.max_pixels, packing.video) as reader:
         for window, loaded in read_ahead(spool.instances(job.shard), reader):

@@ -1,4 +1,4 @@
-"""The plan of a build: a pipeline file, with the choices of the command line."""
+"""The plan of a build: a pipeline file, overridden by command-line options."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ Order = Literal["source", "digest"]
 
 
 class Output(Strict):
-    """How rows are written."""
+    """Output options of a pipeline."""
 
     format: tuple[FormatName, ...] = Field(default=("webdataset",), min_length=1)
     images: ImageEncoding = "bytes"
     shard_mb: float = Field(
         default=256.0, gt=0, allow_inf_nan=False
-    )  # expected megabytes (10^6 bytes) of a shard
+    )  # target size of a shard, in megabytes (10^6 bytes)
 
 
 class VideoOptions(Strict):
-    """How frames are taken from videos; which ones is an option of each task."""
+    """Options of frame extraction; which frames to extract is an option of each task."""
 
     backend: Backend = "pyav"
-    policy: Policy = "strict"  # reject a damaged video, or salvage the frames that are whole
+    policy: Policy = "strict"  # reject a damaged video, or salvage its intact frames
     timeout: float = Field(default=120.0, gt=0)  # seconds per video
     quality: int = Field(default=90, ge=1, le=100)  # of the JPEG frames
 
 
 class PipelineFile(Strict):
-    """A file under ``pipelines/``: what to build, and how."""
+    """A file under ``pipelines/``: tasks to build, and all build options."""
 
     tasks: tuple[str, ...] = ()
     splits: tuple[Split, ...] = SPLITS
-    rows: Literal["published", "all"] = "published"  # where the published rows are a sample
+    rows: Literal["published", "all"] = "published"  # for splits of which M3IT has a sample
     limit: int | None = Field(default=None, gt=0)  # maximum rows per split
     order: dict[Split, Order] = Field(
         default={"train": "digest", "validation": "source", "test": "source"}
@@ -68,7 +68,7 @@ class PipelineFile(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A pipeline file with the command line's changes: the choices of one build."""
+    """A pipeline file with the overrides of the command line: all options of one build."""
 
     file: PipelineFile = field(default_factory=PipelineFile)
     formats: tuple[FormatName, ...] = ("webdataset",)
@@ -80,7 +80,7 @@ class Plan:
     drop: tuple[DropList, ...] = ()
 
     def choices(self) -> PlanChoices:
-        """Return every choice that changes rows or shards."""
+        """Return every option that changes rows or shards."""
         file = self.file
         return PlanChoices(
             rows=file.rows,
@@ -100,14 +100,14 @@ class Plan:
         )
 
     def video(self) -> VideoPlan:
-        """Return how videos are read, as the plain value that packers take."""
+        """Return the options of frame extraction as a plain value, which packing jobs contain."""
         video = self.file.video
         return VideoPlan(video.backend, video.policy, video.timeout, video.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What a command line changes in a pipeline file; None leaves it as it is."""
+    """Command-line options that override a pipeline file; None keeps the value of the file."""
 
     formats: Sequence[str] | None = None
     images: str | None = None
@@ -119,10 +119,10 @@ class Overrides:
 
 
 def load_pipeline(name_or_path: str) -> PipelineFile:
-    """Read a pipeline by bundled name (``default``) or by path.
+    """Read a pipeline by the name of a bundled one (``default``), or by path.
 
     Raises:
-        CardError: it does not exist, has unknown keys, or names unknown checks.
+        CardError: it does not exist, or has unknown keys or checks.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -130,18 +130,19 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
     if not path.exists():
         known = sorted(entry.stem for entry in bundled("pipelines").glob("*.yaml"))
         near = difflib.get_close_matches(name_or_path, known, n=2) or known
-        raise CardError(f"no pipeline is called {name_or_path!r}; there are {', '.join(near)}")
+        raise CardError(f"unknown pipeline {name_or_path!r}; available: {', '.join(near)}")
     file = read_card(path, PipelineFile)
     for check_name in file.checks:
         if check_name not in CHECKS:
-            raise CardError(f"{path.name}: no check is called {check_name!r}; there are "
-                            f"{', '.join(CHECKS)}")  # fmt: skip
+            raise CardError(
+                f"{path.name}: unknown check {check_name!r}; available: {', '.join(CHECKS)}"
+            )
     lists = tuple(str(path.absolute().parent / name) for name in file.drop)
     return file.model_copy(update={"drop": lists})
 
 
 def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
-    """Return the plan of a pipeline file with the overrides of a command line.
+    """Return the plan of a pipeline file with the overrides of the command line.
 
     Raises:
         CardError: a format or an image encoding is unknown.
@@ -169,5 +170,5 @@ def _require_known(option: str, given: Sequence[str], known: Sequence[str]) -> N
     for word in given:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
-            raise CardError(f"{option} {word!r} is unknown; {hint}")
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+            raise CardError(f"{option}: unknown value {word!r}; {hint}")

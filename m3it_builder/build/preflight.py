@@ -1,4 +1,4 @@
-"""Checks before work begins: do the sources exist, is there enough disk space."""
+"""Checks before work begins: sources exist, and the disk has enough space."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LISTED = 3  # files named in a message
 
 
 def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) -> None:
-    """Require that every source of a split has at least one readable file.
+    """Require that every mandatory source of a split has at least one readable file.
 
     Raises:
-        SourceError: naming the missing files and how to get them.
+        SourceError: one has none; the message names the files and how to get them.
     """
     task = unit.task
     missing = []
@@ -37,8 +37,8 @@ def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) 
     if missing:
         raise SourceError(
             f"{unit.name}: source files are missing: {'; '.join(missing)}. Get them with "
-            f"`m3it fetch --task {task.name}`, name their folder with --source, or try the task "
-            f"without any download: `m3it build --task {task.name} --sample`"
+            f"`m3it fetch --task {task.name}`, give their folder with --source, or try the task "
+            f"without a download: `m3it build --task {task.name} --sample`"
         )
 
 
@@ -60,10 +60,10 @@ def expected_bytes(shards: Iterable[ShardPlan], plan: Plan) -> int:
 
 
 def require_disk(unit: Unit, needed: int) -> None:
-    """Require that the disk of a unit has room for this many bytes.
+    """Require that the disk of a unit has this many bytes free.
 
     Raises:
-        BuildError: it has not; the message says how much is needed.
+        BuildError: it has fewer; the message gives both numbers.
     """
     free = shutil.disk_usage(unit.work).free
     if needed > free:

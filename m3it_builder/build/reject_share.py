@@ -1,8 +1,8 @@
-"""The share of rejects among the examples that were really tried.
+"""The share of rejects among the examples that were actually processed.
 
-A row is tried twice: as a record, before rows are chosen, and as a row, with its texts
-and images. Rows that are not sampled, beyond the limit, dropped, or have no public answer
-were rejected by intent: they count in neither denominator.
+An example is checked in two steps: as a record, before rows are chosen, and as a row, with
+its texts and images. Examples that are not sampled, over the limit, dropped, or without a
+public answer were rejected by intent; they count in no denominator.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from fractions import Fraction
 
 from m3it_builder.build.spool_reader import Facts
 
-# Rejects by intent, not errors of the source.
+# Rejected by intent; all other reasons are errors in the source.
 EXPECTED_REASONS = ("not_sampled", "over_limit", "not_chosen", "answer_withheld", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """Examples tried in one of the two steps."""
+class Step:
+    """The outcome of one of the two steps."""
 
     passed: int
     rejected: int
 
     @property
     def total(self) -> int:
-        """Return how many were tried."""
+        """Return the number of examples checked."""
         return self.passed + self.rejected
 
     @property
     def pass_rate(self) -> Fraction:
-        """Return the share that passed; 1 where nothing was tried."""
+        """Return the share that passed; 1 if nothing was checked."""
         return Fraction(self.passed, self.total) if self.total else Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
 class RejectShare:
-    """How many examples were rejected, of those that were tried."""
+    """Numbers of examples checked and rejected in both steps."""
 
-    records: Tried
-    rows: Tried
+    records: Step
+    rows: Step
 
     @property
     def rejected(self) -> int:
@@ -49,12 +49,13 @@ class RejectShare:
         return self.records.rejected + self.rows.rejected
 
     @property
-    def share(self) -> Fraction:
-        """Return the probability that an example, tried to the end, is rejected.
+    def share(self) -> float:
+        """Return the estimated share of examples that fail one of the two steps.
 
-        Of an unsampled unit this is rejected / tried.
+        In a unit built completely this is exactly rejected / total.
         """
-        return 1 - self.records.pass_rate * self.rows.pass_rate
+        # Fractions, rounded once: 15 of 100 must equal the 0.15 of a command line.
+        return float(1 - self.records.pass_rate * self.rows.pass_rate)
 
     def __str__(self) -> str:
         if self.rows.total == self.records.passed:
@@ -69,14 +70,15 @@ def reject_share(facts: Facts, rows: int, reasons: Mapping[str, int]) -> RejectS
     """Return the share of rejects of a unit.
 
     Args:
-        facts: of its spool.
-        rows: that are built.
+        facts: from its spool.
+        rows: number of rows that passed all checks so far.
         reasons: all rejects so far, by reason.
     """
-    before, total = _errors(facts.rejected_before), _errors(reasons)
-    return RejectShare(Tried(facts.candidates, before), Tried(rows, total - before))
+    before = errors_only(facts.rejected_before).total()
+    after = errors_only(reasons).total() - before
+    return RejectShare(records=Step(facts.candidates, before), rows=Step(rows, after))
 
 
-def _errors(reasons: Mapping[str, int]) -> int:
-    counts = Counter(reasons)
-    return counts.total() - sum(counts[reason] for reason in EXPECTED_REASONS)
+def errors_only(reasons: Mapping[str, int]) -> Counter[str]:
+    """Return the counts of rejects that are errors, by reason."""
+    return Counter({name: n for name, n in reasons.items() if name not in EXPECTED_REASONS})

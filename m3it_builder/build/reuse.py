@@ -1,8 +1,8 @@
-"""Reuse the shards of an older build of a unit whose rows have not changed.
+"""Reuse shards of an older build of a unit if their rows have not changed.
 
-A shard with equal packing fingerprint and equal key has equal bytes, so it is linked under
-its new number instead of being packed again. Files whose size or time differ from what
-they were when the unit was finished are not reused.
+Shards with equal packing fingerprint and equal key have equal bytes, so an old shard is
+linked under its new number instead of being packed again. A file whose size or mtime has
+changed since the unit was finished is not reused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TRANSIENT = ("video_timeout", "video_crashed")  # rejects that a retry may not 
 
 
 def finished_shard(unit: Unit, job: PackJob) -> ShardRecord | None:
-    """Return the record of a shard that unfinished work has packed already, or None."""
+    """Return the record of a shard that an interrupted build has packed already, or None."""
     record = read_record(unit, job.shard.shard)
     if record is None or set(record.files) != set(job.packing.formats):
         return None
@@ -48,16 +48,16 @@ def finished_shard(unit: Unit, job: PackJob) -> ShardRecord | None:
 
 
 def is_deterministic(record: ShardRecord, job: PackJob) -> bool:
-    """Return True if packing a shard again would find the same images.
+    """Return True if packing a shard again would read the same images.
 
     A rejected image may have been repaired since, with the same name and length, and
-    the checksum that its archive states.
+    the same checksum in the directory of its archive.
     """
     return not record.rejects or record.sources == job.sources
 
 
 class PreviousShards:
-    """The shards of an older build of a unit whose files are unchanged."""
+    """The shards of an older build of a unit, as far as their files are unchanged."""
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
@@ -67,10 +67,10 @@ class PreviousShards:
         self._groups: dict[int, list[int]] = {}
 
     def reuse(self, job: PackJob) -> ShardRecord | None:
-        """Link an equal shard into unfinished work, under its new number.
+        """Link an equal shard into the work folder, under its new number.
 
         Returns:
-            Its record, or None if there is no equal shard in all requested formats.
+            Its record, or None if no equal shard exists in all requested formats.
         """
         formats, number, work = job.packing.formats, job.shard.shard, Path(job.work)
         old = self._shards.get((job.packing.fingerprint, job.shard.key))
@@ -105,7 +105,7 @@ class PreviousShards:
                 yield (shard.record.packing, shard.record.key), shard.record
 
     def _extract_rows(self, old: int, new: int, target: Path, dropped: Iterable[str]) -> None:
-        """Write the index rows of one shard as a part, as ``PartWriter`` would."""
+        """Write the index rows of one shard as ``PartWriter`` does."""
         index = self._open_index()
         with (
             atomic_path(target, fsync=True) as partial,
@@ -121,8 +121,9 @@ class PreviousShards:
     def _open_index(self) -> pq.ParquetFile:
         if self._index is None:
             self._index = pq.ParquetFile(self._unit.meta / INDEX)
-            # Nested columns have several leaves, so a column's number in the file is not
-            # its number in the schema. No row group holds two shards: its minimum is its shard.
+            # Nested columns have several leaves, so the index of a column in the file differs
+            # from that in the schema. A row group has rows of one shard only, so the minimum
+            # of the column is the shard.
             leaf = next(
                 number
                 for number in range(self._index.metadata.num_columns)

@@ -1,8 +1,8 @@
-"""Encode and decode what the spool holds: records before the choice, instances after it.
+"""Encode and decode the contents of the spool: candidate records, and finished instances.
 
-An instance becomes two blobs. ``text`` holds everything that decides the published row,
-the sizes and checksums of its images included; ``references`` holds where on this machine
-their bytes are. Two instances with equal ``text`` become equal bytes in a shard.
+An instance is encoded as two blobs. ``text`` holds everything that decides the published
+row, including the sizes and checksums of its images; ``references`` holds the locations of
+the images on this machine. Instances with equal ``text`` become equal bytes in a shard.
 """
 
 from __future__ import annotations
@@ -88,8 +88,10 @@ def decode(unit: tuple[str, Split], text: bytes, references: bytes) -> Instance:
     """Return the instance that was encoded; ``unit`` is its task and split."""
     value = _decode_text(text)
     images = [
-        Image(image[0], tuple(image[1]) if image[1] else None, found.location, found.selection)
-        for image, found in zip(value.images, _decode_references(references), strict=True)
+        Image(name, tuple(size) if size else None, reference.location, reference.selection)
+        for (name, size, *_), reference in zip(
+            value.images, _decode_references(references), strict=True
+        )
     ]
     record = Record(
         id=value.id,
@@ -127,7 +129,7 @@ def _located(image: Image) -> Location:
 
 
 def _identity(location: Location | None) -> tuple[int, ...]:
-    """Return what distinguishes versions of an image: length, and checksum or time."""
+    """Return what distinguishes versions of an image: its length, and its checksum or mtime."""
     if isinstance(location, File):
         return location.length, location.mtime_ns
     if isinstance(location, Slice) and location.crc is not None:
@@ -138,9 +140,9 @@ def _identity(location: Location | None) -> tuple[int, ...]:
 
 
 def _archive_state(archive: str) -> tuple[int, ...]:
-    """Return size and time of an archive: a tar keeps no checksums of its members."""
+    """Return size and mtime of an archive: a tar has no checksums of its members."""
     try:
         state = os.stat(archive)  # noqa: PTH116 - locations hold plain strings
-    except (OSError, ValueError):  # gone or unreadable: the packer finds and reports that
+    except (OSError, ValueError):  # missing or unreadable: the packer reports it
         return ()
     return state.st_size, state.st_mtime_ns

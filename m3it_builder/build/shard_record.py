@@ -1,10 +1,8 @@
-"""The record of a packed shard, from packing to reuse.
+"""The record of a packed shard: written by the packer, read by a resumed build or a rebuild.
 
-Written by the packer, trusted by a resumed build, saved beside a finished unit, and looked
-up when the unit is rebuilt.
-
-A shard with equal packing fingerprint and equal key has equal bytes (see ``assemble.Packing``
-and ``spool.ShardPlan``). A record exists if and only if its files are complete.
+Shards with equal packing fingerprint and equal key have equal bytes (see ``assemble.Packing``
+and ``spool_reader.ShardPlan``). The packer writes a record when all files of its shard are
+complete; the records of a finished unit are saved in its local state.
 """
 
 from __future__ import annotations
@@ -27,21 +25,21 @@ FileStat = tuple[int, int]  # bytes, mtime_ns
 
 
 class ShardRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was packed into one shard."""
+    """The contents of one packed shard, and what they were packed from."""
 
     shard: int
-    key: str  # digest of the rows, of ``spool.ShardPlan``
+    key: str  # digest of the rows, see ``spool_reader.ShardPlan``
     packing: str  # packing fingerprint
     sources: str  # digest of the state of the source files
     rows: int
     images: int
     image_bytes: int
     files: dict[str, ShardFile]  # by format
-    rejects: tuple[Reject, ...]  # of rows whose images cannot be used
+    rejects: tuple[Reject, ...]  # rows whose images cannot be used
 
 
 class SavedShard(Struct, frozen=True, forbid_unknown_fields=True):
-    """A shard of a finished unit, with the state its files had when the unit was finished."""
+    """A shard of a finished unit, with the size and mtime of its files at that time."""
 
     record: ShardRecord
     stats: dict[str, FileStat | None]  # by format
@@ -65,25 +63,25 @@ def part_path(work: Path, shard: int) -> Path:
 
 
 def write_record(work: Path, record: ShardRecord) -> None:
-    """Declare a shard complete; its files must be on the disk already."""
+    """Write the record of a shard, which declares it complete; its files must be durable."""
     write_atomic(record_path(work, record.shard), msgspec.json.encode(record), fsync=True)
 
 
 def read_record(unit: Unit, shard: int) -> ShardRecord | None:
-    """Return the record of a packed shard of unfinished work if its files are complete."""
+    """Return the record of a packed shard in the work folder if its files are complete."""
     try:
         data = record_path(unit.work, shard).read_bytes()
         record = msgspec.json.decode(data, type=ShardRecord)
     except (FileNotFoundError, ValueError):
         return None
-    # While a unit is being committed, some of its shards have been moved already.
+    # An interrupted commit has moved some of the shards already.
     folders = (unit.work, unit.folder) if unit.ready.exists() else (unit.work,)
     complete = all(_is_complete(file, folders) for file in record.files.values())
     return record if complete and part_path(unit.work, shard).is_file() else None
 
 
 def save_records(unit: Unit, records: Iterable[ShardRecord]) -> None:
-    """Save the records of a finished unit, with the state of its files, for a later rebuild."""
+    """Save the records of a finished unit, with size and mtime of its files, for a rebuild."""
     shards = tuple(
         SavedShard(
             record,
@@ -104,7 +102,7 @@ def load_records(unit: Unit) -> SavedShards | None:
 
 
 def invalidate_records(unit: Unit) -> None:
-    """Delete the saved records, before the files they describe are replaced."""
+    """Delete the saved records; required before the files they describe are replaced."""
     (unit.state / _SAVED).unlink(missing_ok=True)
 
 

@@ -1,8 +1,8 @@
-"""The store between the phases: one SQLite file a unit.
+"""The store between the phases: one SQLite file per unit.
 
-Records stream in; duplicate ids are rejected. Then rows are chosen on disk, finished one
-by one into instances, and cut into shards: in flat memory, whatever the size of the unit.
-Packers read ranges of instances. Records wait in a second file, which is deleted at the end.
+Records stream in; duplicate ids are rejected. Then rows are chosen and ordered on disk,
+finished into instances one by one, and cut into shards, in bounded memory for a unit of
+any size. Packers read ranges of instances. Records are in a second file, deleted at the end.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from m3it_builder.errors import ConvertError
 from m3it_builder.media.reader import byte_count
 from m3it_builder.records import Frames, Instance, Record, Reject, Split
 
-# No journal and no sync: a spool is renamed into place once complete, and made again otherwise.
-# The cache holds the interior pages of the id index, which is written at random places.
+# No journal and no sync: a complete spool is renamed into place, an incomplete one is discarded.
+# The cache holds the interior pages of the id index, to which rows are added in random order.
 _SCHEMA = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;
 PRAGMA staging.journal_mode=OFF; PRAGMA staging.synchronous=OFF;
@@ -41,19 +41,19 @@ CREATE TABLE facts (json BLOB);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
                      key TEXT);
 """
-Key = tuple[int, str]  # rank and id, in the order of deterministic sampling
+Key = tuple[int, str]  # (rank, id): sorts in the order of deterministic sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which rows of a unit are built."""
+    """How many rows of a unit are built: the first ones by keyed digest. None: all."""
 
-    sample: int | None  # rows to take where there are more, the first by keyed digest
+    sample: int | None  # published number, for a split of which M3IT has a sample
     limit: int | None
 
 
 class Spool:
-    """Writes the records and rejects of one unit, then chooses, finishes and cuts its rows."""
+    """Stores the records and rejects of one unit, then its chosen and finished instances."""
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class Spool:
         Args:
             path: of the spool; an existing one is replaced.
             unit: task and split.
-            seed: of deterministic sampling and of the order.
-            dropped: ids of rows to leave out, with the name of the list that names them.
+            seed: of deterministic sampling and order.
+            dropped: ids of rows to leave out, with the name of their drop list.
         """
         self.path = path
         self._records_path = path.with_name(f"{path.name}.records")
         self._unit = unit
         self._rank_key = f"{seed}/{unit[0]}/{unit[1]}"
         self._dropped = dropped or {}
-        self._matched = 0  # ids of ``dropped`` that a row had
+        self._matched = 0  # ids of ``dropped`` found so far
         self._rejected_before: Counter[str] = Counter()
         self._has_video = False
         self.candidates = 0
@@ -86,7 +86,7 @@ class Spool:
         self._database.executescript(_SCHEMA)
 
     def add(self, record: Record) -> None:
-        """Store one record; a second record with the same id becomes a reject."""
+        """Store one record; a later record with the same id becomes a reject."""
         drop_list = self._dropped.get(record.id)
         inserted = self._database.execute(
             "INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)",
@@ -109,10 +109,10 @@ class Spool:
         )
 
     def choose(self, choice: Choice, order: Order) -> int:
-        """Choose and order the rows; return their number. The rest become rejects.
+        """Choose and order the rows; return their number. All others become rejects.
 
-        Dropped rows are removed last: a sample is not topped up with rows that nobody
-        has compared.
+        Dropped rows are removed last and not replaced by others: those were not in the
+        build that was searched for duplicates.
         """
         # Sorts are bounded by the cache size, and spill to disk beyond it.
         self._database.execute("PRAGMA cache_size=-8192")
@@ -129,19 +129,19 @@ class Spool:
             f" WHERE drop_list IS NOT NULL AND {below} ORDER BY seq",
             bound,
         )
-        by = "seq" if order == "source" else "rank, id"
-        done = self._database.execute(
+        columns = "seq" if order == "source" else "rank, id"
+        inserted = self._database.execute(
             "INSERT INTO chosen (seq)"  # noqa: S608
-            f" SELECT seq FROM keys WHERE drop_list IS NULL AND {below} ORDER BY {by}",
+            f" SELECT seq FROM keys WHERE drop_list IS NULL AND {below} ORDER BY {columns}",
             bound,
         )
-        return done.rowcount
+        return inserted.rowcount
 
     def chosen(self) -> Iterator[Record]:
         """Yield the chosen records in their final order.
 
         Raises:
-            ConvertError: a converter filled a field with a value of another type.
+            ConvertError: the converter gave a field a value of the wrong type.
         """
         rows = self._database.execute(
             "SELECT record FROM chosen JOIN records USING (seq) ORDER BY position"
@@ -156,7 +156,7 @@ class Spool:
                 ) from error
 
     def store(self, instance: Instance) -> None:
-        """Append one finished instance."""
+        """Append one instance with rendered and checked texts."""
         text, references = encode(instance)
         record = instance.record
         self._has_video |= any([isinstance(image.selection, Frames) for image in record.images])
@@ -166,7 +166,7 @@ class Spool:
         )
 
     def complete(self, shard_bytes: float) -> None:
-        """Cut the instances into shards and close the file; the spool is complete then."""
+        """Cut the instances into shards and close the spool, which is complete then."""
         self._cut(shard_bytes)
         facts = Facts(
             task=self._unit[0],
@@ -194,13 +194,13 @@ class Spool:
         return int.from_bytes(digest.digest(), signed=True)
 
     def _key_at(self, position: int | None) -> Key | None:
-        """Return the key of the first row that a choice of so many leaves out."""
+        """Return the key at a position of the sampling order; None if there are fewer rows."""
         if position is None or position >= self.candidates:
             return None
-        found: Key = self._database.execute(
+        key: Key = self._database.execute(
             "SELECT rank, id FROM keys ORDER BY rank, id LIMIT 1 OFFSET ?", (position,)
         ).fetchone()
-        return found
+        return key
 
     def _reject_between(self, reason: str, first: Key | None, end: Key | None) -> None:
         if first is None:
@@ -234,6 +234,7 @@ class Spool:
 
 
 def _summary(rows: sqlite3.Cursor) -> tuple[int, str]:
+    """Return the expected bytes of a shard, and its key."""
     total, digest = 0, hashlib.blake2b(digest_size=16)
     for size, text in rows:
         total += size

@@ -1,4 +1,4 @@
-"""Read a complete spool: facts, shards, instances and rejects of one unit."""
+"""Read the complete spool of a unit: facts, shards, instances and rejects."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from m3it_builder.records import Instance, Reject, Split
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a unit once its text phase is done."""
+    """Counts and properties of a unit after its text phase."""
 
     task: str
     split: Split
-    candidates: int  # records that passed all checks before the choice
-    rejected_before: dict[str, int]  # rejects before the choice, by reason
-    has_video: bool  # a row takes frames of a video
+    candidates: int  # records from which the rows were chosen
+    rejected_before: dict[str, int]  # rejects before rows were chosen, by reason
+    has_video: bool  # True if a row has frames of a video
     unmatched: int  # ids in drop lists that matched no row
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
-    """One shard to be packed: a range of positions in the spool."""
+    """A shard to be packed: a range of positions in the spool."""
 
     shard: int
     first: int
     rows: int
-    bytes: int  # expected, of images and texts
-    key: str  # digest of the rows' texts: equal key, equal shard
+    bytes: int  # expected size of images and texts
+    key: str  # digest of the encoded instances: with equal packing, equal keys mean equal bytes
 
 
 class ReadSpool:
-    """Reads a complete spool; safe from several processes at once."""
+    """Read access to a complete spool, from any number of processes."""
 
     def __init__(self, path: Path) -> None:
-        # immutable: nobody writes a complete spool, so no locks are needed, on any file system.
+        # immutable: a complete spool is never written, so no file system needs to support locks.
         uri = f"{path.resolve().as_uri()}?immutable=1"
         self._database = sqlite3.connect(uri, uri=True)
         (facts,) = self._database.execute("SELECT json FROM facts").fetchone()

@@ -1,8 +1,8 @@
-"""Phase A, text: raw files become the instances of a spool.
+"""Phase A: convert raw files into the instances of a spool.
 
-convert → locate → check records → spool → choose (sample, limit, drop) → finish the chosen
-rows only: instruct → render → check texts → cut. Nothing is asked of a model, or rendered,
-for a row that is not built.
+All records: convert → locate → check records → spool → choose (sample, limit, drop).
+Chosen records only: instruct → render → check texts → spool → cut into shards. Rows that
+are not built are not rendered, nor rewritten by a model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 
 
 def read_records(task: Task, source: Source, plan: Plan, reject: RejectSink) -> Iterator[Record]:
-    """Yield the checked records of one split, images located."""
+    """Yield the checked records of one split, with images located."""
     converted = convert(task, source, reject)
     located = locate(converted, source, reject)
     return check_records(located, task.card, plan.file.checks, reject)
@@ -39,18 +39,18 @@ def read_records(task: Task, source: Source, plan: Plan, reject: RejectSink) -> 
 def finish(
     records: Iterable[Record], task: Task, split: Split, plan: Plan, reject: RejectSink
 ) -> Iterator[Instance]:
-    """Yield the instances of chosen records, texts rendered and checked."""
+    """Yield the instances of chosen records, with texts rendered and checked."""
     instructed = instruct(records, task, split, plan.seed, plan.file.instructions)
     rendered = render_all(instructed, task.card.render.style())
     return check_texts(rendered, plan.file.checks, reject)
 
 
 def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: Progress) -> None:
-    """Run the text phase of one unit; the spool is complete afterwards.
+    """Run the text phase of one unit and complete its spool.
 
     Raises:
         SourceError: a raw file is missing or corrupt.
-        ConvertError: a record does not have the structure the converter expects.
+        ConvertError: a source record does not have the structure the converter expects.
     """
     name, split = f"{task.name}/{source.split}", source.split
     entry = task.card.splits[split]
@@ -75,7 +75,7 @@ def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: P
 
 
 class _Counted:
-    """Reports rows and rejects to the progress callback now and then."""
+    """Counts rows and rejects, and reports them to the progress callback in batches."""
 
     def __init__(self, spool: Spool, progress: Progress) -> None:
         self._spool = spool

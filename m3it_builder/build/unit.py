@@ -16,7 +16,7 @@ from m3it_builder.tasks.registry import Task
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A task and a split, below an output folder."""
+    """A task and a split, in an output folder."""
 
     task: Task
     split: Split
@@ -44,7 +44,7 @@ class Unit:
 
     @property
     def work(self) -> Path:
-        """Return the folder of unfinished work, which no reader takes for a build."""
+        """Return the folder of unfinished work, which no reader mistakes for a build."""
         return self.state / "work"
 
     @property
@@ -54,12 +54,12 @@ class Unit:
 
     @property
     def ready(self) -> Path:
-        """Return the commit marker: all shards are packed and are being moved into place."""
+        """Return the path of the commit marker: it exists while shards are moved into place."""
         return self.work / "ready"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock this unit against other builds.
+        """Lock the unit against other processes.
 
         Raises:
             BuildError: another process is building it.
@@ -76,7 +76,7 @@ class Unit:
 
     @contextlib.contextmanager
     def task_locked(self) -> Iterator[None]:
-        """Lock the files that all splits of the task share; wait for other splits."""
+        """Lock the files that all splits of the task share, waiting for other processes."""
         with (self.state.parent / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -31,7 +31,7 @@ def audit(
 
     Audits look for leaks between splits, duplicate ids and rows, counts that do
     not add up, and unevenly used instructions. They read text only, no images.
-    Exits with status 1 if an audit finds a fault. For example:
+    Exits with status 1 if there are findings of level error. For example:
 
     m3it audit build
 
@@ -44,7 +44,7 @@ def audit(
     if sql is not None:
         table = query(build, sql)
         about, count = "The query returned rows.", len(table.rows)
-        findings = [Finding("your query", about, "fault", table.columns, table.rows, count)]
+        findings = [Finding("your query", about, "error", table.columns, table.rows, count)]
     else:
         findings = list(run_audits(build, audits or ()))
     if as_json:
@@ -62,7 +62,7 @@ def audit(
         )
     else:
         _print_findings(findings)
-    if any(finding.count and finding.level == "fault" for finding in findings):
+    if any(finding.count and finding.level == "error" for finding in findings):
         raise typer.Exit(1)
 
 

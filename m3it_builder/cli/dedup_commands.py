@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from m3it_builder.cli.options import AsJson, Workers, choice, worker_count
+from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     from m3it_builder.dedup import KeepPolicy
@@ -100,7 +101,7 @@ def dedup(
         _show(report, out)
 
 
-def _show(report: dict[str, Any], out: Path) -> None:
+def _show(report: JsonObject, out: Path) -> None:
     from m3it_builder.cli.output import print_table
     from m3it_builder.dedup.html_report import is_leak
 

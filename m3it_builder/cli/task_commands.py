@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from m3it_builder.cli.options import AsJson, SplitName, choice
+from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     from m3it_builder.dataset.index_row import IndexRow
@@ -133,7 +134,7 @@ def lint(
     files, findings = lint_folder(folder)
     if as_json:
         messages = [f"{finding.file}: {finding.message}" for finding in findings]
-        print_json({"files": files, "faults": messages})
+        print_json({"files": files, "findings": messages})
     elif findings:
         print_table(("file", "error"), [(finding.file, finding.message) for finding in findings])
     else:
@@ -142,7 +143,7 @@ def lint(
         raise typer.Exit(1)
 
 
-def _summary(task: Task) -> dict[str, Any]:
+def _summary(task: Task) -> JsonObject:
     card = task.card
     return {
         "name": task.name,
@@ -228,7 +229,7 @@ def _show_build(
         typer.echo(f"wrote {sheet}", err=True)
 
 
-def _columns(row: IndexRow) -> dict[str, Any]:
+def _columns(row: IndexRow) -> JsonObject:
     """Return a row by column of the index, with the fields of nested values by name."""
     from msgspec.structs import asdict
 
@@ -236,7 +237,7 @@ def _columns(row: IndexRow) -> dict[str, Any]:
     return asdict(row) | {name: [asdict(item) for item in getattr(row, name)] for name in nested}
 
 
-def _print_row(row: dict[str, Any]) -> None:
+def _print_row(row: JsonObject) -> None:
     typer.echo(f"\n{row['task']}/{row['split']}/{row['id']}")
     for field in ("instruction", "inputs", "outputs"):
         text = row[field].replace("\n", "\n" + " " * 14)

@@ -89,7 +89,7 @@ def _show(report: VerifyReport) -> None:
         print_table(("check", "findings", "meaning"), table)
     for failed in report.findings:
         title = f"{failed.check} (first {min(_MAX_SHOWN, failed.count)} of {failed.count:,})"
-        rows = [(finding.where, finding.detail) for finding in failed.faults[:_MAX_SHOWN]]
+        rows = [(finding.where, finding.detail) for finding in failed.examples[:_MAX_SHOWN]]
         print_table(("location", "details"), rows, title=title)
     read = f"{decimal(report.bytes)} of shards read"
     if report.quick:

@@ -6,10 +6,10 @@ sets have one question per clip; how it was selected is not known.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.groups import one_of_each
+from m3it_builder.records import JsonObject
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
@@ -24,7 +24,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     )
 
 
-def _record(source: Source, row: dict[str, Any]) -> Record:
+def _record(source: Source, row: JsonObject) -> Record:
     clip = source.video(
         f"msrvtt-videos/MSRVTT/videos/all/video{row['video_id']}.mp4",
         int(source.option("frames")),

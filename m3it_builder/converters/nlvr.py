@@ -5,9 +5,9 @@ Both are JSON Lines in files named ``.json``. Labels are "True" and "False" in N
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.records import JsonObject
 
 FILE_SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 
@@ -23,7 +23,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield _record(source, row, [_drawing(row, file_split)])
 
 
-def _record(source: Source, row: dict[str, Any], names: list[str]) -> Record | Reject:
+def _record(source: Source, row: JsonObject, names: list[str]) -> Record | Reject:
     if row["label"].lower() not in ("true", "false"):
         return Reject(row["identifier"], "no_answer", f"label {row['label']!r}")
     kept = ("directory", "synset", "query", "left_url", "right_url", "evals", "validation")
@@ -35,13 +35,13 @@ def _record(source: Source, row: dict[str, Any], names: list[str]) -> Record | R
     )
 
 
-def _photograph(row: dict[str, Any], file_split: str, side: int) -> str:
+def _photograph(row: JsonObject, file_split: str, side: int) -> str:
     pair = row["identifier"].rpartition("-")[0]  # the last number counts the statements of a pair
     folder = f"train/{row['directory']}" if file_split == "train" else file_split
     return f"nlvr2-images/images/{folder}/{pair}-img{side}.png"
 
 
-def _drawing(row: dict[str, Any], file_split: str) -> str:
+def _drawing(row: JsonObject, file_split: str) -> str:
     # Six images show one scene with its boxes in different orders; the first represents them.
     number, folder = row["identifier"], row["directory"]
     return f"nlvr-images/nlvr/{file_split}/images/{folder}/{file_split}-{number}-0.png"

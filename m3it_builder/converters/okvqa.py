@@ -18,7 +18,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record per question; the target is the raw answer most annotators gave."""
     year = YEAR[source.split]
     annotations = f"okvqa-annotations/mscoco_{year}_annotations.json"
-    kinds = dict(source.entries(annotations, "question_types"))
+    kinds = source.item(annotations, "question_types")
     pairs = question_pairs(
         source, f"okvqa-annotations/OpenEnded_mscoco_{year}_questions.json", annotations
     )

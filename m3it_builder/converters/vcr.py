@@ -6,11 +6,11 @@ boxes are in a metadata file beside each still.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.regions import COLORS, colored
 from m3it_builder.formats.tokens import sentence
+from m3it_builder.records import JsonObject
 
 Tokens = Sequence[str | list[int]]
 
@@ -55,6 +55,6 @@ def _text(tokens: Tokens, boxes: dict[int, int]) -> str:
     return sentence(words)
 
 
-def _meta(row: dict[str, Any], boxes: dict[int, int]) -> dict[str, Any]:
+def _meta(row: JsonObject, boxes: dict[int, int]) -> JsonObject:
     kept = ("img_id", "img_fn", "movie", "question_number")
     return {key: row[key] for key in kept} | {"objects_drawn": list(boxes)}

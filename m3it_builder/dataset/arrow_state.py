@@ -1,4 +1,4 @@
-"""JSON files that make folders of Arrow shards a dataset for ``load_from_disk``."""
+"""The JSON files that ``datasets.load_from_disk`` needs beside Arrow shards."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.shards.features import table_features, to_json
 from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.storage.atomic import write_atomic
@@ -18,16 +18,16 @@ STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 def write_state(
     folder: Path, split: str, shards: Iterable[tuple[str, str]], encoding: ImageEncoding
 ) -> None:
-    """Write the two files that make a folder of Arrow shards a dataset.
+    """Write the state and info files of one split, which make its folder a ``Dataset``.
 
     Args:
-        folder: of the split.
-        split: its name.
+        folder: folder of the split's shards.
+        split: name of the split.
         shards: (file name, digest) of each shard.
-        encoding: of the images.
+        encoding: image encoding of the shards.
     """
     shards = list(shards)
-    state: dict[str, Any] = {
+    state: JsonObject = {
         "_data_files": [{"filename": name} for name, _ in shards],
         "_fingerprint": hashlib.blake2b(repr(shards).encode(), digest_size=8).hexdigest(),
         "_format_columns": None,
@@ -48,9 +48,9 @@ def write_state(
 
 
 def write_splits(folder: Path, splits: Iterable[str]) -> None:
-    """Write the file that makes several split folders one ``DatasetDict``."""
+    """Write the file that makes the folders of several splits one ``DatasetDict``."""
     write_atomic(folder / SPLITS, json.dumps({"splits": list(splits)}).encode())
 
 
-def _write(path: Path, value: dict[str, Any]) -> None:
+def _write(path: Path, value: JsonObject) -> None:
     write_atomic(path, json.dumps(value, indent=2).encode())

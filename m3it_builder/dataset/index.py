@@ -1,7 +1,7 @@
-"""The index of a unit: every text column of every row, and where the row is stored.
+"""The index of a unit: all text columns of every row, and the location of the row.
 
-It is one Parquet file, beside shards of whatever format. Audits, reports and random
-access read it and never open a shard.
+It is one Parquet file beside the shards of all formats. Audits and searches read it and
+open no shard; random access finds the byte range of a row in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from m3it_builder.dataset.index_row import IndexRow, arrow_schema
 from m3it_builder.records import Reject
-from m3it_builder.shards.formats import FORMATS, FormatName, RowRanges
+from m3it_builder.shards.formats import FORMATS, RowRanges
 
 SCHEMA = arrow_schema()
 REJECTS = pa.schema(
@@ -38,16 +38,16 @@ _WITH_DICTIONARY = ["task", "split", "lang", "instruction", "license", "image_li
 class PartWriter:
     """Writes the index rows of one shard while the shard is packed.
 
-    Byte ranges of rows may be known only later than the rows (Parquet: once their page
-    is written), so a batch is held until the ranges of all its rows are known.
+    The byte range of a row may become known after the row (Parquet: when its page is
+    written), so a batch is buffered until the ranges of all its rows are known.
     """
 
-    def __init__(self, path: Path, ranges: Mapping[FormatName, RowRanges]) -> None:
-        """Begin.
+    def __init__(self, path: Path, ranges: Mapping[str, RowRanges]) -> None:
+        """Prepare a writer; the context manager opens the file.
 
         Args:
-            path: of the Arrow file.
-            ranges: of the shard's files, by format; they grow while the shard is written.
+            path: Arrow file to write.
+            ranges: byte ranges of the rows, by format; they grow while shards are written.
         """
         self._path = path
         self._ranges = ranges
@@ -66,7 +66,7 @@ class PartWriter:
                 self._writer.close()
 
     def write(self, row: IndexRow) -> None:
-        """Append one row; its byte ranges are added from those of the files."""
+        """Append one row without byte ranges; those are filled in."""
         self._rows.append(row)
         if len(self._rows) == GROUP_ROWS:
             self._waiting.append(self._rows)
@@ -74,7 +74,7 @@ class PartWriter:
             self._write_known()
 
     def finish(self) -> None:
-        """Write the remaining rows; all files of the shard must be closed."""
+        """Write the remaining rows; all files of the shard must be complete."""
         if self._rows:
             self._waiting.append(self._rows)
             self._rows = []
@@ -104,9 +104,9 @@ class PartWriter:
 
 
 def merge(parts: Iterable[Path], target: Path) -> None:
-    """Write the index of a unit from those of its shards, in order.
+    """Merge the index parts of all shards, in order, into the index of the unit.
 
-    No row group holds rows of two shards, so the rows of a shard can be extracted.
+    No row group has rows of two shards, so that the rows of one shard can be extracted.
     """
     with pq.ParquetWriter(
         target, SCHEMA, compression="ZSTD", write_page_index=True, use_dictionary=_WITH_DICTIONARY
@@ -128,7 +128,7 @@ def without_ranges(table: pa.Table, formats: Iterable[str]) -> pa.Table:
 
 
 def write_rejects(path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str, Reject]]) -> None:
-    """Write the rejects of a unit, streaming; the file exists even if there are none."""
+    """Write the table of rejects of a unit in batches; without rejects, an empty table."""
     task, split = unit
     with pq.ParquetWriter(path, REJECTS, compression="ZSTD") as writer:
         rows: list[tuple[str, ...]] = []
@@ -146,7 +146,7 @@ def _reject_batch(rows: Sequence[tuple[str, ...]]) -> pa.RecordBatch:
 
 
 def _plain(value: Any) -> Any:
-    """Return structs as tuples, which Arrow takes for rows of a struct column."""
+    """Return structs as tuples, which Arrow accepts as values of a struct column."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Struct):

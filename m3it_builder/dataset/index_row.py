@@ -1,30 +1,31 @@
-"""One row of the index: the one declaration of the row schema.
+"""One row of the index: the single declaration of its schema.
 
-The Arrow schema of ``index.parquet`` is derived from it; shards carry the columns of
-``shards.formats.TEXT_COLUMNS``, and images.
+The Arrow schema of ``index.parquet`` is derived from ``IndexRow``; shards have a subset of
+its text columns (``shards.formats.TEXT_COLUMNS``), and the images.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
-from m3it_builder.records import Record, Region, Turn
+from m3it_builder.records import JsonObject, Record, Region, Turn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Int64 = Annotated[int, "int64"]  # plain int is a 32-bit column
+Int64 = Annotated[int, "int64"]  # a plain int becomes a 32-bit column
 
 
 class StoredImage(Struct, frozen=True, array_like=True):
     """One published image, as the index describes it."""
 
     digest: str  # BLAKE3 of the bytes as stored
-    source_digest: str  # of the source's bytes; differs where a box was drawn
-    name: str  # in the source
+    source_digest: str  # of the bytes in the source; differs if a region was drawn
+    name: str  # in the source; frames and array images have "#<index>" appended
     mime: str
     width: int  # pixels
     height: int
@@ -32,7 +33,7 @@ class StoredImage(Struct, frozen=True, array_like=True):
 
 
 class IndexRow(Struct, frozen=True, kw_only=True):
-    """Every text column of a published row, its structure, and where it is stored."""
+    """The text columns, structure and location of one published row."""
 
     id: str
     task: str
@@ -51,16 +52,31 @@ class IndexRow(Struct, frozen=True, kw_only=True):
     shard: int
     row: int  # position in its shard
     key: str  # of its WebDataset members
-    webdataset_offset: Int64 | None = None  # null where the format was not built
+    webdataset_offset: Int64 | None = None  # byte ranges are null if the format was not built
     webdataset_length: Int64 | None = None
-    parquet_offset: Int64 | None = None  # of its images' plain values; null for base64
+    parquet_offset: Int64 | None = None  # of the plain values of its images; null for base64
     parquet_length: Int64 | None = None  # 0 without images
     jsonl_offset: Int64 | None = None
     jsonl_length: Int64 | None = None
 
     def record(self) -> Record:
-        """Return turns, regions and context as the record the texts are rendered from."""
+        """Return the record from which its texts were rendered: turns, regions, context."""
         return Record(id=self.id, turns=self.turns, regions=self.regions, context=self.context)
+
+
+def index_rows(rows: Iterable[JsonObject]) -> list[IndexRow]:
+    """Convert rows of ``pyarrow.Table.to_pylist`` to typed ones.
+
+    Raises:
+        msgspec.ValidationError: a value is null, or of another type than its column.
+    """
+    return convert([{**row, **_as_arrays(row)} for row in rows], list[IndexRow])
+
+
+def _as_arrays(row: JsonObject) -> dict[str, list[list[object]]]:
+    """Return the struct columns of a row with lists of values, as array-like structs need."""
+    nested = ("turns", "regions", "images")
+    return {name: [list(item.values()) for item in row[name]] for name in nested}
 
 
 def arrow_schema() -> pa.Schema:

@@ -1,8 +1,8 @@
-"""Where the files of a finished build are, below the folder of a task."""
+"""File names of a finished build, relative to the folder of a task."""
 
 from __future__ import annotations
 
-STATE_FOLDER = ".m3it"  # local state: never published, may be deleted at any time
+STATE_FOLDER = ".m3it"  # local state: not published, may be deleted at any time
 MANIFEST = "manifest.json"
 INDEX = "index.parquet"
 REJECTS = "rejects.parquet"

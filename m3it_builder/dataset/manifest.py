@@ -1,4 +1,4 @@
-"""The manifest of a unit: written last, so that its existence means "complete"."""
+"""The manifest of a unit: written last, so a unit that has one is complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.errors import BuildError
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import SPLITS, Split
-from m3it_builder.shards.formats import FormatName, ImageEncoding
+from m3it_builder.shards.formats import FORMATS, FormatName, ImageEncoding
 from m3it_builder.storage.atomic import sync_folder, write_atomic
 
 FORMAT_VERSION = 2
@@ -23,32 +23,37 @@ OptionValue = bool | int | float | str
 
 
 class ShardFile(Struct, frozen=True):
-    """One published file of a unit: a shard in one format, the index, or the rejects."""
+    """A published file of a unit: a shard in one format, the index, or the rejects."""
 
-    path: str  # in the folder of the task
+    path: str  # relative to the folder of the task
     bytes: Count
     digest: str  # "algorithm:hex"
 
 
 class Shard(Struct, frozen=True):
-    """One shard in every format it was built in."""
+    """One shard, in all formats."""
 
     shard: Count
     rows: Count
     files: dict[str, ShardFile]  # by format
 
+    def __post_init__(self) -> None:
+        """Refuse formats that this version does not know."""
+        if unknown := set(self.files) - set(FORMATS):
+            raise ValueError(f"unknown format {min(unknown)!r}")
+
 
 class ImageRange(Struct, frozen=True):
-    """The least and the most images of a row."""
+    """The minimum and maximum number of images of a row."""
 
     min: Count
     max: Annotated[int, Meta(ge=0, le=10_000)]
 
 
 class CardFacts(Struct, frozen=True, kw_only=True):
-    """What readers of a build need of the task card."""
+    """Fields of the task card, for readers of a build."""
 
-    base: str  # name of the card; differs from the task for a variant
+    base: str  # name of the card; for a variant, differs from that of the task
     title: str
     group: str
     lang: str
@@ -59,11 +64,11 @@ class CardFacts(Struct, frozen=True, kw_only=True):
     held_out: bool
     translate: bool
     images: ImageRange
-    rows: Count  # published number of the split
+    rows: Count  # number of rows of the split in the published M3IT
 
 
 class PlanChoices(Struct, frozen=True, kw_only=True):
-    """Every choice of pipeline and command line that changes rows or shards."""
+    """All options of the pipeline and the command line that change rows or shards."""
 
     rows: Literal["published", "all"]
     limit: int | None
@@ -82,7 +87,7 @@ class PlanChoices(Struct, frozen=True, kw_only=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """What a finished unit holds; never a path, time or name of the machine."""
+    """Contents and inputs of a finished unit; no paths, times or names of the machine."""
 
     format_version: int
     task: str
@@ -122,7 +127,7 @@ _decode = msgspec.json.Decoder(Manifest).decode
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
-    """Write the manifest atomically and durably; a unit is finished from then on."""
+    """Write the manifest atomically and durably, which makes the unit finished."""
     data = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     write_atomic(folder / MANIFEST, data + b"\n", fsync=True)
     sync_folder(folder)
@@ -132,7 +137,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Return the manifest of a unit's ``meta`` folder, or None if it is not finished.
 
     Raises:
-        BuildError: there is one, but it cannot be read, or not by this version.
+        BuildError: it is malformed, or of another format version.
     """
     path = folder / MANIFEST
     try:
@@ -156,7 +161,7 @@ class _Version(Struct):
 
 
 def read_manifest_or_none(folder: Path) -> Manifest | None:
-    """Return the manifest of a unit, or None if there is none that can be read."""
+    """Return the manifest of a unit, or None if it is missing or cannot be read."""
     try:
         return read_manifest(folder)
     except BuildError:
@@ -164,7 +169,7 @@ def read_manifest_or_none(folder: Path) -> Manifest | None:
 
 
 def readable_manifests(task_folder: Path) -> Iterator[Manifest]:
-    """Yield the manifests that can be read; a unit with a malformed one is not finished."""
+    """Yield the readable manifests of a task; a unit with a malformed one is not finished."""
     for split in SPLITS:
         if manifest := read_manifest_or_none(task_folder / "meta" / split):
             yield manifest

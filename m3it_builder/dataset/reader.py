@@ -1,4 +1,4 @@
-"""Random access to a finished build: any row and its images, whatever the format."""
+"""Random access to a finished build: any row with its images, from any format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pybase64
 
-from m3it_builder.dataset.index_row import IndexRow
+from m3it_builder.dataset.index_row import IndexRow, index_rows
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.errors import BuildError
 from m3it_builder.shards.formats import FORMATS
@@ -31,7 +31,7 @@ class BuiltRow:
 
     @property
     def captions(self) -> list[str]:
-        """Return a line for each image: size, type, name in the source."""
+        """Return one line per image: dimensions, type, size, name in the source."""
         return [
             f"{image.width}x{image.height} {image.mime} {image.bytes:,} bytes, {image.name}"
             for image in self.row.images
@@ -43,10 +43,10 @@ class _Embedded(msgspec.Struct):
 
 
 def read_units(task_folder: Path, split: str | None = None) -> list[Manifest]:
-    """Return the manifests of a task's finished units, or of one of them.
+    """Return the manifests of a task's finished units; of one split if it is given.
 
     Raises:
-        BuildError: there is none.
+        BuildError: there is none, or one is malformed.
     """
     units = [unit for unit in manifests(task_folder) if split in (None, unit.split)]
     if not units:
@@ -64,13 +64,13 @@ def read_rows(
     """Yield rows of a unit with their images.
 
     Args:
-        task_folder: the folder of the task.
-        unit: one of its finished units.
-        positions: of the rows in the unit, ascending; all of them if absent.
-        format_name: read the images from this format; the cheapest one if absent.
+        task_folder: folder of the task.
+        unit: manifest of one of its finished units.
+        positions: positions of the rows in the unit, ascending; None for all rows.
+        format_name: format to read images from; None for the one with the cheapest access.
 
     Raises:
-        BuildError: a shard does not hold what the index says.
+        BuildError: a shard is truncated, or inconsistent with the byte ranges in the index.
     """
     name = format_name or min(
         unit.formats, key=lambda name: FORMATS[name].reading_cost(unit.plan.images)
@@ -83,7 +83,7 @@ def read_rows(
 
 
 def _index_rows(path: Path, positions: Sequence[int] | None) -> Iterator[list[IndexRow]]:
-    """Yield the requested rows of each row group of an index that has some."""
+    """Yield the requested rows, in one list per row group that has any."""
     index = pq.ParquetFile(path)
     first = 0
     for group in range(index.num_row_groups):
@@ -95,14 +95,7 @@ def _index_rows(path: Path, positions: Sequence[int] | None) -> Iterator[list[In
         first += count
         if wanted:
             table = index.read_row_group(group).take(pa.array(wanted, pa.int64()))
-            yield msgspec.convert(list(map(_arrays, table.to_pylist())), list[IndexRow])
-
-
-def _arrays(row: dict[str, object]) -> dict[str, object]:
-    """Return a row with structs as lists of their fields, as our array-like structs are."""
-    for name in ("turns", "regions", "images"):
-        row[name] = [list(item.values()) for item in row[name]]  # type: ignore[attr-defined]
-    return row
+            yield index_rows(table.to_pylist())
 
 
 def _from_tar(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
@@ -115,11 +108,12 @@ def _from_tar(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...
 
 
 def _members(data: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(data):
-        size = int(data[at + 124 : at + 135], 8)
-        yield data[at + _BLOCK : at + _BLOCK + size]
-        at += _BLOCK + -(-size // _BLOCK) * _BLOCK
+    """Yield the contents of the tar members in a byte range."""
+    offset = 0
+    while offset < len(data):
+        size = int(data[offset + 124 : offset + 135], 8)  # octal, in the ustar header
+        yield data[offset + _BLOCK : offset + _BLOCK + size]
+        offset += _BLOCK + -(-size // _BLOCK) * _BLOCK
 
 
 def _from_jsonl(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
@@ -146,18 +140,19 @@ def _from_parquet(path: Path, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes,
 
 
 def _values(data: bytes) -> Iterator[bytes]:
-    """Yield the plain values of a byte range: each is preceded by its length."""
-    at = 0
-    while at < len(data):
-        start = at + _LENGTH_BYTES
-        at = start + int.from_bytes(data[at:start], "little")
-        yield data[start:at]
+    """Yield the plain-encoded values in a byte range; each follows its length."""
+    end = 0
+    while end < len(data):
+        start = end + _LENGTH_BYTES
+        end = start + int.from_bytes(data[end:start], "little")
+        yield data[start:end]
 
 
 def _range(file: BinaryIO, offset: int | None, length: int | None) -> bytes:
     if offset is None or length is None:
         raise BuildError(
-            f"{file.name}: the index has no byte ranges of this format; rebuild with --replace"
+            f"{file.name}: the index has no byte ranges for this format; "
+            "rebuild the unit with --replace"
         )
     file.seek(offset)
     data = file.read(length)

@@ -1,9 +1,9 @@
-"""README files that make a folder loadable: configs and declared features.
+"""README files that make a folder loadable: their headers declare configs and features.
 
-``datasets`` picks one reader for a folder from its first config, so every format has a
-README of its own, and the one above them names the format that loads best. The declared
-features are required: without them ``datasets`` drops images of rows that have more of
-them than the first few rows (see ``shards.features``).
+``datasets`` chooses one reader for a folder from its first config, so every format has its
+own README, and that of the task names the format that loads best. Features must be declared:
+otherwise ``datasets`` infers them from the first few rows, and drops images of rows that
+have more (see ``shards.features``).
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ README = "README.md"
 
 
 def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
-    """Write the README files of one task for its finished units; none if there are no rows."""
-    units = [unit for unit in units if unit.shards]  # a pattern that matches no file is an error
-    held = {name: [unit for unit in units if name in unit.formats] for name in FORMATS}
-    formats = [name for name in FORMATS if held[name]]
-    # The format that covers most splits first; among equals the one that loads best.
-    formats.sort(key=lambda name: (-len(held[name]), FORMATS[name].loading_rank))
+    """Write the README files of a task for its finished units; none if there are no rows."""
+    units = [unit for unit in units if unit.shards]  # loaders reject patterns without matches
+    by_format = {name: [unit for unit in units if name in unit.formats] for name in FORMATS}
+    formats = [name for name in FORMATS if by_format[name]]
+    # The format with most splits comes first; of several, the one that loads best.
+    formats.sort(key=lambda name: (-len(by_format[name]), FORMATS[name].loading_rank))
     for name, entry in FORMATS.items():
         path = folder / name / entry.folder_file
         if name not in formats:
             path.unlink(missing_ok=True)
         elif entry.state_file:
-            write_splits(path.parent, [unit.split for unit in held[name]])
+            write_splits(path.parent, [unit.split for unit in by_format[name]])
         else:
-            header = _header(held[name], name, inside=True)
-            _write(path, header, _format_text(held[name], name))
+            header = _header(by_format[name], name, inside=True)
+            _write(path, header, _format_text(by_format[name], name))
     if not formats:
         (folder / README).unlink(missing_ok=True)
         return
-    header = _header(held[formats[0]], formats[0], inside=False)
+    header = _header(by_format[formats[0]], formats[0], inside=False)
     _write(folder / README, header, _text(units, formats))
 
 
 def expected_readmes(folder: Path, units: Sequence[Manifest]) -> list[Path]:
-    """Return the files that ``write_readmes`` leaves for these units."""
+    """Return the paths of the files that ``write_readmes`` writes for these units."""
     formats = sorted({name for unit in units if unit.shards for name in unit.formats})
     inside = [folder / name / FORMATS[name].folder_file for name in formats]
     return [folder / README, *inside] if formats else []
@@ -62,7 +62,7 @@ def remove_readmes(folder: Path) -> None:
 
 
 def declared_features(units: Sequence[Manifest], name: str) -> dict[str, Feature]:
-    """Return the features that loaders find in the files of one format."""
+    """Return the features of one format, as its README declares them."""
     max_images = max(unit.card.images.max for unit in units)
     return format_features(name, units[0].plan.images, max_images)
 

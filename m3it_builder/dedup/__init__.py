@@ -14,10 +14,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from m3it_builder.dedup.options import KEEP_POLICIES, DedupOptions, KeepPolicy
 from m3it_builder.errors import BuildError
+from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,7 +48,7 @@ def require_packages() -> None:
         )
 
 
-def find_duplicates(options: DedupOptions) -> dict[str, Any]:
+def find_duplicates(options: DedupOptions) -> JsonObject:
     """Compare builds and write the report; return the content of ``report.json``.
 
     The files appear at the end, ``report.json`` last.
@@ -69,9 +70,7 @@ def find_duplicates(options: DedupOptions) -> dict[str, Any]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _find_duplicates(
-    options: DedupOptions, units: Sequence[BuiltUnit], work: Path
-) -> dict[str, Any]:
+def _find_duplicates(options: DedupOptions, units: Sequence[BuiltUnit], work: Path) -> JsonObject:
     from m3it_builder.dedup.drop_policy import choose_drops, protected_splits, write_drop_list
     from m3it_builder.dedup.hash_images import hash_images
     from m3it_builder.dedup.html_report import write_html
@@ -89,7 +88,7 @@ def _find_duplicates(
         dropped = choose_drops(database, units, options.keep)
         write_pairs(database, work / "pairs.parquet")
         write_drop_list(database, work / "drop.parquet", work / "drop.jsonl")
-        report: dict[str, Any] = {
+        report: JsonObject = {
             "settings": _settings(options),
             "units": _units(database, units),
             "images": _images(database, hashed, units),
@@ -103,7 +102,7 @@ def _find_duplicates(
     return report
 
 
-def _settings(options: DedupOptions) -> dict[str, Any]:
+def _settings(options: DedupOptions) -> JsonObject:
     from m3it_builder.dedup.phash import fine_distance
 
     return {
@@ -115,7 +114,7 @@ def _settings(options: DedupOptions) -> dict[str, Any]:
     }
 
 
-def _units(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[dict[str, Any]]:
+def _units(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> list[JsonObject]:
     query = "SELECT unit, count(*) FROM unit_images GROUP BY unit"
     image_counts = dict(database.execute(query).fetchall())
     return [
@@ -130,7 +129,7 @@ def _units(database: duckdb.DuckDBPyConnection, units: Sequence[BuiltUnit]) -> l
 
 def _images(
     database: duckdb.DuckDBPyConnection, hashed: HashSummary, units: Sequence[BuiltUnit]
-) -> dict[str, Any]:
+) -> JsonObject:
     distinct, in_rows = database.execute(
         "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM occurrences)"
     ).fetchall()[0]
@@ -157,7 +156,7 @@ def _images(
     }
 
 
-def _write_json(path: Path, report: dict[str, Any]) -> None:
+def _write_json(path: Path, report: JsonObject) -> None:
     import orjson
 
     data = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

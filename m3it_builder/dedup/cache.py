@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dedup.phash import VERSION
+from m3it_builder.records import JsonObject
 from m3it_builder.storage.atomic import atomic_path
 
 SCHEMA = pa.schema(
@@ -50,7 +50,7 @@ def cached_files(folder: Path) -> list[Path]:
     return [path for path in files if path.is_file() and _is_readable(path)]
 
 
-def write_part(folder: Path, name: str, rows: Iterable[dict[str, Any]]) -> None:
+def write_part(folder: Path, name: str, rows: Iterable[JsonObject]) -> None:
     """Write the hashes of one job atomically."""
     target = folder / _STEM / f"{name}.{os.getpid()}.parquet"
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from blake3 import blake3
@@ -20,6 +19,7 @@ from m3it_builder.dedup.phash import UnreadableImage, perceptual_hash
 from m3it_builder.dedup.tables import SHARD_ERRORS, BuiltUnit
 from m3it_builder.executors.local import run, worker_count
 from m3it_builder.progress import Progress
+from m3it_builder.records import JsonObject
 
 _JOB_IMAGES = 5_000  # at most; a crash loses no more than one job per worker
 _MISSING = """
@@ -192,7 +192,7 @@ def _read_manifest(folder: Path, split: str, _: int) -> Manifest:
     return read_units(folder, split)[0]
 
 
-def _hash_image(images: Sequence[bytes], image: _Image) -> dict[str, Any] | str:
+def _hash_image(images: Sequence[bytes], image: _Image) -> JsonObject | str:
     """Return a row of the cache, or the reason why there is none."""
     if image.position >= len(images):
         return "the row has fewer images than its index lists"

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from m3it_builder.records import Image
+from m3it_builder.records import Image, JsonObject
 from m3it_builder.sources.source import Source
 
 _SOURCES = {
@@ -22,7 +21,7 @@ class Captioned:
     number: int  # COCO's id
     image: Image
     captions: tuple[tuple[int, str], ...]  # id and text, whitespace normalized; a text may be empty
-    meta: dict[str, Any]
+    meta: JsonObject
 
 
 def karpathy_images(source: Source) -> Iterator[Captioned]:

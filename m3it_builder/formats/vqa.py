@@ -1,6 +1,5 @@
 """The VQA family: questions and annotations in two files, several answers per question."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +36,8 @@ def most_common(answers: Sequence[str]) -> str:
 
     The rule is ours: these datasets publish several answers and no single one.
     """
-    stripped = [answer.strip() for answer in answers]
-    counts = Counter(answer for answer in stripped if answer)
-    return counts.most_common(1)[0][0] if counts else ""
+    counts: dict[str, int] = {}
+    for answer in answers:
+        if stripped := answer.strip():
+            counts[stripped] = counts.get(stripped, 0) + 1
+    return max(counts, key=counts.__getitem__, default="")

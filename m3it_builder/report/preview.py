@@ -5,18 +5,17 @@ from __future__ import annotations
 import tempfile
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.text_phase import finish, read_records
 from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
-from m3it_builder.records import Reject, Split
+from m3it_builder.records import JsonObject, Reject, Split
 from m3it_builder.tasks.opening import open_source
 from m3it_builder.tasks.registry import Task
 from m3it_builder.tasks.sampling import write_sample
 
 
-def sample_rows(task: Task, count: int) -> list[dict[str, Any]]:
+def sample_rows(task: Task, count: int) -> list[JsonObject]:
     """Return the texts and image names of the first rows of a task's sample source."""
     split = next(iter(task.card.splits))
     with tempfile.TemporaryDirectory(prefix="m3it-") as folder:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number, write_coco, write_json
 from m3it_builder.samples.world import World
 
@@ -25,7 +25,7 @@ def write(world: World, sources: Path, count: int) -> None:
     write_images(sources, images)
 
 
-def image(world: World, file_split: str, folder: str, index: int) -> dict[str, Any]:
+def image(world: World, file_split: str, folder: str, index: int) -> JsonObject:
     """Return the entry of one image."""
     number = coco_number(folder, index)
     sentences = [
@@ -48,7 +48,7 @@ def image(world: World, file_split: str, folder: str, index: int) -> dict[str, A
     }
 
 
-def write_images(sources: Path, images: list[dict[str, Any]]) -> None:
+def write_images(sources: Path, images: list[JsonObject]) -> None:
     """Write the official file."""
     write_json(
         sources / "karpathy-splits" / "dataset_coco.json", {"images": images, "dataset": "coco"}

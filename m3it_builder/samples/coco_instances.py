@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number
 from m3it_builder.samples.world import SHAPES, World
 
 CATEGORIES = {shape: 3 * n + 1 for n, shape in enumerate(SHAPES)}  # ids with gaps, as in COCO
 
 
-def instances(world: World, folder: str, indices: Iterable[int]) -> dict[str, Any]:
+def instances(world: World, folder: str, indices: Iterable[int]) -> JsonObject:
     """Return the content of the official file for images of one COCO folder."""
     images, annotations = [], []
     for index in indices:

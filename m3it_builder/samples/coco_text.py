@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number, write_bytes, write_json
 from m3it_builder.samples.words import WORDS, write_word
 from m3it_builder.samples.world import World, encode, paint
@@ -15,8 +15,8 @@ _FILE_SPLITS = ("train", "val", "test")
 
 def write(world: World, sources: Path, count: int) -> None:
     """Write ``count`` images per split with two words each; test images have no annotations."""
-    imgs: dict[str, Any] = {}
-    anns: dict[str, Any] = {}
+    imgs: JsonObject = {}
+    anns: JsonObject = {}
     for number, file_split in enumerate(_FILE_SPLITS):
         for index in range(_FIRST + number * count, _FIRST + (number + 1) * count):
             image, words = draw_image(world, sources, file_split, index)
@@ -28,7 +28,7 @@ def write(world: World, sources: Path, count: int) -> None:
 
 def draw_image(
     world: World, sources: Path, file_split: str, index: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[JsonObject, list[JsonObject]]:
     """Write an image with two words; return its entry and those of the words."""
     number = coco_number("train2014", index)
     canvas = paint(world.scene(number))
@@ -38,7 +38,7 @@ def draw_image(
         word = WORDS[(number + n) % len(WORDS)]
         corner = (canvas.width // 12, canvas.height * (1 + 5 * n) // 9)
         x0, y0, x1, y1 = write_word(canvas, word, corner, legible)
-        entry: dict[str, Any] = {
+        entry: JsonObject = {
             "image_id": number,
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "area": (x1 - x0) * (y1 - y0),
@@ -61,7 +61,7 @@ def draw_image(
     return image, words
 
 
-def write_annotations(sources: Path, imgs: dict[str, Any], anns: dict[str, Any]) -> None:
+def write_annotations(sources: Path, imgs: JsonObject, anns: JsonObject) -> None:
     """Write the official file."""
     to_anns: dict[str, list[int]] = {}
     for entry in anns.values():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.clips import clip, write_clip
 from m3it_builder.samples.files import write_json
 from m3it_builder.samples.world import World
@@ -23,7 +23,7 @@ def write(world: World, sources: Path, count: int) -> None:
         write_json(sources / "msrvtt-qa-annotations" / f"{file_split}_qa.json", rows)
 
 
-def questions(world: World, number: int) -> list[dict[str, Any]]:
+def questions(world: World, number: int) -> list[JsonObject]:
     """Return the questions about one clip."""
     return [
         {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_bytes, write_jsonl, write_scene
 from m3it_builder.samples.world import NUMBERS, Scene, World, encode, paint
 
@@ -23,7 +23,7 @@ def write(world: World, sources: Path, count: int) -> None:
         write_jsonl(sources / "nlvr-annotations" / file_split / f"{file_split}.json", rows)
 
 
-def pair(world: World, sources: Path, file_split: str, index: int) -> dict[str, Any]:
+def pair(world: World, sources: Path, file_split: str, index: int) -> JsonObject:
     """Write two images and return one statement about them."""
     number = _FIRST[file_split] + 2 * index
     left, right = world.scene(number), world.scene(number + 1)
@@ -50,7 +50,7 @@ def pair(world: World, sources: Path, file_split: str, index: int) -> dict[str, 
     return row | {"directory": directory} if file_split == "train" else row
 
 
-def drawing(world: World, sources: Path, file_split: str, index: int) -> dict[str, Any]:
+def drawing(world: World, sources: Path, file_split: str, index: int) -> JsonObject:
     """Write an image of three boxes side by side and return one statement about them."""
     scenes = [world.scene(_FIRST[file_split] + 500_000 + 3 * index + n) for n in range(3)]
     canvas = Image.new("RGBA", (400, 100), (255, 255, 255, 255))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number, write_coco, write_json
 from m3it_builder.samples.world import World, describe_position
 
@@ -31,7 +31,7 @@ def write(world: World, sources: Path, count: int) -> None:
         write_pairs(sources, year, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def question(world: World, year: str, index: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def question(world: World, year: str, index: int) -> tuple[JsonObject, JsonObject]:
     """Return the question and the annotation of one image."""
     number = coco_number(year, index)
     scene = world.scene(number)
@@ -60,7 +60,7 @@ def question(world: World, year: str, index: int) -> tuple[dict[str, Any], dict[
 
 
 def write_pairs(
-    sources: Path, year: str, questions: list[dict[str, Any]], annotations: list[dict[str, Any]]
+    sources: Path, year: str, questions: list[JsonObject], annotations: list[JsonObject]
 ) -> None:
     """Write the two official files of one split."""
     folder = sources / "okvqa-annotations"

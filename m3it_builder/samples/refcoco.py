@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.coco_instances import CATEGORIES, instances
 from m3it_builder.samples.files import coco_number, write_bytes, write_coco, write_json
 from m3it_builder.samples.python2_pickle import dumps
@@ -39,7 +39,7 @@ def images_with_several_things(world: World) -> Iterator[int]:
             yield index
 
 
-def reference(world: World, index: int, file_split: str, name: str) -> dict[str, Any]:
+def reference(world: World, index: int, file_split: str, name: str) -> JsonObject:
     """Return the reference to the first thing of one image."""
     number = coco_number("train2014", index)
     thing = world.scene(number).things[0]
@@ -64,7 +64,7 @@ def reference(world: World, index: int, file_split: str, name: str) -> dict[str,
 
 
 def write_release(
-    sources: Path, name: str, by: str, refs: list[dict[str, Any]], coco: dict[str, Any]
+    sources: Path, name: str, by: str, refs: list[JsonObject], coco: JsonObject
 ) -> None:
     """Write the two official files of one release."""
     folder = sources / f"{name}-annotations" / name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_scene
 from m3it_builder.samples.world import COLORS, SHAPES, World
 
@@ -24,7 +24,7 @@ def write(world: World, sources: Path, count: int) -> None:
     write_problems(sources, problems, splits)
 
 
-def problem(world: World, sources: Path, file_split: str, number: int) -> dict[str, Any]:
+def problem(world: World, sources: Path, file_split: str, number: int) -> JsonObject:
     """Return one problem; write its image if it has one."""
     rng = world.rng(f"science/{number}")
     if number % 2:
@@ -58,7 +58,7 @@ def problem(world: World, sources: Path, file_split: str, number: int) -> dict[s
     }
 
 
-def write_problems(sources: Path, problems: dict[str, Any], splits: dict[str, list[str]]) -> None:
+def write_problems(sources: Path, problems: JsonObject, splits: dict[str, list[str]]) -> None:
     """Write the two official files."""
     folder = sources / "scienceqa-annotations"
     write_json(folder / "problems.json", problems)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_jsonl, write_scene
 from m3it_builder.samples.world import Scene, World, describe_position
 
@@ -19,9 +19,7 @@ def write(world: World, sources: Path, count: int) -> None:
         write_jsonl(sources / "vcr-annotations" / f"{file_split}.jsonl", rows)
 
 
-def question(
-    world: World, sources: Path, file_split: str, first: int, index: int
-) -> dict[str, Any]:
+def question(world: World, sources: Path, file_split: str, first: int, index: int) -> JsonObject:
     """Write a still with an object that occurs once; return a question about it."""
     number = first + index * 8
     while not world.scene(number).unique:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_scene
 from m3it_builder.samples.world import Scene, World, describe_count, describe_position
 
@@ -19,7 +19,7 @@ def write(world: World, sources: Path, count: int) -> None:
         write_stories(sources, file_split, stories)
 
 
-def story(world: World, sources: Path, file_split: str, index: int) -> list[dict[str, Any]]:
+def story(world: World, sources: Path, file_split: str, index: int) -> list[JsonObject]:
     """Write five images and return the entries of their story, in order."""
     entries = []
     for order, opening in enumerate(_OPENINGS):
@@ -45,7 +45,7 @@ def story(world: World, sources: Path, file_split: str, index: int) -> list[dict
     return entries
 
 
-def write_stories(sources: Path, file_split: str, stories: list[list[dict[str, Any]]]) -> None:
+def write_stories(sources: Path, file_split: str, stories: list[list[JsonObject]]) -> None:
     """Write the official file of one split; annotations are one-element lists."""
     entries = [entry for story in stories for entry in story]
     albums = {entry["album_id"] for entry in entries}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number, write_coco, write_json, write_scene
 from m3it_builder.samples.world import World
 
@@ -30,20 +30,20 @@ def write(world: World, sources: Path, count: int) -> None:
         write_dialogs(sources, file_split, [talk(world, number) for number in numbers])
 
 
-def talk(world: World, number: int) -> dict[str, Any]:
+def talk(world: World, number: int) -> JsonObject:
     """Return a dialog with its texts in place of indices."""
     scene = world.scene(number)
     rounds = [(question.lower().rstrip("?"), answer) for question, answer in scene.questions()]
     return {"image_id": number, "caption": scene.captions()[0].lower(), "rounds": rounds}
 
 
-def write_dialogs(sources: Path, file_split: str, talks: list[dict[str, Any]]) -> None:
+def write_dialogs(sources: Path, file_split: str, talks: list[JsonObject]) -> None:
     """Write the official file of one split; test has no last answer."""
     questions: dict[str, int] = {}
     answers: dict[str, int] = {}
     dialogs = []
     for entry in talks:
-        rounds: list[dict[str, Any]] = []
+        rounds: list[JsonObject] = []
         for question, answer in entry["rounds"]:
             asked = questions.setdefault(question, len(questions))
             answered = answers.setdefault(answer, len(answers))

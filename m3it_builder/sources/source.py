@@ -54,10 +54,22 @@ class Source:
         self.task = task
         self.split = split
         self.file_split = "val" if split == "validation" else split  # as official files spell it
-        self.position = ""  # file and record read last, for error messages
+        self._position: str | tuple[str, int, str] = ""
         self.names_read: set[str] = set()  # annotation files opened; the first _MAX_NAMES
         self._options = dict(options or {})
         self._catalogs = dict(catalogs)
+
+    @property
+    def position(self) -> str:
+        """File and record read last, for error messages."""
+        if isinstance(self._position, str):
+            return self._position
+        name, count, path = self._position  # formatted on demand: there are millions of records
+        return f"{name} (record {count} of {path or 'the array'})"
+
+    @position.setter
+    def position(self, position: str) -> None:
+        self._position = position
 
     def option(self, name: str) -> OptionValue:
         """Return the value of one option of the card."""
@@ -122,10 +134,27 @@ class Source:
         prefix = f"{path}.item" if path else "item"
         count = 0
         for count, item in enumerate(self._stream("items", name, prefix), 1):
-            self.position = f"{name} (record {count} of {path or 'the array'})"
+            self._position = name, count, path
             yield item
         if not count:
             self._require(name, path, "start_array")
+
+    def item(self, name: str, path: str) -> Any:
+        """Return one value of a large JSON file; reading stops where the value ends.
+
+        Args:
+            name: of the file.
+            path: keys of the value, joined by dots; the first one is returned.
+
+        Raises:
+            SourceError: the file is missing, truncated or corrupt, or has no such value.
+        """
+        for value in self._stream("items", name, path):
+            self.position = f"{name} ({path})"
+            return value
+        raise SourceError(
+            f"{name}: has no value {path!r}; it is not the official file, or a different version"
+        )
 
     def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
         """Stream the (key, value) pairs of one object of a JSON file; see ``items``."""

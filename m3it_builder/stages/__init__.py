@@ -1,7 +1,7 @@
 """The stages of phase A: convert, locate, check, instruct, render.
 
-A stage takes an iterator and returns one, so a unit of any size streams through;
-examples it cannot use go to a reject sink, with the name of the stage.
+Each stage maps an iterator to an iterator, so that a unit of any size is streamed; rejects
+go to a callback, with the name of the stage.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""Stage III, quality check: errors that one record, or one rendered text, shows by itself.
+"""Stage III, quality check: errors in a single record or instance.
 
-Records are checked before rows are chosen, texts once they are rendered. Images are
-checked by the packer, with their bytes in hand; whatever takes two rows to see is an
-audit, in SQL over the finished build.
+Records are checked before rows are chosen, texts after they are rendered. Images are
+checked by the packer, which reads them; errors that involve several rows are found by
+audits, in SQL over the finished build.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from m3it_builder.errors import CardError
 from m3it_builder.records import Instance, Record, Reject
 from m3it_builder.stages import RejectSink
 
-Check = Callable[[Record, TaskCard], str | None]  # a detail where it fails, else None
+Check = Callable[[Record, TaskCard], str | None]  # the detail of a reject, or None
 TextCheck = Callable[[Instance], str | None]
 
 
 def check_records(
     records: Iterable[Record], card: TaskCard, names: Iterable[str], reject: RejectSink
 ) -> Iterator[Record]:
-    """Yield the records that pass every named check.
+    """Yield the records that pass all named checks.
 
     Raises:
-        CardError: no check has one of the names.
+        CardError: one of the names is unknown.
     """
     checks = [(name, _named(name)) for name in names]
     for record in records:
-        for reason, judge in checks:
-            if (detail := judge(record, card)) is not None:
+        for reason, check in checks:
+            if (detail := check(record, card)) is not None:
                 reject("check", Reject(record.id, reason, detail))
                 break
         else:
@@ -39,11 +39,11 @@ def check_records(
 def check_texts(
     instances: Iterable[Instance], names: Iterable[str], reject: RejectSink
 ) -> Iterator[Instance]:
-    """Yield the rendered instances that pass every named check there is for texts."""
+    """Yield the rendered instances that pass those of the named checks that apply to texts."""
     checks = [(name, TEXT_CHECKS[name]) for name in names if name in TEXT_CHECKS]
     for instance in instances:
-        for reason, judge in checks:
-            if (detail := judge(instance)) is not None:
+        for reason, check in checks:
+            if (detail := check(instance)) is not None:
                 reject("check", Reject(instance.record.id, reason, detail))
                 break
         else:
@@ -58,21 +58,21 @@ def empty_output(record: Record, card: TaskCard) -> str | None:
 
 
 def empty_input(record: Record, _: TaskCard) -> str | None:
-    """There is neither an image nor an input to answer from."""
+    """The record has neither an image nor an input text."""
     *history, last = record.turns
     has_input = history or last.choices or last.question.strip() or record.context.strip()
     return None if record.images or has_input else ""
 
 
 def image_count(record: Record, card: TaskCard) -> str | None:
-    """The number of images is not what the card allows; loaders would lose the surplus."""
+    """The card does not allow this number of images; loaders would drop the surplus."""
     count = sum([image.count for image in record.images])
     fits = card.images.min <= count <= card.images.max
     return None if fits else f"{count}, not {card.images.min} to {card.images.max}"
 
 
 def gold_not_in_choices(record: Record, _: TaskCard) -> str | None:
-    """The answer is not the choice that ``gold`` points to."""
+    """The gold choice does not exist, or is not the answer."""
     for turn in record.turns:
         if turn.gold is None:
             continue
@@ -82,7 +82,7 @@ def gold_not_in_choices(record: Record, _: TaskCard) -> str | None:
 
 
 def choices_repeat(record: Record, _: TaskCard) -> str | None:
-    """Two options of one question are the same text."""
+    """Two choices of a question are equal."""
     for turn in record.turns:
         if len(set(turn.choices)) != len(turn.choices):
             return f"{len(turn.choices)} choices, {len(set(turn.choices))} distinct"
@@ -90,7 +90,7 @@ def choices_repeat(record: Record, _: TaskCard) -> str | None:
 
 
 def empty_choice(record: Record, _: TaskCard) -> str | None:
-    """An option of a question is blank."""
+    """A choice of a question is blank."""
     for turn in record.turns:
         for position, choice in enumerate(turn.choices):
             if not choice.strip():
@@ -99,7 +99,7 @@ def empty_choice(record: Record, _: TaskCard) -> str | None:
 
 
 def box_outside(record: Record, _: TaskCard) -> str | None:
-    """A box is empty, has its corners swapped, or is wholly outside its image."""
+    """A box is empty, has swapped corners, or is completely outside its image."""
     for region in record.regions:
         x0, y0, x1, y1 = region.box
         width, height = record.images[region.image].size or (float("inf"), float("inf"))
@@ -117,8 +117,8 @@ def _empty_input_text(instance: Instance) -> str | None:
 
 
 CHECKS: Mapping[str, Check] = {
-    judge.__name__: judge
-    for judge in (
+    check.__name__: check
+    for check in (
         empty_output,
         empty_input,
         image_count,
@@ -128,7 +128,7 @@ CHECKS: Mapping[str, Check] = {
         box_outside,
     )
 }
-# Made again on texts, since a model may have rewritten the turns they are rendered from.
+# Repeated on texts, since a model may have rewritten the turns from which they are rendered.
 TEXT_CHECKS: Mapping[str, TextCheck] = {
     "empty_output": _empty_output_text,
     "empty_input": _empty_input_text,
@@ -137,5 +137,5 @@ TEXT_CHECKS: Mapping[str, TextCheck] = {
 
 def _named(name: str) -> Check:
     if name not in CHECKS:
-        raise CardError(f"no check is called {name!r}; there are {', '.join(CHECKS)}")
+        raise CardError(f"unknown check {name!r}; available: {', '.join(CHECKS)}")
     return CHECKS[name]

@@ -1,4 +1,4 @@
-"""Stage II, format unification: run a task's converter over its source."""
+"""Stage II, format unification: run the converter of a task over its source."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
 from m3it_builder.tasks.registry import Task
 
-_DAMAGED = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates: no format stores them
+_DAMAGED = re.compile(
+    "[\0\ud800-\udfff]"
+)  # NUL and lone surrogates: some formats cannot store them
 
-# What reading a record of another shape raises; anything else is a bug and keeps its trace.
-_MISREAD = (LookupError, TypeError, ValueError, AttributeError)
+# Raised by access to a record of unexpected structure; anything else is a bug, not handled here.
+_STRUCTURE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
 
 
 def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
-    """Yield the records of one split; rejects go to their sink.
+    """Yield the records of one split.
 
     Raises:
-        ConvertError: a record has not the form the converter expects; the
-            message names file and record.
+        ConvertError: a source record does not have the structure the converter expects;
+            the message names file and record.
     """
     withheld = task.card.splits[source.split].answers == "withheld"
     try:
@@ -37,12 +39,12 @@ def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
                 reject("convert", Reject(_printable(item.id), "damaged_text", damage))
             else:
                 yield item
-    except _MISREAD as error:
-        what = f"{type(error).__name__}: {error}"
+    except _STRUCTURE_ERRORS as error:
+        details = f"{type(error).__name__}: {error}"
         raise ConvertError(
-            f"{task.name}/{source.split}: {source.position or 'the source'} has not the form the "
-            f"converter expects ({what}); check the file with `m3it fetch --verify`, or if it is "
-            "the official one, report a fault of the converter"
+            f"{task.name}/{source.split}: {source.position or 'the source'} does not have the "
+            f"structure the converter expects ({details}); check the file with "
+            "`m3it fetch --verify`; if it is the official one, report a bug in the converter"
         ) from error
 
 
@@ -50,10 +52,13 @@ def _damage(record: Record, task: Task, source: Source) -> str | None:
     """Return a text of the record that cannot be stored, or None.
 
     Raises:
-        ConvertError: its id is no text, or its meta holds more than JSON values.
+        ConvertError: its id is not a non-empty string, or its meta has values not allowed
+            in JSON.
     """
     if not isinstance(record.id, str) or not record.id:
-        raise ConvertError(_at(task, source, f"yields the id {record.id!r}, which is no text"))
+        raise _converter_error(
+            task, source, f"yielded the id {record.id!r}, which is not a non-empty string"
+        )
     texts = [
         record.id,
         record.context,
@@ -63,20 +68,25 @@ def _damage(record: Record, task: Task, source: Source) -> str | None:
     for turn in record.turns:
         texts += (turn.question, turn.answer, *turn.choices)
     texts += (region.label for region in record.regions)
-    for text in texts:
-        if _DAMAGED.search(text):
-            return _printable(text)
+    if _DAMAGED.search("\n".join(texts)):  # one search: nearly all records pass
+        return _printable(next(filter(_DAMAGED.search, texts)))
     try:
         orjson.dumps(record.meta)
     except TypeError as error:
         if "surrogate" in str(error):
             return "in its meta"
-        raise ConvertError(_at(task, source, f"yields a meta that is no JSON ({error})")) from error
+        raise _converter_error(
+            task, source, f"yielded a meta that is not JSON ({error})"
+        ) from error
     return None
 
 
-def _at(task: Task, source: Source, what: str) -> str:
-    return f"{task.name}/{source.split}: the converter, at {source.position}, {what}"
+def _converter_error(task: Task, source: Source, problem: str) -> ConvertError:
+    position = source.position or "the start of the source"
+    return ConvertError(
+        f"{task.name}/{source.split}: the converter {problem}, at {position}; "
+        "report a bug in the converter"
+    )
 
 
 def _printable(text: str) -> str:

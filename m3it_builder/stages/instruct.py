@@ -12,14 +12,14 @@ from m3it_builder.tasks.registry import Task
 def instruct(
     records: Iterable[Record], task: Task, split: Split, seed: int, count: int | None = None
 ) -> Iterator[Instance]:
-    """Yield an instance without rendered texts for every record.
+    """Yield an instance for each record, with its texts not yet rendered.
 
-    A record that has an instruction of its own keeps it.
+    An instruction that comes from the source is kept.
 
     Args:
-        records: located records.
-        task: its pool, language and licenses are used.
-        split: the split the records belong to.
+        records: chosen records.
+        task: provides instruction pool, language and default licenses.
+        split: split of the records.
         seed: random seed of the selection.
         count: use only the first ``count`` instructions of the pool, for ablations.
     """
@@ -39,8 +39,8 @@ def instruct(
 def pick(pool: tuple[str, ...], key: str) -> str:
     """Return the text with the highest keyed digest (rendezvous hashing).
 
-    The result depends on key and text alone, not on order, sharding or machine.
-    Editing one of ten texts changes about a tenth of the rows, and the rows that keep
-    their text in a larger pool include those of every smaller one.
+    The result depends on key and texts only, not on order, sharding or machine. Replacing
+    one of ten texts changes a fifth of the rows: those that had the old text, and those
+    that select the new one. Extending the pool changes only rows that select an added text.
     """
     return max(pool, key=lambda text: blake2b(f"{key}/{text}".encode(), digest_size=8).digest())

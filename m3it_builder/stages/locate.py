@@ -1,8 +1,8 @@
-"""Find where the bytes of each image are stored. Nothing is opened.
+"""Look up the location of each image, without opening it.
 
-A record with a missing image becomes a reject. An image or video may have another
-file extension than the annotation gives: re-encoded downloads are common, and the
-content decides what a file is.
+A record with a missing image becomes a reject. An image or video may have another file
+extension than in the annotation: re-encoded downloads are common, and file types are
+determined from content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VIDEO_EXTENSIONS = ("mp4", "webm", "mkv", "avi", "mov")
 
 
 def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Iterator[Record]:
-    """Yield the records whose images all exist, with their locations filled in."""
+    """Yield the records whose images all exist, with locations filled in."""
     for record in records:
         if not record.images:
             yield record
@@ -34,8 +34,8 @@ def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Ite
 
 
 def _located(image: Image, source: Source) -> Image:
-    """Return the image under the first of its names that exists."""
-    if image.location is not None:  # set by the converter: the image is inside the annotation
+    """Return the image with the location of the first of its names that exists."""
+    if image.location is not None:  # set by the converter: it is embedded in an annotation file
         return image
     for name in (image.name, *image.other_names):
         if location := source.find(name):

@@ -1,8 +1,8 @@
-"""The one place where structure becomes text.
+"""Rendering: the only code that turns the structure of a record into text.
 
-``render`` is a pure function of record, language and style. Whoever changes a text
-changes turns or regions and renders again; nothing edits ``inputs`` or ``outputs``.
-The words it writes are data, by language: ``words.yaml``.
+``render`` is a pure function of record, language and style. To change a text, change turns
+or regions and render again; ``inputs`` and ``outputs`` are never edited. The words that it
+adds are data, by language: ``words.yaml``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _SENTENCE_START = re.compile(r"(?:(?:^|\n)(?:\([A-Z]+\) )?|[.?!] )\Z")
 
 
 class Words(Strict):
-    """What ``render`` writes in one language; ``{color}`` and ``{label}`` are placeholders."""
+    """Words that ``render`` adds in one language; ``{color}`` and ``{label}`` are placeholders."""
 
     options: str
     question: str
     answer: str
     box: str
     labeled_box: str
-    colors: dict[str, str]  # by the name a region has
+    colors: dict[str, str]  # by ``Region.color``
 
 
 class Vocabulary(Strict):
@@ -41,13 +41,13 @@ class Vocabulary(Strict):
 def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
     """Return ``inputs`` and ``outputs`` of a record.
 
-    ``inputs`` is the context, the finished turns, the open question and its
-    options, each on lines of its own; ``outputs`` is the last turn's answer.
+    ``inputs`` consists of the context, the answered turns, the last question and its
+    choices, on separate lines; ``outputs`` is the answer of the last turn.
 
     Args:
-        record: whose turns, context and regions are written.
-        lang: BCP 47; a language without words of its own is written in English.
-        style: how answers and regions appear.
+        record: record with turns, context and regions.
+        lang: BCP 47; a language without words in ``words.yaml`` uses the English ones.
+        style: format of answers and regions.
     """
     words = words_of(lang)
     *history, last = record.turns
@@ -78,7 +78,7 @@ def vocabulary() -> dict[str, Words]:
 
 @cache
 def words_of(lang: str) -> Words:
-    """Return the words of a language; the English ones where it has none."""
+    """Return the words of a language; the English ones if it has none."""
     languages = vocabulary()
     return languages.get(lang.split("-")[0], languages["en"])
 
@@ -125,7 +125,7 @@ def _with_regions(text: str, regions: tuple[Region, ...], words: Words, style: S
     def name(match: re.Match[str]) -> str:
         index = int(match[1])
         if index >= len(regions):
-            return match[0]  # words of the source, not our token
+            return match[0]  # text of the source that looks like a token
         named = _region(regions[index], words, style)
         starts = _SENTENCE_START.search(text, 0, match.start())
         return named[0].upper() + named[1:] if starts else named

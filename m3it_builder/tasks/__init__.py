@@ -1,4 +1,4 @@
-"""Tasks by name: built in, or from installed packages."""
+"""Tasks by name, built in or from installed packages."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Open the raw files of a task: its catalogs, and the source a converter reads."""
+"""Open the source files of a task: its catalogs, and the source for its converter."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from m3it_builder.tasks.registry import Task
 
 
 def catalogs_of(task: Task, split: Split, root: Path, optional: bool = True) -> dict[str, Catalog]:
-    """Return a catalog of every source that a split reads, by source id.
+    """Return a catalog for each source that a split reads, by source id.
 
     Args:
-        task: whose card lists the sources.
-        split: of the task.
-        root: folder with one folder per source.
-        optional: include the card's optional sources.
+        task: task whose card lists the sources.
+        split: split to be read.
+        root: folder with one subfolder per source.
+        optional: include optional sources.
 
     Raises:
         SourceError: an archive is truncated or corrupt.
@@ -31,13 +31,13 @@ def catalogs_of(task: Task, split: Split, root: Path, optional: bool = True) -> 
 def open_source(
     task: Task, split: Split, root: Path, catalogs: Mapping[str, Catalog] | None = None
 ) -> Source:
-    """Return the source that a task's converter reads for one split.
+    """Return the source for the converter of a task and one split.
 
     Args:
-        task: name, options and source cards.
-        split: of the task.
-        root: folder with one folder per source.
-        catalogs: those of ``catalogs_of``, where the caller has them already.
+        task: task with its options and source cards.
+        split: split to be read.
+        root: folder with one subfolder per source.
+        catalogs: result of ``catalogs_of``, to avoid opening archives again.
 
     Raises:
         SourceError: an archive is truncated or corrupt.

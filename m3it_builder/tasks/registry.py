@@ -1,7 +1,7 @@
-"""Find tasks by name. Nothing is imported before it is asked for.
+"""Find tasks by name, and import the modules of a task when it is loaded.
 
-Built-in tasks are the stems of ``task_cards/*.yaml``; other packages announce
-theirs under the entry point ``m3it.tasks``.
+Built-in tasks have the names of the files ``task_cards/*.yaml``; other packages register
+tasks under the entry point group ``m3it.tasks``.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
     from m3it_builder.sources.source import Source
 
 Converter = Callable[["Source"], Iterator[Record | Reject]]
-SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples a split
+SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples per split
 
 ENTRY_POINT = "m3it.tasks"
-PLUGINS = "M3IT_PLUGINS"  # environment variable; 0 leaves installed tasks out
+PLUGINS = "M3IT_PLUGINS"  # environment variable; 0 disables installed tasks
 BUILT_IN = "built in"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A card, an instruction pool, a converter and a sample writer, under one name."""
+    """A task: card, instruction pool, converter and sample writer."""
 
-    name: str  # of the task, or of one of its variants
+    name: str  # differs from that of the card for a variant
     card: TaskCard
     instructions: tuple[str, ...]
     convert: Converter
@@ -54,13 +54,13 @@ class Task:
     sources: Mapping[str, SourceCard]
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     variant_instructions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    origin: str = BUILT_IN  # or the package it comes from
+    origin: str = BUILT_IN  # or the name of the package that registers it
 
     def with_options(self, texts: Mapping[str, str]) -> Task:
-        """Return the task with options set from command-line words.
+        """Return the task with options set from the texts of a command line.
 
         Raises:
-            CardError: no such option, or not a value of its kind.
+            CardError: an option is unknown, or its value is invalid.
         """
         values = dict(self.options)
         for name, text in texts.items():
@@ -72,8 +72,8 @@ class Task:
         for variant, entry in self.card.variants.items():
             if values != self.options and values == {**self.options, **entry.options}:
                 raise CardError(
-                    f"{self.name} with these options is the variant {variant}, whose sources and "
-                    f"instructions may differ; build that: --task {variant}"
+                    f"{self.name} with these options equals the variant {variant}, whose sources "
+                    f"and instructions may differ; use --task {variant}"
                 )
         return replace(self, options=values)
 
@@ -92,9 +92,9 @@ def load_task(name: str) -> Task:
     """Return one task, or one variant of a task.
 
     Raises:
-        TaskNotFound: nothing has that name; the message suggests near ones.
+        TaskNotFound: the name is unknown; the message suggests similar ones.
         PluginError: an installed task failed to load, or is not a ``Task``.
-        CardError: its card or its instruction pool is wrong.
+        CardError: its card or its instruction pool is invalid.
     """
     if name in _builtin_names():
         return _load_builtin(name)
@@ -109,15 +109,15 @@ def load_task(name: str) -> Task:
 def task_from_folder(
     folder: Path, name: str, convert: Converter, sample: SampleWriter, origin: str = "installed"
 ) -> Task:
-    """Assemble a task from data files laid out as in this project.
+    """Assemble a task from data files in the layout of this project.
 
     Reads ``folder/task_cards/NAME.yaml``, ``folder/instructions/NAME.json`` (and
-    ``VARIANT.json`` where a variant has a pool of its own) and those of
-    ``folder/task_cards/sources/*.yaml`` it names; source cards that ship with
-    m3it_builder (COCO images, for instance) need not be repeated.
+    ``VARIANT.json`` if a variant has its own pool), and the source cards it names from
+    ``folder/task_cards/sources/``. Source cards that are bundled with m3it_builder, such as
+    COCO images, need not be repeated.
 
     Raises:
-        CardError: one of the files is missing or wrong.
+        CardError: one of the files is missing or invalid.
     """
     card = load_task_card(folder / "task_cards" / f"{name}.yaml")
     wanted = source_names(card)
@@ -140,10 +140,10 @@ def task_from_folder(
 
 
 def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Read ``--set TASK.OPTION=VALUE`` words into values by task and option.
+    """Parse the values of ``--set``, each TASK.OPTION=VALUE, into texts by task and option.
 
     Raises:
-        CardError: a word has another form.
+        CardError: a value is malformed.
     """
     settings: dict[str, dict[str, str]] = {}
     for word in words:
@@ -156,10 +156,12 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
 
 
 def source_names(card: TaskCard) -> set[str]:
-    """Return the ids of all sources that a card or one of its variants names."""
-    facts: list[TaskCard | Variant] = [card, *card.variants.values()]
+    """Return the ids of all sources listed by a card or one of its variants."""
+    entries: list[TaskCard | Variant] = [card, *card.variants.values()]
     return {
-        name for part in facts for name in (*(part.sources or ()), *(part.optional_sources or ()))
+        name
+        for entry in entries
+        for name in (*(entry.sources or ()), *(entry.optional_sources or ()))
     }
 
 
@@ -190,7 +192,7 @@ def _source_card(folder: Path, source: str, task: str) -> SourceCard:
     own = folder / "task_cards" / "sources" / f"{source}.yaml"
     path = own if own.exists() else bundled("task_cards") / "sources" / f"{source}.yaml"
     if not path.exists():
-        raise CardError(f"{task}.yaml: no source card is called {source!r} (looked for {own})")
+        raise CardError(f"{task}.yaml: source {source!r} has no card; create {own}")
     return load_source_card(path)
 
 
@@ -204,9 +206,11 @@ def _load_installed(entry: EntryPoint) -> Task:
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(task, Task):
-        raise PluginError(f"{entry.value} of package {package} is no m3it_builder.Task")
+        raise PluginError(f"{entry.value} of package {package} is not an m3it_builder.Task")
     if task.name != entry.name:
-        raise PluginError(f"package {package} announces {entry.name!r} but calls it {task.name!r}")
+        raise PluginError(
+            f"package {package} registers a task as {entry.name!r}, but its name is {task.name!r}"
+        )
     return replace(task, origin=package)
 
 
@@ -219,26 +223,25 @@ def _builtin_names() -> tuple[str, ...]:
 def _installed() -> dict[str, EntryPoint]:
     if os.environ.get(PLUGINS) == "0":
         return {}
-    found: dict[str, EntryPoint] = {}
+    entries: dict[str, EntryPoint] = {}
     for entry in entry_points(group=ENTRY_POINT):
-        taken = entry.name in _builtin_names() or entry.name in found
-        if taken:
+        if entry.name in _builtin_names() or entry.name in entries:
             package = entry.dist.name if entry.dist else entry.value
             raise PluginError(
-                f"package {package} brings a task called {entry.name!r}, and that name is taken; "
-                f"uninstall one of the two, or set {PLUGINS}=0"
+                f"package {package} registers the task {entry.name!r}, but another task has that "
+                f"name; uninstall one of the two packages, or set {PLUGINS}=0"
             )
-        found[entry.name] = entry
-    return found
+        entries[entry.name] = entry
+    return entries
 
 
 def _loadable() -> Iterator[Task]:
     for name in task_names():
-        with suppress(PluginError):  # a broken package fails when it is asked for, not before
+        with suppress(PluginError):  # a broken package fails only when its task is loaded by name
             yield load_task(name)
 
 
 def _not_found(name: str) -> TaskNotFound:
     near = difflib.get_close_matches(name, sorted(all_names()), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists them all"
-    return TaskNotFound(f"no task is called {name!r}; {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists all tasks"
+    return TaskNotFound(f"unknown task {name!r}; {hint}")

@@ -1,4 +1,4 @@
-"""Sample sources of tasks: the synthetic world, written in official layouts."""
+"""Synthetic sample data of tasks, written in the layouts of their official sources."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from m3it_builder.tasks.registry import Task
 
 
 def write_sample(task: Task, sources: Path, count: int, seed: int = 0) -> None:
-    """Write the sample source of one task.
+    """Write the sample sources of one task.
 
     Args:
-        task: whose official layout is written.
-        sources: folder the ``<source_id>`` folders go into.
-        count: examples a split, at the least.
-        seed: of the world.
+        task: task whose sample writer is used.
+        sources: folder to write to; each source gets a subfolder named by its id.
+        count: minimum number of examples per split.
+        seed: random seed of the synthetic scenes.
     """
     task.sample(World(seed), sources, count)
 
 
 def write_once(task: Task, folder: Path, count: int) -> Path:
-    """Write the sample source of a task below a folder, unless it lies there; return where.
+    """Write the sample sources of a task, unless they exist already, and return their folder.
 
-    An unchanged source lets a second build see that nothing has changed.
+    Existing files are kept so that a repeated build finds its sources unchanged.
     """
     from m3it_builder.version import __version__
 
     target = folder / task.card.name
-    mark = target / "sample.json"
-    made = json.dumps({"rows": count, "version": __version__})
-    if not mark.exists() or mark.read_text(encoding="utf-8") != made:
+    marker = target / "sample.json"
+    parameters = json.dumps({"rows": count, "version": __version__})
+    if not marker.exists() or marker.read_text(encoding="utf-8") != parameters:
         shutil.rmtree(target, ignore_errors=True)
         write_sample(task, target, count)
-        mark.write_text(made, encoding="utf-8")
+        marker.write_text(parameters, encoding="utf-8")
     return target

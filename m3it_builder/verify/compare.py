@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from m3it_builder.shards.formats import TEXT_COLUMNS
+from m3it_builder.dataset.index_row import IndexRow
+from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS
 from m3it_builder.verify.faults import Findings, Tally
 from m3it_builder.verify.images import ImageChecker
 from m3it_builder.verify.stored_row import (
@@ -16,7 +16,6 @@ from m3it_builder.verify.stored_row import (
     first_line,
 )
 
-Row = Mapping[str, Any]
 Reader = Callable[[Reporter], Iterator[StoredRow]]
 
 _EXTENSIONS = {"image/jpeg": "jpg"}
@@ -33,13 +32,13 @@ class ShardFileChecker:
         self._read_count = self._index_count = 0
         self._is_unreadable = self._is_misaligned = False
 
-    def compare(self, row: Row, checker: ImageChecker) -> int:
+    def compare(self, row: IndexRow, checker: ImageChecker) -> int:
         """Compare the next row with one of the index; return its approximate size in bytes."""
         self._index_count += 1
         if self._is_misaligned or (stored := self._next_row()) is None:
             return 0
-        where = f"{self._where} row {row['row']} ({row['id']})"
-        if stored.texts is not None and stored.texts.get("id") != row["id"]:
+        where = f"{self._where} row {row.row} ({row.id})"
+        if stored.texts is not None and stored.texts.get("id") != row.id:
             self._is_misaligned = True  # every following row would differ as well
             self._tally.add("row_order", where, f"the file has {stored.texts.get('id')!r} here")
             return 0
@@ -81,10 +80,11 @@ class ShardFileChecker:
         self._read_count += row is not None
         return row
 
-    def _differences(self, stored: StoredRow, row: Row, checker: ImageChecker) -> Findings:
-        if stored.key is not None and stored.key != row["key"]:
+    def _differences(self, stored: StoredRow, row: IndexRow, checker: ImageChecker) -> Findings:
+        if stored.key is not None and stored.key != row.key:
             yield "row_order", f"the key of its members is {stored.key}"
-        expected = row.get(f"{self._format}_offset"), row.get(f"{self._format}_length")
+        columns = FORMATS[self._format].range_columns
+        expected = tuple(getattr(row, column, None) for column in columns)
         if stored.byte_range is not None and stored.byte_range != expected:
             detail = f"{_describe(stored.byte_range)}, the index says {_describe(expected)}"
             yield "row_location", detail
@@ -92,7 +92,7 @@ class ShardFileChecker:
         yield from _image_differences(stored, row, checker)
 
 
-def _text_differences(stored: StoredRow, row: Row) -> Findings:
+def _text_differences(stored: StoredRow, row: IndexRow) -> Findings:
     if stored.texts is None:
         return  # reported by the reader
     unmatched = stored.texts.keys() ^ set(TEXT_COLUMNS)
@@ -102,22 +102,22 @@ def _text_differences(stored: StoredRow, row: Row) -> Findings:
     if nulls:
         yield "null_value", ", ".join(nulls)
     for name in TEXT_COLUMNS:
-        if name not in unmatched and name not in nulls and stored.texts[name] != row[name]:
+        if name not in unmatched and name not in nulls and stored.texts[name] != getattr(row, name):
             yield "text_differs", name
 
 
-def _image_differences(stored: StoredRow, row: Row, checker: ImageChecker) -> Findings:
-    images = row["images"]
+def _image_differences(stored: StoredRow, row: IndexRow, checker: ImageChecker) -> Findings:
+    images = row.images
     if stored.texts is None and not stored.images:
         return
     if len(stored.images) != len(images):
         yield "image_differs", f"{len(stored.images)} images, the index has {len(images)}"
         return
-    mimes = [image["mime"] for image in images]
+    mimes = [image.mime for image in images]
     if stored.mimes is not None and list(stored.mimes) != mimes:
         yield "image_metadata_differs", f"the JSON member says {stored.mimes}, the index {mimes}"
     paths = [
-        f"{row['key']}.{position}.{_EXTENSIONS.get(mime) or mime.rpartition('/')[2]}"
+        f"{row.key}.{position}.{_EXTENSIONS.get(mime) or mime.rpartition('/')[2]}"
         for position, mime in enumerate(mimes)
     ]
     if stored.paths is not None and list(stored.paths) != paths:
@@ -129,6 +129,6 @@ def _image_differences(stored: StoredRow, row: Row, checker: ImageChecker) -> Fi
             yield from checker.check(position, data, image)
 
 
-def _describe(byte_range: tuple[Any, Any]) -> str:
+def _describe(byte_range: tuple[int | None, ...]) -> str:
     offset, length = byte_range
     return f"{length} bytes at {offset}"

@@ -22,7 +22,7 @@ def check_duplicates(index: Path, where: str, tally: Tally) -> None:
         try:
             for column in ("id", "key"):
                 for value, count in _duplicates(connection, index, column):
-                    tally.add(f"repeated_{column}", where, f"{value} in {count:,} rows")
+                    tally.add(f"duplicate_{column}", where, f"{value} in {count:,} rows")
         except duckdb.Error as error:
             tally.add("index_unreadable", where, first_line(error))
         finally:

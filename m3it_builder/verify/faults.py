@@ -28,8 +28,8 @@ CHECKS = {
     "rejects_unreadable": "The table of rejects cannot be read.",
     "rejects_schema": "The columns of the rejects are not those this version writes.",
     "rejects_rows": "A reject has another task or split, or a missing value.",
-    "repeated_id": "An id occurs more than once in a split.",
-    "repeated_key": "A WebDataset key occurs more than once in a split.",
+    "duplicate_id": "An id occurs more than once in a split.",
+    "duplicate_key": "A WebDataset key occurs more than once in a split.",
     "wrong_key": "The WebDataset key of a row is not the one derived from its id.",
     "null_value": "A required value is null.",
     "invalid_text": "A text is not valid UTF-8, or contains a null character.",
@@ -92,7 +92,7 @@ class CheckFindings:
     check: str
     about: str
     count: int
-    faults: tuple[Finding, ...]  # the first MAX_KEPT
+    examples: tuple[Finding, ...]  # the first MAX_KEPT
 
 
 class Tally:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from blake3 import blake3
 from PIL import Image as PILImage
 
+from m3it_builder.dataset.index_row import StoredImage
 from m3it_builder.media.probe import BadImage, probe
 from m3it_builder.verify.faults import Findings
 from m3it_builder.verify.stored_row import first_line
@@ -45,10 +45,10 @@ class ImageChecker:
         """Start a row; the metadata of its images is checked once, not once per format."""
         self._checked.clear()
 
-    def check(self, position: int, data: bytes, image: Mapping[str, Any]) -> Findings:
+    def check(self, position: int, data: bytes, image: StoredImage) -> Findings:
         """Yield (check, detail) for one image of the row, given its index entry."""
         digest = blake3(data).hexdigest()
-        if digest != image["digest"]:
+        if digest != image.digest:
             yield "image_differs", f"image {position} has digest {digest[:12]}..."
             return
         if position in self._checked:
@@ -87,19 +87,19 @@ def _header_size(data: bytes, default: tuple[int, int]) -> tuple[int, int]:
 
 
 def _metadata_findings(
-    position: int, data: bytes, image: Mapping[str, Any], result: DecodeResult
+    position: int, data: bytes, image: StoredImage, result: DecodeResult
 ) -> Findings:
     if result.error:
-        yield "image_undecodable", f"image {position}, {image['name']}: {result.error}"
+        yield "image_undecodable", f"image {position}, {image.name}: {result.error}"
         return
     differences: list[tuple[str, str]] = []
-    if (image["width"], image["height"]) not in result.sizes:
+    if (image.width, image.height) not in result.sizes:
         width, height = result.sizes[0]
-        differences.append((f"{width}x{height}", f"{image['width']}x{image['height']}"))
-    if image["mime"] != result.mime:
-        differences.append((result.mime, image["mime"]))
-    if image["bytes"] != len(data):
-        differences.append((f"{len(data):,} bytes", f"{image['bytes']:,}"))
+        differences.append((f"{width}x{height}", f"{image.width}x{image.height}"))
+    if image.mime != result.mime:
+        differences.append((result.mime, image.mime))
+    if image.bytes != len(data):
+        differences.append((f"{len(data):,} bytes", f"{image.bytes:,}"))
     for actual, stated in differences:
         yield "image_metadata_differs", f"image {position} is {actual}, the index says {stated}"
 

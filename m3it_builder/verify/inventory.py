@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m3it_builder.dataset.layout import MANIFEST, STATE_FOLDER
+from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.atomic import is_partial
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.manifest_schema import UnitManifest
 
 
-def check_inventory(folder: Path, manifests: Sequence[UnitManifest], tally: Tally) -> None:
+def check_inventory(folder: Path, manifests: Sequence[Manifest], tally: Tally) -> None:
     """Report unexpected and unfinished files in the folder of a task."""
     expected = {folder / path for path in _expected_paths(manifests)}
     for name in FORMATS:
@@ -37,7 +37,7 @@ def _other_paths(folder: Path) -> list[Path]:
     return [*sorted(folder.glob("*")), *sorted(folder.glob(".*")), *sorted(hidden), *sorted(meta)]
 
 
-def _expected_paths(manifests: Sequence[UnitManifest]) -> set[str]:
+def _expected_paths(manifests: Sequence[Manifest]) -> set[str]:
     paths = set()
     for manifest in manifests:
         for shard in manifest.shards:

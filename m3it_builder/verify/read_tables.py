@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from m3it_builder.records import JsonObject
 from m3it_builder.shards.features import arrow_schema, table_features
 from m3it_builder.verify.parquet_ranges import IMAGE_BYTES, image_ranges, is_plain
 from m3it_builder.verify.stored_row import (
@@ -66,7 +67,7 @@ def table_batches(
         yield from file.iter_batches(rows, row_groups=[group], columns=columns)
 
 
-def batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def batch_rows(batch: pa.RecordBatch) -> list[JsonObject]:
     """Return the rows of a batch after validating its texts and offsets.
 
     Raises:
@@ -78,7 +79,7 @@ def batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
         detail = first_line(error)
         check = "invalid_text" if "UTF8" in detail.upper() else "shard_unreadable"
         raise ReadError(check, detail) from error
-    rows: list[dict[str, Any]] = batch.to_pylist()
+    rows: list[JsonObject] = batch.to_pylist()
     return rows
 
 
@@ -95,7 +96,7 @@ def _rows(batches: Any, encoding: ImageEncoding) -> Iterator[StoredRow]:
                 yield _stored_row(row, encoding)
 
 
-def _stored_row(row: dict[str, Any], encoding: ImageEncoding) -> StoredRow:
+def _stored_row(row: JsonObject, encoding: ImageEncoding) -> StoredRow:
     if encoding == "base64":
         return StoredRow(images=decode_base64_images(row.pop("image_base64_str")), texts=row)
     images = [image or {} for image in row.pop("images") or ()]

@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from m3it_builder.dataset.manifest import Manifest
+from m3it_builder.records import JsonObject
 from m3it_builder.shards.features import table_features, to_json, to_yaml, webdataset_features
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.archives import is_safe
 from m3it_builder.verify.faults import Findings, Tally
-from m3it_builder.verify.manifest_schema import UnitManifest
 from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.stored_row import first_line
 
@@ -30,11 +31,11 @@ class _Readme:
     folder: Path
     format: str
     prefix: str  # from the README to the folder of the format
-    units: tuple[UnitManifest, ...]
+    units: tuple[Manifest, ...]
 
 
 def check_readmes(
-    folder: Path, manifests: Sequence[UnitManifest], scanner: PrivacyScanner, tally: Tally
+    folder: Path, manifests: Sequence[Manifest], scanner: PrivacyScanner, tally: Tally
 ) -> None:
     """Check all files of a task that loaders read before its shards."""
     with_shards = [manifest for manifest in manifests if manifest.shards]
@@ -50,7 +51,7 @@ def check_readmes(
         _check(_task_readme(folder, by_format), folder, scanner, tally)
 
 
-def _task_readme(folder: Path, by_format: dict[str, tuple[UnitManifest, ...]]) -> _Readme:
+def _task_readme(folder: Path, by_format: dict[str, tuple[Manifest, ...]]) -> _Readme:
     """Return the README of the task, with the format that its first pattern names."""
     try:
         header = _parse_header((folder / "README.md").read_text(encoding="utf-8"))
@@ -124,13 +125,13 @@ def _check_patterns(patterns: dict[str, str], readme: _Readme) -> Findings:
             yield "readme_files", f"{patterns[split]} matches too much or too little: {files}"
 
 
-def _shard_paths(unit: UnitManifest, readme: _Readme) -> set[str]:
+def _shard_paths(unit: Manifest, readme: _Readme) -> set[str]:
     """Return the expected paths of a unit's shards, relative to the folder of the README."""
     paths = (FORMATS[readme.format].path(unit.split, shard.shard) for shard in unit.shards)
     return {readme.prefix + path.partition("/")[2] for path in paths}
 
 
-def _features(readme: _Readme) -> list[dict[str, Any]]:
+def _features(readme: _Readme) -> list[JsonObject]:
     images = readme.units[0].plan.images
     if readme.format == "webdataset":
         max_images = max(unit.card.images.max for unit in readme.units)
@@ -138,7 +139,7 @@ def _features(readme: _Readme) -> list[dict[str, Any]]:
     return to_yaml(table_features("base64" if readme.format == "jsonl" else images))
 
 
-def _check_arrow(folder: Path, units: tuple[UnitManifest, ...]) -> Findings:
+def _check_arrow(folder: Path, units: tuple[Manifest, ...]) -> Findings:
     splits = _json(folder / "dataset_dict.json")
     expected = [unit.split for unit in units]
     if not isinstance(splits, dict) or splits.get("splits") != expected:
@@ -155,7 +156,7 @@ def _check_arrow(folder: Path, units: tuple[UnitManifest, ...]) -> Findings:
             yield "arrow_state", f"{unit.split}/dataset_info.json has other features"
 
 
-def _lists_shards(state: dict[str, Any], names: list[str], split: str) -> bool:
+def _lists_shards(state: JsonObject, names: list[str], split: str) -> bool:
     files = [{"filename": name} for name in names]
     return state.get("_data_files") == files and state.get("_split") == split
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m3it_builder.dataset.layout import MANIFEST
-from m3it_builder.dataset.manifest import task_folders
+from m3it_builder.dataset.manifest import Manifest, read_manifest, task_folders
 from m3it_builder.errors import BuildError
 from m3it_builder.executors.local import run_with_progress
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import SPLITS
 from m3it_builder.verify.faults import CheckFindings, Tally
 from m3it_builder.verify.inventory import check_inventory
-from m3it_builder.verify.manifest_schema import UnitManifest, load_manifest
 from m3it_builder.verify.privacy import PrivacyScanner, privacy_scanner
 from m3it_builder.verify.readmes import check_readmes
 from m3it_builder.verify.rows import UnitContext
@@ -108,7 +107,7 @@ def _check_task(
     return [(unit, check_unit(unit, tally)) for unit in units]
 
 
-def _manifests(folder: Path, scanner: PrivacyScanner, tally: Tally) -> Iterator[UnitManifest]:
+def _manifests(folder: Path, scanner: PrivacyScanner, tally: Tally) -> Iterator[Manifest]:
     """Yield the valid manifests of a task folder; the first one defines the name of the task."""
     task = None
     for split in SPLITS:
@@ -121,9 +120,11 @@ def _manifests(folder: Path, scanner: PrivacyScanner, tally: Tally) -> Iterator[
             text = path.read_text(encoding="utf-8", errors="replace")
             tally.extend(where, scanner.scan_document(text))
         try:
-            manifest = load_manifest(meta)
+            manifest = read_manifest(meta)
         except (BuildError, *READ_ERRORS) as error:
             tally.add("manifest_unreadable", where, str(error))
+            continue
+        if manifest is None:  # removed in the meantime
             continue
         task = task or manifest.task
         if (manifest.task, manifest.split) != (task, split):
@@ -181,7 +182,7 @@ def _shard_jobs(unit: UnitFolder, groups: RowGroups | None, quick: bool) -> Iter
         )
 
 
-def _compare_totals(manifest: UnitManifest, total: ShardResult, tally: Tally) -> None:
+def _compare_totals(manifest: Manifest, total: ShardResult, tally: Tally) -> None:
     if len(total.drawn) > 1:
         tally.add("regions_drawn", manifest.name, "regions are drawn in some rows only")
     if total.rows != manifest.instances:

@@ -11,20 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
+from m3it_builder.dataset.index_row import IndexRow
+from m3it_builder.dataset.manifest import Shard, ShardFile
+from m3it_builder.records import JsonObject
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.verify.compare import ShardFileChecker
 from m3it_builder.verify.faults import Tally
 from m3it_builder.verify.images import ImageChecker
-from m3it_builder.verify.manifest_schema import ManifestFile, ManifestShard
 from m3it_builder.verify.read_jsonl import read_jsonl
 from m3it_builder.verify.read_tables import batch_rows, read_arrow, read_parquet, table_batches
 from m3it_builder.verify.read_tar import read_tar
-from m3it_builder.verify.rows import UnitContext, check_row, drawn_flags
+from m3it_builder.verify.rows import UnitContext, check_row, drawn_flags, parse_row
 from m3it_builder.verify.stored_row import (
     READ_ERRORS,
     ImageEncoding,
@@ -47,7 +48,7 @@ class ShardJob:
     folder: str  # of the task
     index: str  # path in that folder
     groups: tuple[int, ...] | None  # row groups of the index with its rows; None without an index
-    shard: ManifestShard
+    shard: Shard
     images: ImageEncoding
     max_pixels: int
     unit: UnitContext
@@ -104,14 +105,15 @@ def _compare(
     progress: _ProgressThrottle,
 ) -> None:
     images = ImageChecker(job.max_pixels)
-    for row in _index_rows(job, groups):
-        where = f"{result.unit} shard {row['shard']} row {row['row']} ({row['id']})"
-        findings = list(check_row(row, job.unit))
-        result.tally.extend(where, findings)
-        if any(check == "null_value" for check, _ in findings):
+    for values in _index_rows(job, groups):
+        where = f"{result.unit} shard {values['shard']} row {values['row']} ({values['id']})"
+        row = parse_row(values)
+        if isinstance(row, tuple):
+            result.tally.add(row[0], where, row[1])
             for file in files:
                 file.skip()
             continue
+        result.tally.extend(where, check_row(row, job.unit))
         _count(row, result)
         images.start_row()
         for file in files:
@@ -139,14 +141,14 @@ class _ProgressThrottle:
         self._tick(self._remaining)
 
 
-def _count(row: dict[str, Any], result: ShardResult) -> None:
+def _count(row: IndexRow, result: ShardResult) -> None:
     result.rows += 1
-    result.images += len(row["images"])
-    result.image_bytes += sum(image["bytes"] for image in row["images"])
+    result.images += len(row.images)
+    result.image_bytes += sum(image.bytes for image in row.images)
     result.drawn.update(drawn_flags(row))
 
 
-def _index_rows(job: ShardJob, groups: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def _index_rows(job: ShardJob, groups: tuple[int, ...]) -> Iterator[JsonObject]:
     """Yield the index rows of the shard, in small batches."""
     with pq.ParquetFile(Path(job.folder) / job.index) as index:
         for batch in table_batches(index, groups, _INDEX_BATCH_ROWS):
@@ -167,7 +169,7 @@ def _file_checkers(job: ShardJob, tally: Tally) -> Iterator[ShardFileChecker]:
         yield ShardFileChecker(name, partial(_read, name, path, job.images), where, tally)
 
 
-def check_digest(path: Path, expected: ManifestFile, where: str, tally: Tally) -> None:
+def check_digest(path: Path, expected: ShardFile, where: str, tally: Tally) -> None:
     """Compare the digest of a file with the manifest; reads in blocks."""
     algorithm = algorithm_of(expected.digest)
     if algorithm is None:

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from m3it_builder.cards.cards import SourceCard, SourceFile
+from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.errors import M3ITError
 from m3it_builder.records import Location
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.registry import load_task
-from m3it_builder.verify.manifest_schema import UnitManifest
 
 
 class SourceLookup:
     """Finds the source files of one unit, in any supported layout or archive."""
 
-    def __init__(self, manifest: UnitManifest, sources: Path) -> None:
+    def __init__(self, manifest: Manifest, sources: Path) -> None:
         self._manifest = manifest
         self._sources = sources
         self._cards = _source_cards(manifest.task)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from m3it_builder.media.video import RULES
-from m3it_builder.records import Frames
+from m3it_builder.records import Frames, JsonObject
 from m3it_builder.verify.stored_row import json_object
 
 
@@ -46,7 +46,7 @@ def source_refs(row: Mapping[str, Any]) -> Iterator[SourceRef]:
         )
 
 
-def _sampled_videos(meta: str) -> Iterator[dict[str, Any]]:
+def _sampled_videos(meta: str) -> Iterator[JsonObject]:
     """Yield the entries the packer adds to meta for sampled videos.
 
     A source's own meta may look similar, so every value is checked.

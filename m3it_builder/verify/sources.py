@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from m3it_builder.dataset.manifest import Manifest
 from m3it_builder.errors import M3ITError
 from m3it_builder.media.probe import BadImage, probe
 from m3it_builder.media.reader import ImageReader, key_of
 from m3it_builder.records import File, Frames, Image, Pixels
 from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.manifest_schema import UnitManifest
 from m3it_builder.verify.read_tables import batch_rows, table_batches
 from m3it_builder.verify.shard import Tick
 from m3it_builder.verify.source_lookup import SourceLookup
@@ -40,7 +40,7 @@ class SourceJob:
     """The arguments of ``check_sources``: some row groups of one unit; picklable."""
 
     folder: str  # of the task
-    manifest: UnitManifest
+    manifest: Manifest
     groups: tuple[int, ...]  # row groups of the index
     sources: str
 
@@ -176,7 +176,7 @@ class _SourceChecker:
         self.result.tally.add("source_image", where, detail)
 
 
-def _pillow_mismatch(manifest: UnitManifest) -> str | None:
+def _pillow_mismatch(manifest: Manifest) -> str | None:
     """Describe why encoded frames and cells cannot be reproduced; None if they can."""
     built_with, installed = manifest.toolchain.get("pillow"), version("pillow")
     if built_with == installed:

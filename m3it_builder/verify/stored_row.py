@@ -10,6 +10,8 @@ import orjson
 import pyarrow as pa
 import pybase64
 
+from m3it_builder.records import JsonObject
+
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
 ImageEncoding = Literal["bytes", "base64"]
@@ -43,7 +45,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def json_object(data: bytes) -> dict[str, Any] | None:
+def json_object(data: bytes) -> JsonObject | None:
     """Parse a JSON object; None if the bytes are anything else."""
     try:
         value = orjson.loads(data)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from m3it_builder.dataset.index import REJECTS, SCHEMA
+from m3it_builder.dataset.manifest import Manifest, ShardFile
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.verify.duplicates import check_duplicates
 from m3it_builder.verify.faults import Findings, Tally
-from m3it_builder.verify.manifest_schema import ManifestFile, UnitManifest
 from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.read_tables import batch_rows, schema_difference, table_batches
 from m3it_builder.verify.shard import check_digest
@@ -27,10 +27,10 @@ class UnitFolder:
     """A unit on disk."""
 
     folder: Path  # of its task
-    manifest: UnitManifest
+    manifest: Manifest
     scanner: PrivacyScanner
 
-    def meta_path(self, file: ManifestFile) -> Path:
+    def meta_path(self, file: ShardFile) -> Path:
         """Return the path of a meta file by its name; the folder in the manifest is not trusted."""
         return self.folder / "meta" / self.manifest.split / Path(file.path).name
 
@@ -60,7 +60,7 @@ def check_unit(unit: UnitFolder, tally: Tally) -> RowGroups | None:
         return None
 
 
-def _check_sums(manifest: UnitManifest) -> Findings:
+def _check_sums(manifest: Manifest) -> Findings:
     rows = sum(shard.rows for shard in manifest.shards)
     if manifest.instances != rows:
         yield "manifest_counts", f"{manifest.instances:,} instances, {rows:,} rows in shards"
@@ -70,7 +70,7 @@ def _check_sums(manifest: UnitManifest) -> Findings:
         yield "manifest_counts", detail
 
 
-def _check_paths(manifest: UnitManifest) -> Findings:
+def _check_paths(manifest: Manifest) -> Findings:
     split, formats = manifest.split, manifest.plan.formats
     numbers = [shard.shard for shard in manifest.shards]
     if numbers != list(range(len(numbers))):
@@ -126,7 +126,7 @@ def _check_index(unit: UnitFolder, path: Path, tally: Tally) -> RowGroups | None
     return {shard: tuple(numbers) for shard, numbers in groups.items()}
 
 
-def _compare_counts(manifest: UnitManifest, counts: Counter[int], where: str, tally: Tally) -> None:
+def _compare_counts(manifest: Manifest, counts: Counter[int], where: str, tally: Tally) -> None:
     stated = {shard.shard: shard.rows for shard in manifest.shards}
     for shard in sorted({*stated, *counts}):
         if stated.get(shard, 0) != counts[shard]:

@@ -170,7 +170,7 @@ def test_wrong_option_values(
 
 def test_unknown_pipeline(sources: Path, tmp_path: Path) -> None:
     done = build_okvqa(sources, tmp_path / "out", "--pipeline", "nope")
-    assert_one_line(done, 1, "no pipeline is called 'nope'")
+    assert_one_line(done, 1, "unknown pipeline 'nope'")
 
 
 def test_task_option_errors(tmp_path: Path) -> None:

@@ -85,6 +85,19 @@ def test_position_is_the_record_read_last(tmp_path: Path) -> None:
     assert source.names_read == {"raw/a.json", "raw/a.txt"}
 
 
+def test_one_value_is_read_without_the_rest_of_the_file(tmp_path: Path) -> None:
+    files = {"a.json": b'{"info": {"kinds": {"a": [1, 2]}}, "rows": [{"n": 1}, {"n"'}
+    write_files(tmp_path / "raw", files)
+    source = open_raw(tmp_path)
+    assert source.item("raw/a.json", "info.kinds") == {"a": [1, 2]}
+    assert source.position == "raw/a.json (info.kinds)"
+    with pytest.raises(SourceError, match="truncated or corrupt"):
+        source.item("raw/a.json", "rows")
+    write_files(tmp_path / "raw", {"b.json": b'{"rows": []}'})
+    with pytest.raises(SourceError, match="b.json: has no value 'info'"):
+        source.item("raw/b.json", "info")
+
+
 def test_array_and_object_are_not_confused(tmp_path: Path) -> None:
     write_files(tmp_path / "raw", {"a.json": b'{"list": [], "map": {}, "full": {"a": 1}}'})
     source = open_raw(tmp_path)

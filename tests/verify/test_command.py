@@ -88,7 +88,7 @@ def test_all_findings_are_counted_and_the_first_are_kept(base: Path, tmp_path: P
     faults.edit_index(folder, corrupt_gold)
     _, findings, _ = verify_command(folder, "--quick")
     assert findings["choices"]["count"] == 120
-    assert len(findings["choices"]["faults"]) == 20
+    assert len(findings["choices"]["examples"]) == 20
 
 
 def test_text_output(base: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_damaged_shard_is_reported(base: Path, tmp_path: Path, name: str, damage
     code, findings, errors = verify_command(folder)
     assert code == 1
     assert "file_digest" not in findings
-    wheres = {fault["where"] for entry in findings.values() for fault in entry["faults"]}
+    wheres = {finding["where"] for entry in findings.values() for finding in entry["examples"]}
     assert all(name in where for where in wheres), "no other file is reported"
     if name in ("arrow", "parquet") and damage != "garbage inside":
         assert set(findings) == {"shard_unreadable"}

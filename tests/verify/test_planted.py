@@ -27,7 +27,7 @@ def test_planted_fault_is_reported(base: Path, tmp_path: Path, fault: Fault) -> 
     assert all(line.startswith("m3it: ") for line in errors.splitlines())
     assert fault.check in errors
     assert set(findings) == {fault.check, *fault.also}
-    assert findings[fault.check]["faults"][0]["where"].startswith(fault.task)
+    assert findings[fault.check]["examples"][0]["where"].startswith(fault.task)
 
 
 def test_every_check_has_a_planted_fault() -> None:

@@ -55,15 +55,15 @@ def test_changed_and_missing_sources_are_reported(raw: tuple[Path, Path]) -> Non
     assert "delete" not in errors
     details = {
         Path(finding["where"].split()[1]).name: finding["detail"]
-        for finding in findings["source_image"]["faults"]
+        for finding in findings["source_image"]["examples"]
     }
     assert details == {changed.name: "its bytes have changed", missing.name: "missing"}
-    assert "when the build was made" in findings["source_file"]["faults"][0]["detail"]
+    assert "when the build was made" in findings["source_file"]["examples"][0]["detail"]
     annotations.unlink()
     _, findings, _ = verify_command(
         folder, "--quick", "--split", "train", "--sources", str(sources)
     )
-    assert findings["source_file"]["faults"][0]["detail"] == "missing"
+    assert findings["source_file"]["examples"][0]["detail"] == "missing"
 
 
 def test_sources_moved_into_an_archive(raw: tuple[Path, Path]) -> None:

@@ -1,4 +1,4 @@
--- Two rows of one split show the same images and ask and answer the same.
+-- Two rows of a split have the same images, inputs and outputs.
 -- level: note
 SELECT task, split, lang, min(id) AS first_id, count(*) AS times, any_value(inputs) AS inputs,
        any_value(outputs) AS outputs
