@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from m3it_builder.cards.names import FolderName, PathPrefix, RelativePath
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.cards.suffixes import COMPRESSED
 from m3it_builder.errors import CardError
@@ -97,8 +98,8 @@ class CardFacts(Strict):
     title: Text
     license: Text  # of the annotations: an SPDX id or a description
     image_license: Text
-    sources: dict[str, Readers] = Field(min_length=1)
-    optional_sources: dict[str, Readers] = {}  # read if present
+    sources: dict[FolderName, Readers] = Field(min_length=1)
+    optional_sources: dict[FolderName, Readers] = {}  # read if present
     splits: dict[Split, SplitCard] = Field(min_length=1)
     images: ImageCount = ImageCount()
     render: RenderCard = RenderCard()
@@ -111,8 +112,8 @@ class Variant(Strict):
     title: Text | None = None
     license: Text | None = None
     image_license: Text | None = None
-    sources: dict[str, Readers] | None = None
-    optional_sources: dict[str, Readers] | None = None
+    sources: dict[FolderName, Readers] | None = None
+    optional_sources: dict[FolderName, Readers] | None = None
     splits: dict[Split, SplitCard] | None = None
     images: ImageCount | None = None
     render: RenderCard | None = None
@@ -121,7 +122,7 @@ class Variant(Strict):
 class TaskCard(CardFacts):
     """The facts about one task."""
 
-    name: Text
+    name: FolderName
     group: Group
     lang: Text  # BCP 47
     homepage: Text
@@ -134,7 +135,7 @@ class TaskCard(CardFacts):
     )
     notes: str = ""
     options: dict[str, Option] = {}
-    variants: dict[str, Variant] = {}
+    variants: dict[FolderName, Variant] = {}
 
     def for_variant(self, name: str) -> TaskCard:
         """Return the card with the overrides of one variant."""
@@ -151,34 +152,36 @@ class TaskCard(CardFacts):
 class SourceFile(Strict):
     """One official file: where to get it, and how to verify it."""
 
-    file: Text  # name, or path, in the folder of the source
+    file: RelativePath  # in the folder of the source
     url: str = ""
     mirrors: tuple[str, ...] = ()
-    bytes: int | None = None
+    bytes: int | None = Field(default=None, ge=0)
     sha256: Sha256 | None = None
     md5: Md5 | None = None
     manual: str = ""  # steps to get a file without a public URL
-    accept: tuple[str, ...] = ()  # other names in use, as patterns with * and ?
+    accept: tuple[RelativePath, ...] = ()  # other names in use, as patterns with * and ?
 
 
 class Layout(Strict):
     """An alternative layout: names with one prefix may be stored under another."""
 
-    official: str = Field(alias="from")  # prefix of names in the official archive
-    actual: str = Field(alias="to")  # prefix to try; a leading * matches any top-level folder
+    official: PathPrefix = Field(alias="from")  # prefix of names in the official archive
+    actual: PathPrefix = Field(
+        alias="to"
+    )  # prefix to try; a leading * matches any top-level folder
 
 
 class Join(Strict):
     """A split archive: parts to be concatenated in the order of their names."""
 
-    parts: Text  # pattern of names in the source, with * and ?
-    whole: Text  # name of the archive they form; its suffix is that of its format
+    parts: RelativePath  # pattern of names in the source, with * and ?
+    whole: RelativePath  # name of the archive they form; its suffix is that of its format
 
 
 class SourceCard(Strict):
     """One set of official files, shared by all tasks that read it."""
 
-    name: Text
+    name: FolderName
     title: Text
     homepage: str = ""
     license: Text

@@ -59,8 +59,8 @@ def repack(archive: CompressedArchive, catalog: Catalog, progress: Progress) -> 
         SourceError: the archive is truncated or corrupt, or a member name is a path
             traversal.
     """
-    # Left by a killed run, and as large as the archive. Of two concurrent runs the first fails
-    # at its rename; that is rare, and better than an orphan of 150 GB.
+    # Left by a killed run, and as large as the archive; the lock of the caller makes this process
+    # the only writer.
     remove_partials(archive.target)
     progress.start(f"repack {archive.name}", archive.compressed_size, "bytes")
     try:
@@ -111,10 +111,12 @@ def _files(
 ) -> Iterator[_File]:
     if archive.name.endswith(".zip"):
         for member in list_members(catalog.folder / archive.name):
-            with open_slice(member.location) as content:
-                size = member.location.length
-                yield from _expand(member.name, size, content, tally, _MAX_DEPTH)
-            progress.advance(member.location.stored_length)
+            location = member.location
+            if location is None:  # a hard link, of which a zip has none
+                continue
+            with open_slice(location) as content:
+                yield from _expand(member.name, location.length, content, tally, _MAX_DEPTH)
+            progress.advance(location.stored_length)
         return
     parts = (partial(catalog.open, name) for name in archive.part_names)
     stream = cast(IO[bytes], io.BufferedReader(_Concatenation(parts, progress.advance), _BLOCK))

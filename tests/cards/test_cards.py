@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,80 @@ def test_inconsistent_task_card(tmp_path: Path, changes: dict[str, Any], message
 def test_inconsistent_source_card(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CardError, match=message):
         source_card(tmp_path, **changes)
+
+
+UNSAFE = [
+    "../evil.bin",
+    "../../evil.bin",
+    "a/../../b",
+    "a/..",
+    "..",
+    ".",
+    "./a",
+    "a//b",
+    "/etc/passwd",
+    "//server/share",
+    "\\\\server\\share",
+    "..\\evil",
+    "a\\b",
+    "C:evil",
+    "c:/evil",
+    "a\0b",
+    "a\nb",
+    "a\x1b[2J",
+    "a/ /b",
+    " a",
+    "x" * 300,
+    "",
+]
+
+
+@pytest.mark.parametrize("path", UNSAFE)
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("files.0.file", lambda path: {"files": [{"file": path, "url": "https://x/a"}]}),
+        (
+            "files.0.accept.0",
+            lambda path: {"files": [{"file": "a", "url": "https://x/a", "accept": [path]}]},
+        ),
+        ("layouts.0.from", lambda path: {"layouts": [{"from": path, "to": "x/"}]}),
+        ("layouts.0.to", lambda path: {"layouts": [{"from": "x/", "to": path}]}),
+        ("joins.0.parts", lambda path: {"joins": [{"parts": path, "whole": "a.tar"}]}),
+        ("joins.0.whole", lambda path: {"joins": [{"parts": "a-??", "whole": path}]}),
+    ],
+)
+def test_source_card_names_nothing_outside_its_folder(
+    tmp_path: Path, key: str, change: Callable[[str], dict[str, Any]], path: str
+) -> None:
+    if key.startswith("layouts") and not path:
+        return  # an empty prefix is every name
+    with pytest.raises(
+        CardError, match=rf"my-source\.yaml: {key}: must be a relative path"
+    ) as error:
+        source_card(tmp_path, **change(path))
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a.zip", "train/a b.json", "ä 中.zip", "refcoco+.zip", "..a", "a..b", "a...", "~a", ".a"],
+)
+def test_other_paths_are_allowed(tmp_path: Path, path: str) -> None:
+    files = [{"file": path, "url": "https://x/a", "accept": [f"{path}*", "?.zip", "[ab].zip"]}]
+    layouts = [{"from": "", "to": f"*/{path}/"}, {"from": f"{path}/", "to": ""}]
+    card = source_card(tmp_path, files=files, layouts=layouts)
+    assert card.files[0].file == path
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "/a", "a\\b", "c:", ""])
+def test_names_that_become_folders(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CardError, match=r"name: must be usable as the name of a folder"):
+        source_card(tmp_path, name=name)
+    with pytest.raises(CardError, match=r"variants\..*: must be usable as the name of a folder"):
+        task_card(tmp_path, variants={name: {}})
+    with pytest.raises(CardError, match=r"sources\..*: must be usable as the name of a folder"):
+        task_card(tmp_path, sources={name: "all"})
 
 
 def test_layouts_and_joins(tmp_path: Path) -> None:

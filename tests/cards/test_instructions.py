@@ -34,6 +34,8 @@ def test_pool_keeps_its_order(tmp_path: Path) -> None:
         (b'["a"', "not valid JSON"),
         (b'["caf\xe9"]', "not valid JSON"),
         (b"", "not valid JSON"),
+        (b"[" * 100_000, "must be a list of texts, not of nested lists"),
+        (b'["a", "\\ud800"]', "half of a surrogate pair"),
     ],
 )
 def test_malformed_pool(tmp_path: Path, data: bytes, message: str) -> None:

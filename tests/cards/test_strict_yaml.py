@@ -72,6 +72,72 @@ def test_error_is_one_line_with_file_and_key(
     assert "\n" not in str(error.value)
 
 
+LAUGHS = b"a: &a [x, x, x, x, x, x, x, x, x]\n" + b"".join(
+    b"%c: &%c [%s]\n" % (letter + 1, letter + 1, b", ".join([b"*%c" % letter] * 9))
+    for letter in range(ord("a"), ord("p"))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS, r"more than 20,000 values"),
+        (
+            b"parts: &a {" + b", ".join(b"k%d: {title: x}" % n for n in range(30_000)),
+            "20,000 values",
+        ),
+        (b"name: " + b"[" * 100_000, "more than 50 levels"),
+        (b"{" * 100_000, "more than 50 levels"),
+        (b"- " * 100_000, "more than 50 levels"),
+        (b"? " * 100_000, "more than 50 levels"),
+        (b"name: x" * 200_000, "has more than 1,048,576 bytes"),
+        (b"a: &a\n  b: *a\n", "a value contains itself"),
+        (b"name: 2026-13-45", r"line 1 \(malformed value '2026-13-45'\)"),
+        (b"name: 2026-01-01T25:00:00Z", "malformed value"),
+        (b"name: 2026-01-01 00:00:00 +99:99", "malformed value"),
+        (b"name: " + b"9" * 5_000, "malformed value '999"),
+        (b"name: 0x" + b"f" * 5_000, "name: .*valid string, not this int"),
+        (b"name: !!int ''", "malformed value ''"),
+        (b"name: !!int x", "malformed value 'x'"),
+        (b"name: !!float x", "malformed value 'x'"),
+        (b"name: !!bool x", "malformed value 'x'"),
+        (b"name: !!timestamp x", "malformed value 'x'"),
+        (b"name: !!map x", "expected a mapping"),
+        (b"name: !!binary x", "not valid YAML"),
+        (b"name: =", "not valid YAML"),
+        (b"? [a]\n: 1", "a list or mapping cannot be a key"),
+        (b"? {a: 1}\n: 1", "a list or mapping cannot be a key"),
+        (b"<<: 1", "not valid YAML"),
+        (b"1: a", "1: Keys should be strings"),
+        (b"null: a", "None: Keys should be strings"),
+        (b'"a\\e[2J\\n": 1\nname: x', r"unknown key 'a\\x1b\[2J\\n'"),
+        (b'name: "\\ud800"', "not valid YAML"),
+        (b"name: \0", "control characters are not allowed"),
+        (b"a: *b", "undefined alias"),
+        (b"\n".join(b"k%d: 1" % n for n in range(5_000)), "unknown key 'k0'; .* and 4,996 more"),
+    ],
+    ids=lambda value: "yaml" if isinstance(value, bytes) else None,
+)
+@pytest.mark.timeout(20)
+def test_bombs_and_malformed_scalars(tmp_path: Path, text: bytes, message: str) -> None:
+    with pytest.raises(CardError, match=message) as error:
+        read(tmp_path, text)
+    assert "outer.yaml: " in str(error.value)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 800
+
+
+def test_aliases_are_allowed(tmp_path: Path) -> None:
+    outer = read(tmp_path, "name: &n x\nparts: {a: &a {title: *n}, b: *a}\n")
+    assert outer.parts["a"] == outer.parts["b"] == Inner(title="x")
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "outer.yaml")
+    with pytest.raises(CardError, match="not a file"):
+        read_card(tmp_path / "outer.yaml", Outer)
+
+
 def test_long_values_are_shortened(tmp_path: Path) -> None:
     with pytest.raises(CardError) as error:
         read(tmp_path, f"name: a\ncount: {'x' * 1_000}\n")

@@ -1,168 +1,272 @@
-"""Downloads from a real HTTP server on loopback: resumed, verified, or an error message."""
+"""Downloads from a server that follows the standards: once, resumed, from mirrors, verified."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-import m3it_builder.fetch.download as module
 from m3it_builder.cards.cards import SourceCard, SourceFile
+from m3it_builder.errors import SourceError
 from m3it_builder.fetch.download import Fetched, fetch_source
-from tests.support.command import run_m3it
+from tests.support.command import assert_one_line, run_m3it
+from tests.support.fetching import card_of, fetch, sha256, stored, write_partial, zip_file
+from tests.support.loopback import Reply, Request, Server, chunked, file_reply, serving
 
-DATA = bytes(range(256)) * 20_000
-
-
-class Server(ThreadingHTTPServer):
-    """Serves DATA under several names, each with its own behavior."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[str, str | None]] = []
-        self.failures_left = 0
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{name}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *_: object) -> None: ...
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.server.requests.append((self.path, wanted))
-        if self.path == "/gone":
-            self.send_error(404)
-        elif self.path == "/busy" and self.server.failures_left:
-            self.server.failures_left -= 1
-            self.send_error(503)
-        elif self.path == "/quota":
-            self._send(b"<!DOCTYPE html><title>Quota exceeded</title>")
-        elif self.path == "/breaks" and wanted is None:
-            self._send(DATA, only=len(DATA) // 3)
-        elif self.path == "/other":
-            self._send(DATA[::-1])
-        elif wanted and self.path != "/norange":
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(DATA):
-                self.send_error(416)
-                return
-            self._send(DATA[start:], status=206)
-        else:
-            self._send(DATA)
-
-    def _send(self, data: bytes, status: int = 200, only: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data[:only])
-        if only is not None:
-            self.close_connection = True
+DATA = zip_file(size=3_000_000)
+SHA = sha256(DATA)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(module, "_PAUSE", 0.01)
-    with Server() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+def server() -> Iterator[Server]:
+    with serving(lambda request: file_reply(request, DATA)) as running:
         yield running
-        running.shutdown()
 
 
-def card(url: str, *mirrors: str, **more: object) -> SourceCard:
-    file = {"file": "all.zip", "url": url, "mirrors": mirrors, **more}
-    return SourceCard(
-        name="raw", title="Raw", license="CC0", files=(SourceFile.model_validate(file),)
-    )
-
-
-def fetch(card: SourceCard, folder: Path, verify_only: bool = False) -> Fetched:
-    (result,) = fetch_source(card, folder, verify_only)
-    return result
-
-
-SHA = hashlib.sha256(DATA).hexdigest()
+def interrupted(request: Request, after: int = 1_000_000) -> Reply:
+    """Serve the file, but break the connection once."""
+    whole = file_reply(request, DATA)
+    if request.range:
+        return whole
+    assert isinstance(whole.body, bytes)
+    return Reply(200, whole.headers, whole.body[:after])
 
 
 def test_download_happens_once(server: Server, tmp_path: Path) -> None:
-    source = card(server.url("fine"), bytes=len(DATA), sha256=SHA)
+    source = card_of(server.url(), bytes=len(DATA), sha256=SHA)
     assert fetch(source, tmp_path) == Fetched("raw", "all.zip", "downloaded", True, len(DATA))
-    assert (tmp_path / "raw" / "all.zip").read_bytes() == DATA
+    assert stored(tmp_path) == DATA
     assert fetch(source, tmp_path).message == "present, verified"
     assert len(server.requests) == 1
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["all.zip"]
 
 
 def test_broken_connection_is_resumed(server: Server, tmp_path: Path) -> None:
-    assert fetch(card(server.url("breaks"), sha256=SHA), tmp_path).ok
-    assert (tmp_path / "raw" / "all.zip").read_bytes() == DATA
-    assert server.requests == [("/breaks", None), ("/breaks", f"bytes={len(DATA) // 3}-")]
+    server.handler = interrupted
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert stored(tmp_path) == DATA
+    assert server.ranges == [None, "bytes=1000000-"]
+    assert server.requests[1].headers["if-range"] == '"v1"'
 
 
 def test_interrupted_run_is_resumed(server: Server, tmp_path: Path) -> None:
-    partial = tmp_path / "raw" / "all.zip.partial"
-    partial.parent.mkdir()
-    partial.write_bytes(DATA[:1_000])
-    assert fetch(card(server.url("fine"), sha256=SHA), tmp_path).ok
-    assert server.requests == [("/fine", "bytes=1000-")]
+    def refusing(request: Request) -> Reply:
+        return Reply(404) if request.range else interrupted(request)
+
+    server.handler = refusing
+    assert not fetch(card_of(server.url()), tmp_path).ok
+    assert stored(tmp_path) is None
+    assert (tmp_path / "raw" / "all.zip.partial").stat().st_size == 1_000_000
+    server.handler = interrupted
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert stored(tmp_path) == DATA
+    assert server.ranges[-1] == "bytes=1000000-"
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["all.zip"]
+
+
+def test_run_interrupted_after_the_last_byte_asks_for_nothing(
+    server: Server, tmp_path: Path
+) -> None:
+    fetch(card_of(server.url()), tmp_path)
+    note = b'{"url":"%s","total":%d,"etag":"\\"v1\\""}' % (server.url().encode(), len(DATA))
+    (tmp_path / "raw" / "all.zip").rename(tmp_path / "raw" / "all.zip.partial")
+    (tmp_path / "raw" / ".all.zip.partial-origin").write_bytes(note)
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("have", [0, 1, 1_000, len(DATA)])
+def test_partial_file_of_unknown_origin_is_resumed_if_a_digest_decides(
+    server: Server, tmp_path: Path, have: int
+) -> None:
+    partial = write_partial(tmp_path, DATA[:have])
+    assert fetch(card_of(server.url(), sha256=SHA), tmp_path).ok
+    assert stored(tmp_path) == DATA
+    assert server.ranges == [f"bytes={have}-" if have else None]
     assert not partial.exists()
 
 
-def test_complete_partial_file_is_used(server: Server, tmp_path: Path) -> None:
-    partial = tmp_path / "raw" / "all.zip.partial"
-    partial.parent.mkdir()
-    partial.write_bytes(DATA)
-    assert fetch(card(server.url("fine"), sha256=SHA), tmp_path).ok
+@pytest.mark.parametrize("have", [b"something else", DATA[:-1] + b"x", DATA + b"more"])
+def test_wrong_partial_file_is_downloaded_again(
+    server: Server, tmp_path: Path, have: bytes
+) -> None:
+    write_partial(tmp_path, have)
+    assert fetch(card_of(server.url(), sha256=SHA), tmp_path).ok
+    assert stored(tmp_path) == DATA
+
+
+def test_partial_file_of_unknown_origin_is_not_used_without_a_digest(
+    server: Server, tmp_path: Path
+) -> None:
+    write_partial(tmp_path, DATA[:1_000])
+    assert fetch(card_of(server.url(), bytes=len(DATA)), tmp_path).ok
+    assert server.ranges == [None]
 
 
 def test_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> None:
-    partial = tmp_path / "raw" / "all.zip.partial"
-    partial.parent.mkdir()
-    partial.write_bytes(b"something else")
-    assert fetch(card(server.url("norange"), sha256=SHA), tmp_path).ok
-    assert (tmp_path / "raw" / "all.zip").read_bytes() == DATA
+    server.handler = lambda _: Reply(200, {"Content-Length": str(len(DATA))}, DATA)
+    write_partial(tmp_path, DATA[:1_000])
+    assert fetch(card_of(server.url(), sha256=SHA), tmp_path).ok
+    assert stored(tmp_path) == DATA
 
 
-def test_busy_server_is_retried(server: Server, tmp_path: Path) -> None:
-    server.failures_left = 2
-    assert fetch(card(server.url("busy"), sha256=SHA), tmp_path).ok
-    assert len(server.requests) == 3
+def test_last_modified_is_a_validator_too(server: Server, tmp_path: Path) -> None:
+    modified = "Tue, 15 Nov 1994 12:45:26 GMT"
+
+    def dated(request: Request) -> Reply:
+        reply = file_reply(request, DATA, etag=None)
+        return Reply(reply.status, {**reply.headers, "Last-Modified": modified}, reply.body)
+
+    def broken(request: Request) -> Reply:
+        if request.range:
+            assert request.headers["if-range"] == modified
+            return dated(Request(request.path, {"range": request.range}))
+        return Reply(200, dated(request).headers, DATA[:9_000])
+
+    server.handler = broken
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert (stored(tmp_path), server.ranges) == (DATA, [None, "bytes=9000-"])
 
 
-def test_mirror_is_used(server: Server, tmp_path: Path) -> None:
-    source = card(server.url("gone"), server.url("fine"), sha256=SHA)
-    assert fetch(source, tmp_path).ok
-    assert [path for path, _ in server.requests] == ["/gone", "/fine"]
+def test_download_that_breaks_often_is_finished(tmp_path: Path) -> None:
+    """More often than there are attempts: each of them makes progress."""
+    data = zip_file(size=12_000_000)
+
+    def breaking(request: Request) -> Reply:
+        reply = file_reply(request, data)
+        assert isinstance(reply.body, bytes)
+        return Reply(reply.status, reply.headers, reply.body[:600_000])
+
+    with serving(breaking) as server:
+        assert fetch(card_of(server.url()), tmp_path).ok
+    assert stored(tmp_path) == data
+    assert len(server.requests) > 20
 
 
-@pytest.mark.parametrize(
-    ("name", "facts", "message"),
-    [
-        ("gone", {}, "answered 404"),
-        ("quota", {}, "a web page instead of the file"),
-        ("other", {"sha256": SHA}, "its sha256 is"),
-        ("fine", {"bytes": 7}, "bytes instead of 7"),
-    ],
-)
-def test_failures_leave_no_file(
-    server: Server, tmp_path: Path, name: str, facts: dict[str, object], message: str
-) -> None:
-    result = fetch(card(server.url(name), **facts), tmp_path)
+def test_chunked_body(server: Server, tmp_path: Path) -> None:
+    server.handler = lambda _: Reply(200, {"Transfer-Encoding": "chunked"}, chunked(DATA, 9_999))
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert stored(tmp_path) == DATA
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_busy_server_is_retried(server: Server, tmp_path: Path, status: int) -> None:
+    def busy(request: Request) -> Reply:
+        return file_reply(request, DATA) if len(server.requests) > 3 else Reply(status)
+
+    server.handler = busy
+    assert fetch(card_of(server.url()), tmp_path).ok
+    assert len(server.requests) == 4
+    server.handler = lambda _: Reply(status)
+    (tmp_path / "raw" / "all.zip").unlink()
+    assert f"answered {status}" in fetch(card_of(server.url()), tmp_path).message
+
+
+def test_mirrors_are_tried_in_order_and_refusals_named(server: Server, tmp_path: Path) -> None:
+    server.handler = lambda request: (
+        file_reply(request, DATA) if request.path == "/third" else Reply(403)
+    )
+    urls = [server.url("first"), "http://localhost:9/second", server.url("third")]
+    assert fetch(card_of(*urls, sha256=SHA), tmp_path).ok
+    assert [request.path for request in server.requests] == ["/first", "/third"]
+    (tmp_path / "raw" / "all.zip").unlink()
+    result = fetch(card_of(*urls[:2], sha256=SHA), tmp_path)
     assert not result.ok
-    assert message in result.message
-    assert not list((tmp_path / "raw").glob("all.zip"))
+    assert "127.0.0.1: answered 403 Forbidden; localhost: cannot be reached" in result.message
 
 
-def test_unreachable_and_unsupported_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PAUSE", 0.01)
-    assert "cannot be reached" in fetch(card("http://127.0.0.1:9/x"), tmp_path).message
-    assert "only http and https URLs" in fetch(card("file:///etc/passwd"), tmp_path).message
+def test_mirror_continues_what_another_began_if_a_digest_decides(
+    server: Server, tmp_path: Path
+) -> None:
+    def handler(request: Request) -> Reply:
+        if request.path == "/mirror":
+            return file_reply(request, DATA, '"other"')
+        return Reply(404) if request.range else interrupted(request)
+
+    server.handler = handler
+    assert fetch(card_of(server.url("a"), server.url("mirror"), sha256=SHA), tmp_path).ok
+    assert (stored(tmp_path), server.ranges[-1]) == (DATA, "bytes=1000000-")
+
+
+def test_mirror_starts_over_without_a_digest(server: Server, tmp_path: Path) -> None:
+    other = zip_file(seed=9, size=3_000_000)
+
+    def handler(request: Request) -> Reply:
+        if request.path == "/mirror":
+            return file_reply(request, other)  # under the same ETag
+        return Reply(404) if request.range else interrupted(request)
+
+    server.handler = handler
+    assert fetch(card_of(server.url("a"), server.url("mirror")), tmp_path).ok
+    assert (stored(tmp_path), server.ranges[-1]) == (other, None)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed(server: Server, tmp_path: Path, status: int) -> None:
+    def moved(request: Request) -> Reply:
+        if request.path == "/new":
+            return file_reply(request, DATA)
+        return Reply(status, {"Location": "/new"}, b"x" * 100)
+
+    server.handler = moved
+    assert fetch(card_of(server.url("old"), sha256=SHA), tmp_path).ok
+
+
+def test_file_in_a_subfolder(server: Server, tmp_path: Path) -> None:
+    source = card_of(server.url(), file="train/all.zip", sha256=SHA)
+    assert fetch(source, tmp_path).ok
+    assert stored(tmp_path, "train/all.zip") == DATA
+    assert fetch(source, tmp_path).file == "train/all.zip"
+
+
+def test_unpacked_file_of_a_mirror(server: Server, tmp_path: Path) -> None:
+    server.handler = lambda request: (
+        file_reply(request, b'{"a": [1]}') if request.path == "/q.json" else Reply(404)
+    )
+    source = card_of(server.url("q.json.zip"), server.url("q.json"), file="q.json.zip")
+    assert fetch(source, tmp_path).file == "q.json"
+    assert stored(tmp_path, "q.json") == b'{"a": [1]}'
+
+
+def test_full_disk_is_noticed_before_writing(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10_000}))
+    result = fetch(card_of(server.url(), server.url("mirror")), tmp_path)
+    assert f"needs {len(DATA):,} bytes, but only 10,000 are free" in result.message
+    assert len(server.requests) == 1, "the mirror would need as much"
+    assert not list((tmp_path / "raw").iterdir())
+
+
+def test_unreachable_and_unsupported_urls(tmp_path: Path) -> None:
+    assert "cannot be reached" in fetch(card_of("http://127.0.0.1:9/x"), tmp_path).message
+    for url in ("file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "//x", "http://", "x"):
+        message = fetch(card_of(url), tmp_path).message
+        assert "only http and https URLs" in message, message
+
+
+def test_credentials_are_sent_but_not_shown(server: Server, tmp_path: Path) -> None:
+    url = f"http://user:hunter2@127.0.0.1:{server.port}/a.zip?token=hunter2&id=7"
+    assert fetch(card_of(url), tmp_path).ok
+    assert server.requests[0].headers["authorization"].startswith("Basic ")
+    lock = (tmp_path / "m3it-lock.json").read_text()
+    assert "id=7" in lock
+    assert "hunter2" not in lock
+    server.handler = lambda request: Reply(200, interrupted(request).headers, DATA[:5_000])
+    (tmp_path / "raw" / "all.zip").unlink()
+    (tmp_path / "m3it-lock.json").unlink()
+    assert "hunter2" not in fetch(card_of(url), tmp_path).message
+    assert "hunter2" not in (tmp_path / "raw" / ".all.zip.partial-origin").read_text()
+
+
+def test_unusable_proxy_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    for proxy in ("nonsense://x", "socks5://127.0.0.1:9"):
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        with pytest.raises(SourceError, match=r"the proxy in HTTP_PROXY, .* cannot be used"):
+            fetch(card_of("http://127.0.0.1:9/x"), tmp_path)
 
 
 def test_manual_download(tmp_path: Path) -> None:
@@ -174,11 +278,21 @@ def test_manual_download(tmp_path: Path) -> None:
 
 
 def test_verify_downloads_nothing(server: Server, tmp_path: Path) -> None:
-    source = card(server.url("fine"), sha256=SHA)
+    source = card_of(server.url(), sha256=SHA)
     assert fetch(source, tmp_path, verify_only=True).message == "missing"
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "all.zip").write_bytes(b"damaged")
     assert "sha256" in fetch(source, tmp_path, verify_only=True).message
+    (tmp_path / "raw" / "all.zip").write_bytes(DATA[:-100])
+    assert fetch(card_of(server.url()), tmp_path, verify_only=True).message == "truncated"
+    assert server.requests == []
+
+
+def test_renamed_copy_is_found(server: Server, tmp_path: Path) -> None:
+    source = card_of(server.url(), accept=("train*.zip",))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "train2.zip").write_bytes(DATA)
+    assert fetch(source, tmp_path).message == "present, no digest is known"
     assert server.requests == []
 
 
@@ -189,5 +303,15 @@ def test_command(tmp_path: Path) -> None:
     manual = run_m3it("fetch", "nlvr2-images", "--source", tmp_path)
     assert manual.returncode == 1
     assert "Fill in the form" in manual.stdout
-    assert run_m3it("fetch", "nonsense").returncode == 1
+    for unknown in ("nonsense", "../okvqa", "x" * 300):
+        assert_one_line(run_m3it("fetch", unknown), 1, "no source has the id")
     assert run_m3it("fetch").returncode == 2
+
+
+def test_results_arrive_file_by_file(server: Server, tmp_path: Path) -> None:
+    files = tuple(SourceFile(file=name, url=server.url(name)) for name in ("a.zip", "b.zip"))
+    source = SourceCard(name="raw", title="Raw", license="CC0", files=files)
+    results = fetch_source(source, tmp_path)
+    assert next(results).file == "a.zip"
+    assert len(server.requests) == 1
+    assert next(results).file == "b.zip"
