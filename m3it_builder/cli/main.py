@@ -1,11 +1,23 @@
 """The application, and the one place where foreseen errors become one line and an exit status."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
+
+from m3it_builder.cli.interruption import (
+    MESSAGE,
+    handle_signals,
+    interrupted_status,
+    show_cursor,
+)
+from m3it_builder.cli.output import one_line, print_message, visible
+from m3it_builder.cli.streams import prepare_streams
 
 # command: its module, and the first line of its help. `m3it --help` prints this table, so that it
 # imports no command; a test compares the lines with the docstrings.
@@ -37,8 +49,22 @@ COMMANDS = {
 }
 
 
+# The base class of all usage errors is in click, or, in newer versions, in typer's copy of it.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+
+
 class Commands(TyperGroup):
     """A command group that imports a command only when it is invoked."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse the options of the group."""
+        with _visible_usage_errors():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse the options of the command, and run it."""
+        with _visible_usage_errors():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Return the command names in help order."""
@@ -57,6 +83,16 @@ class Commands(TyperGroup):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry[1]) for name, entry in COMMANDS.items()])
+
+
+@contextmanager
+def _visible_usage_errors() -> Iterator[None]:
+    """Escape control characters in the messages of usage errors; they may name files."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = one_line(error.message)
+        raise
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -96,16 +132,44 @@ def _options(
 
 def main() -> None:
     """Run the command; print a foreseen error as one line, and raise a bug with its traceback."""
+    prepare_streams()
+    handle_signals()
+    sys.excepthook = _print_traceback
     try:
+        _require_utf8([*sys.argv[1:], os.environ.get("M3IT_SOURCES", "")])
         app()
-    except KeyboardInterrupt:
-        typer.echo("m3it: interrupted; repeat the command to resume", err=True)
-        sys.exit(130)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        status = interrupted_status()
+        if status is not None:  # some libraries replace the exception by their own
+            show_cursor()
+            print_message(MESSAGE)
+            sys.exit(status)
         from m3it_builder.errors import foreseen
 
         foreseen_error = foreseen(error)
         if foreseen_error is None:
             raise
-        typer.echo(f"m3it: {foreseen_error}", err=True)
+        print_message(f"m3it: {foreseen_error}")
         sys.exit(foreseen_error.exit_code)
+
+
+def _require_utf8(words: list[str]) -> None:
+    """Require texts in UTF-8: SQLite and DuckDB accept no other paths, and no other queries."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            print_message(
+                f"m3it: {word!r} is not UTF-8; if it is a path, rename the folder, or make a "
+                "symbolic link to it and name that"
+            )
+            sys.exit(2)
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException, frames: Any) -> None:
+    """Print the traceback of a bug, with control characters as escapes."""
+    import traceback
+
+    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, frames))))
