@@ -16,10 +16,12 @@ from m3it_builder.adopt.scan import require_content
 from m3it_builder.errors import SourceError
 from m3it_builder.progress import Progress
 from m3it_builder.sources.archives import list_members
-from m3it_builder.sources.member_stream import open_slice
+from m3it_builder.sources.member_stream import is_decompression_bomb, open_slice
 from m3it_builder.storage.atomic import atomic_path, remove_partials
+from m3it_builder.storage.regular import open_regular
 
 _BLOCK = 1 << 20
+_MAX_SHARE_OF_DISK = 0.95  # of the free space: a full disk would stop more than this program
 _CORRUPT = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -36,7 +38,8 @@ def decompress(unit: PublishedUnit, layout: Layout, folder: Path, progress: Prog
     decompressed below ``folder``, and its other files are linked beside them.
 
     Raises:
-        SourceError: an archive is corrupt, or does not contain exactly one data file.
+        SourceError: an archive is corrupt, does not contain exactly one data file, is a
+            decompression bomb, or does not fit on the disk when decompressed.
     """
     if not any(name.endswith(COMPRESSED) for name in unit.files):
         return layout.root
@@ -66,8 +69,12 @@ def _decompress(source: Path, target: Path, progress: Progress) -> None:
     progress.start(f"{source.name} decompressing", None, "bytes")
     try:
         with atomic_path(target, fsync=True) as partial:
+            limit = int(shutil.disk_usage(target.parent).free * _MAX_SHARE_OF_DISK)
+            size = 0
             with closing(_open(source)) as stream, partial.open("wb") as file:
                 while block := stream.read(_BLOCK):
+                    size += len(block)
+                    _require_bounded(source, size, state.st_size, limit)
                     file.write(block)
                     progress.advance(len(block))
             shutil.copystat(source, partial)
@@ -79,12 +86,29 @@ def _decompress(source: Path, target: Path, progress: Progress) -> None:
         progress.finish()
 
 
+def _require_bounded(source: Path, size: int, stored_size: int, limit: int) -> None:
+    if is_decompression_bomb(size, stored_size):
+        raise SourceError(
+            f"{source}: {stored_size:,} bytes decompress to more than {size:,}, which looks like "
+            "a decompression bomb; download it again"
+        )
+    if size > limit:
+        raise SourceError(
+            f"{source}: does not fit on the disk of --out when decompressed ({limit:,} bytes may "
+            "be used); free some space, or choose another --out"
+        )
+
+
 def _open(source: Path) -> BinaryIO:
     if source.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(source, "rb"))
-    members = [member for member in list_members(source) if member.name.endswith(".jsonl")]
-    if len(members) != 1:
+        file = open_regular(source)
+        stream = gzip.GzipFile(fileobj=file)
+        stream.myfileobj = file  # type: ignore[assignment] # else it would not be closed
+        return cast(BinaryIO, stream)
+    members = list_members(source)
+    found = [member.location for member in members if member.name.endswith(".jsonl")]
+    if len(found) != 1 or found[0] is None:
         raise SourceError(
-            f"{source}: expected one .jsonl file, found {len(members)}; extract it in its folder"
+            f"{source}: expected one .jsonl file, found {len(found)}; extract it in its folder"
         )
-    return open_slice(members[0].location)
+    return open_slice(found[0])

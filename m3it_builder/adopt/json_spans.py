@@ -7,20 +7,17 @@ for quotes alone, which runs at memory bandwidth.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-import orjson
-
 from m3it_builder.sources.base64_span import json_text
+from m3it_builder.storage.json_values import loads
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
 _COLON = re.compile(rb"[ \t\r\n]*:")
-_LONG_NUMBER = re.compile(rb"\d{19}")
 _BACKSLASH = 0x5C
 
 
@@ -107,16 +104,7 @@ def _is_escaped(line: bytes, start: int, end: int) -> bool:
 
 
 def _parse_skeleton(skeleton: bytes) -> JsonValue:
-    # orjson rounds integers beyond 64 bits to floats and rejects NaN and Infinity, which
-    # Python writes; the json module keeps the former and accepts the latter.
-    value: JsonValue
-    if not _LONG_NUMBER.search(skeleton):
-        try:
-            value = orjson.loads(skeleton)
-            return value
-        except ValueError:
-            pass
-    value = json.loads(skeleton.decode())
+    value: JsonValue = loads(skeleton)
     return value
 
 

@@ -143,7 +143,7 @@ def _script_paths(root: Path) -> frozenset[str]:
     """Return the data file paths, as suffixes, that a loading script in ``root`` mentions."""
     paths: set[str] = set()
     for script in sorted(root.glob("*.py")):
-        if script.stat().st_size <= _MAX_SCRIPT_BYTES:
+        if script.is_file() and script.stat().st_size <= _MAX_SCRIPT_BYTES:
             paths.update(match.decode() for match in _SCRIPT_PATH.findall(script.read_bytes()))
     inside = {f"/{path}".rpartition("/data/")[2].lstrip("./") for path in paths}
     return frozenset(f"/{path}" for path in inside if "/" in path)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from m3it_builder.adopt.published import task_of
 from m3it_builder.adopt.scan import require_content
 from m3it_builder.errors import SourceError
+from m3it_builder.storage.regular import open_regular
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+_MAX_BYTES = 64 << 20  # of a file, which is read as a whole
 _TEXT_KEYS = ("instruction", "instructions", "text")
 _TASK_KEYS = ("task", "dataset", "name", "config")
 _SYNSET = re.compile(r"n\d{8}\s+")
@@ -111,8 +113,15 @@ def _read_values(path: Path) -> list[JsonValue]:
 
 def _read_text(path: Path) -> str:
     require_content(path)
+    with open_regular(path) as file:
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise SourceError(
+            f"{path}: more than {_MAX_BYTES >> 20} MiB, too much for instructions or class names; "
+            "download it again"
+        )
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{path}: not UTF-8 ({error.reason} at byte {error.start}); download it again"

@@ -10,7 +10,6 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
 from blake3 import blake3
 
 from m3it_builder.adopt.scanned_rows import (
@@ -22,6 +21,7 @@ from m3it_builder.adopt.scanned_rows import (
 )
 from m3it_builder.records import Image, Record, Reject, Slice, Turn
 from m3it_builder.sources.source import Source
+from m3it_builder.storage.json_values import dumps
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -76,7 +76,7 @@ def content_id(task: str, split: str, row: ScannedRow, outputs: str) -> str:
     """
     digests = [image.digest for image in row.images]
     texts = [row.instruction or "", row.inputs or "", outputs]
-    content = orjson.dumps([task, split, texts, digests, row.meta], option=orjson.OPT_SORT_KEYS)
+    content = dumps([task, split, texts, digests, row.meta], sort_keys=True)
     return blake3(content).hexdigest(_ID_BYTES)
 
 

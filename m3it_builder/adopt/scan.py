@@ -30,6 +30,7 @@ from m3it_builder.adopt.scanned_rows import (
 from m3it_builder.errors import SourceError
 from m3it_builder.sources.base64_span import decode_span
 from m3it_builder.storage.atomic import atomic_path, remove_partials, write_atomic
+from m3it_builder.storage.regular import open_regular
 
 Advance = Callable[[int], None]  # progress callback: bytes read since the last call
 Roles = Mapping[str, Role]  # by key of a row
@@ -110,7 +111,7 @@ def scan(job: ScanJob, advance: Advance = lambda _: None) -> ScanSummary:
         advance: progress callback.
 
     Raises:
-        SourceError: the file is a Git LFS pointer.
+        SourceError: the file is a Git LFS pointer, or not a regular file.
     """
     rows = Path(job.rows_path)
     rows.parent.mkdir(parents=True, exist_ok=True)
@@ -120,12 +121,12 @@ def scan(job: ScanJob, advance: Advance = lambda _: None) -> ScanSummary:
 
 
 def require_content(path: Path) -> None:
-    """Require that a file is not a Git LFS pointer.
+    """Require that a file is a regular one, and not a Git LFS pointer.
 
     Raises:
-        SourceError: it is one.
+        SourceError: it is something else.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         _reject_pointer(file, path)
 
 
@@ -134,7 +135,7 @@ def _scan(job: ScanJob, rows: Path, advance: Advance) -> ScanSummary:
     remove_partials(rows)  # of a killed run; the lock makes this process the only writer
     with (
         atomic_path(rows, fsync=True) as partial,
-        Path(job.path).open("rb", buffering=_BUFFER) as file,
+        open_regular(Path(job.path), _BUFFER) as file,
         partial.open("wb") as out,
     ):
         _reject_pointer(file, Path(job.path))
@@ -142,7 +143,7 @@ def _scan(job: ScanJob, rows: Path, advance: Advance) -> ScanSummary:
             item, roles = _scan_line(number, offset, line)
             try:
                 encoded = encode(item)
-            except TypeError as error:
+            except ValueError as error:
                 item = MalformedLine(number, "damaged_text", str(error))
                 encoded = encode(item)
             counts.add(item, roles)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
+from m3it_builder.storage.json_values import dumps, loads_strict
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -52,17 +52,17 @@ def encode(item: ScannedLine) -> bytes:
     """Return the stored form of a line.
 
     Raises:
-        TypeError: a string has a lone surrogate, or a number exceeds 64 bits.
+        ValueError: a string has a lone surrogate, or a number is not finite.
     """
     values = [getattr(item, name) for name in item.__slots__]
-    return orjson.dumps(values, default=tuple)  # orjson passes named tuples to ``default``
+    return dumps(values)
 
 
 def read_scanned(path: Path) -> Iterator[ScannedLine]:
     """Yield the lines that a scan stored, in file order."""
     with path.open("rb") as file:
         for line in file:
-            values = orjson.loads(line)
+            values = loads_strict(line)
             if len(values) == len(MalformedLine.__slots__):
                 yield MalformedLine(*values)
             else:

@@ -19,16 +19,15 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 from PIL.JpegImagePlugin import get_sampling
 
+from m3it_builder.media.decoding import MAX_PIXELS, exif_orientation, opened
 from m3it_builder.media.probe import BadImage, ImageHeader
 from m3it_builder.records import Box, Region
 
 AnnotationFrame = Literal["stored", "displayed"]  # displayed: EXIF-transposed
-_ACCEPTED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-_ORIENTATION_TAG = 0x0112
 _RGB_MODES = ("RGB", "RGBA", "P", "PA")  # where a color profile describes RGB
 _DEFAULT_JPEG = {"quality": 95, "subsampling": 0}  # where no source settings can be kept
 _MAX_BASELINE_STEP = 255  # of a quantization table; larger steps need an extended decoder
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
+_MAX_SALVAGED_PIXELS = MAX_PIXELS // 2  # of a malformed image
 
 COLORS = {
     "red": (255, 0, 0),
@@ -59,6 +58,7 @@ def draw(
     regions: Sequence[Region],
     size: tuple[int, int] | None,
     frame: AnnotationFrame | None,
+    max_pixels: int = MAX_PIXELS,
 ) -> DrawnImage:
     """Draw every region and encode the image again: JPEG as JPEG, all else as PNG.
 
@@ -71,12 +71,13 @@ def draw(
         regions: boxes in pixels of the annotation's frame; later ones are drawn on top.
         size: width and height of that frame, where the annotation gives them.
         frame: the annotation's frame where the size fits both.
+        max_pixels: limit of the decoded image.
 
     Raises:
-        BadImage: ``image_undecodable``, or ``size_mismatch`` where the boxes
-            cannot belong to this image.
+        BadImage: ``image_undecodable``, ``image_oversized``, ``image_timeout``, or
+            ``size_mismatch`` where the boxes cannot belong to this image.
     """
-    image, orientation, is_jpeg = _decode(data)
+    image, orientation, is_jpeg = _decode(data, max_pixels)
     resolved, scale = _resolve_frame(image.size, orientation, size, frame)
     profile = image.info.get("icc_profile") if image.mode in _RGB_MODES else None
     jpeg_settings = _jpeg_settings(image) if is_jpeg else None
@@ -101,17 +102,15 @@ def exif_transposed_regions(
     regions: Sequence[Region],
     size: tuple[int, int] | None,
     frame: AnnotationFrame | None,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[Region, ...]:
     """Return regions in pixels of the EXIF-transposed image.
 
     Arguments and errors are those of ``draw``; nothing is drawn.
     """
-    try:
-        with PILImage.open(io.BytesIO(data)) as image:
-            stored = image.size
-            orientation = _orientation(image)
-    except _UNREADABLE as error:
-        raise BadImage("image_undecodable", str(error)[:200]) from error
+    with opened(data, max_pixels) as image:
+        stored = image.size
+        orientation = exif_orientation(image)
     resolved, scale = _resolve_frame(stored, orientation, size, frame)
     remaining = orientation if resolved == "stored" else 1
     return tuple(
@@ -121,29 +120,35 @@ def exif_transposed_regions(
 
 
 def exif_transposed(data: bytes) -> PILImage.Image:
-    """Return the EXIF-transposed image in RGB."""
-    image, orientation, _ = _decode(data)
+    """Return the EXIF-transposed image in RGB; errors are those of ``require_decodable``."""
+    image, orientation, _ = _decode(data, MAX_PIXELS)
     return _exif_transpose(to_rgb(image), orientation)
 
 
-def require_decodable(data: bytes) -> None:
+def require_decodable(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
     """Decode an image completely.
 
     Raises:
-        BadImage: ``image_undecodable``.
+        BadImage: ``image_undecodable``, ``image_oversized`` or ``image_timeout``.
     """
-    _decode(data)
+    _decode(data, max_pixels)
 
 
 def decoded_header(data: bytes) -> ImageHeader | None:
-    """Return the header of a malformed image by decoding it; None if it does not decode."""
+    """Return the header of a malformed image by decoding it; None if it does not decode.
+
+    Raises:
+        BadImage: ``image_oversized`` or ``image_timeout``.
+    """
     try:
-        with PILImage.open(io.BytesIO(data), formats=_ACCEPTED_FORMATS) as image:
+        with opened(data, _MAX_SALVAGED_PIXELS) as image:
             image.load()
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return ImageHeader(PILImage.MIME[kind], *image.size)
-    except _UNREADABLE:
-        return None
+    except BadImage as bad:
+        if bad.reason == "image_undecodable":
+            return None
+        raise
 
 
 def to_rgb(image: PILImage.Image) -> PILImage.Image:
@@ -165,19 +170,11 @@ def line_width(width: int, height: int) -> int:
     return max(2, round(max(width, height) / 200))
 
 
-def _decode(data: bytes) -> tuple[PILImage.Image, int, bool]:
+def _decode(data: bytes, max_pixels: int) -> tuple[PILImage.Image, int, bool]:
     """Return the decoded image, its EXIF orientation, and whether it is a JPEG."""
-    try:
-        with PILImage.open(io.BytesIO(data)) as image:
-            image.load()
-            return image, _orientation(image), image.format in ("JPEG", "MPO")
-    except _UNREADABLE as error:
-        raise BadImage("image_undecodable", str(error)[:200]) from error
-
-
-def _orientation(image: PILImage.Image) -> int:
-    tag = image.getexif().get(_ORIENTATION_TAG, 1)
-    return tag if tag in range(1, 9) else 1
+    with opened(data, max_pixels) as image:
+        image.load()
+        return image, exif_orientation(image), image.format in ("JPEG", "MPO")
 
 
 def _resolve_frame(

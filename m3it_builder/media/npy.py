@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import ast
 import io
+import operator
 import os
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 from PIL import Image
 
 from m3it_builder.errors import SourceError
+from m3it_builder.media.decoding import MAX_PIXELS
 from m3it_builder.media.probe import BadImage
 from m3it_builder.records import File, Location, Pixels
-from m3it_builder.sources.archives import data_offset, read_slice
+from m3it_builder.sources.members import data_offset, read_slice
 
 _HEADER_BYTES = 4096
+# Of a header, which is a Python literal: deep nesting ends in one of the last two.
+_MALFORMED = (ValueError, SyntaxError, LookupError, TypeError, struct.error, RecursionError,
+              MemoryError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +42,14 @@ def read_pixels(location: Location, selection: Pixels) -> bytes:
     """Return one image of an array as PNG.
 
     Raises:
-        SourceError: the file is not an array of 8-bit RGB images.
-        BadImage: ``image_missing``, the index is out of range.
+        SourceError: the file is not an array of 8-bit RGB images, or is truncated.
+        BadImage: ``image_missing``, the index is out of range; or ``image_oversized``.
     """
     layout = _layout(location)
     if not 0 <= selection.index < layout.count:
         raise BadImage("image_missing", f"index {selection.index} of {layout.count} images")
+    if layout.width * layout.height * selection.scale**2 > MAX_PIXELS:
+        raise BadImage("image_oversized", f"{layout.width}x{layout.height}")
     size = layout.width * layout.height * 3
     offset = layout.start + selection.index * size
     if layout.decompressed is not None:
@@ -49,7 +57,7 @@ def read_pixels(location: Location, selection: Pixels) -> bytes:
     else:
         data = _read(location, offset, size)
     if len(data) != size:
-        raise SourceError(f"{location.path}: the array is truncated; download it again")
+        raise _truncated(location)
     image = Image.frombytes("RGB", (layout.width, layout.height), data, "raw", selection.order)
     if selection.scale > 1:
         scaled = layout.width * selection.scale, layout.height * selection.scale
@@ -72,7 +80,14 @@ def _layout(location: Location) -> _Layout:
     else:
         header = _read(location, start, _HEADER_BYTES)
     length, shape = _parse_header(header, location.path)
+    # Before any image is read: memory is allocated for what the header promises.
+    if length + 3 * prod(shape) > location.length:
+        raise _truncated(location)
     return _Layout(start + length, *shape, decompressed=decompressed)
+
+
+def _truncated(location: Location) -> SourceError:
+    return SourceError(f"{location.path}: the array is truncated; download it again")
 
 
 def _parse_header(header: bytes, path: str) -> tuple[int, tuple[int, int, int]]:
@@ -84,10 +99,11 @@ def _parse_header(header: bytes, path: str) -> tuple[int, tuple[int, int, int]]:
         (size,) = struct.unpack_from("<H" if is_version_1 else "<I", header, 8)
         start = 10 if is_version_1 else 12
         fields = ast.literal_eval(header[start : start + size].decode("latin1").strip())
-        count, height, width, channels = fields["shape"]
-        if fields["descr"] != "|u1" or fields["fortran_order"] or channels != 3:
-            raise ValueError(f"shape {fields['shape']} of {fields['descr']}")
-    except (ValueError, SyntaxError, KeyError, IndexError, struct.error) as error:
+        count, height, width, channels = (operator.index(length) for length in fields["shape"])
+        is_rgb = fields["descr"] == "|u1" and not fields["fortran_order"] and channels == 3
+        if not is_rgb or min(count, height - 1, width - 1) < 0:
+            raise ValueError(f"shape {fields['shape']} of {fields['descr']}"[:200])
+    except _MALFORMED as error:
         raise SourceError(
             f"{path}: not an array of 8-bit images, (N, height, width, 3) of uint8 ({error}); "
             "download it again"
@@ -97,8 +113,6 @@ def _parse_header(header: bytes, path: str) -> tuple[int, tuple[int, int, int]]:
 
 def _member_start(location: Location) -> int:
     assert not isinstance(location, File)  # noqa: S101 - only called for members
-    if location.method == "tar":
-        return location.offset
     descriptor = os.open(location.path, os.O_RDONLY)
     try:
         return data_offset(location, descriptor)

@@ -9,6 +9,7 @@ Formats: ITU-T T.81 annex B (JPEG), PNG third edition 5 and 11.2.1, GIF89a, RFC 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from dataclasses import dataclass
 _SEGMENT = struct.Struct(">BBH").unpack_from  # start of a JPEG segment: FF, marker, length
 _JPEG_SIZE = struct.Struct(">HH").unpack_from  # height, width
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these three are tables
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}  # frames of several scans; others may have several
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9), 0xFF}  # standalone markers and fill bytes
+_MAX_SEGMENTS = 10_000  # before the first scan
+# The next marker after a scan: in its data, FF is followed by 00 or a restart marker.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+
+MIN_SCAN_BYTES = 10  # of a JPEG: its header alone
+# Scans times pixels. A decoder needs up to 0.65 ns for each, whatever the size of the file: ten
+# seconds. The largest images allowed by default may have 83 scans; usual are 1 to 12.
+MAX_SCANNED_PIXELS = 15_000_000_000
 
 
 class BadImage(Exception):  # noqa: N818 - it carries a reason, and never leaves the packer
@@ -58,10 +68,29 @@ def probe(data: bytes) -> ImageHeader:
     raise BadImage("image_unknown", _guess_format(data))
 
 
+def has_more_scans(data: bytes) -> bool:
+    """Return True if a JPEG has more than one scan, or is malformed."""
+    try:
+        return _jpeg_frame(data)[3]
+    except (BadImage, struct.error, IndexError):
+        return True
+
+
 def _jpeg(data: bytes) -> ImageHeader:
-    size = None
+    width, height, offset, has_more = _jpeg_frame(data)
+    # In entropy-coded data FF is always followed by 00 or a restart marker, so FF D9 after
+    # the start of scan can only be the end of the image.
+    _require_complete(data.rfind(b"\xff\xd9", offset) >= 0, data)
+    if has_more:
+        _require_few_scans(data, offset, (width, height))
+    return ImageHeader("image/jpeg", width, height)
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, int, int, bool]:
+    """Return width, height, the offset of the data of the first scan, and if more scans follow."""
+    frame = None
     offset = 2
-    while True:
+    for _ in range(_MAX_SEGMENTS):
         first, marker, length = _SEGMENT(data, offset)
         if first != 0xFF:
             raise BadImage("image_damaged", f"no JPEG marker at byte {offset}")
@@ -69,16 +98,38 @@ def _jpeg(data: bytes) -> ImageHeader:
             offset += 1 if marker == 0xFF else 2
             continue
         if marker in _START_OF_FRAME:
-            size = _JPEG_SIZE(data, offset + 5)
+            frame = offset
         offset += 2 + length
         if marker == 0xDA:
             break
-    if size is None:
+    else:
+        raise BadImage("image_damaged", f"no JPEG scan after {_MAX_SEGMENTS:,} markers")
+    if frame is None:
         raise BadImage("image_damaged", "no JPEG frame header")
-    # In entropy-coded data FF is always followed by 00 or a restart marker, so FF D9 after
-    # the start of scan can only be the end of the image.
-    _require_complete(data.rfind(b"\xff\xd9", offset) >= 0, data)
-    return ImageHeader("image/jpeg", size[1], size[0])
+    height, width = _JPEG_SIZE(data, frame + 5)
+    # A scan of all components is the only one, unless they are refined by further ones.
+    in_scan, components = data[offset - length + 2], data[frame + 9]
+    return width, height, offset, data[frame + 1] in _PROGRESSIVE or in_scan < components
+
+
+def _require_few_scans(data: bytes, offset: int, size: tuple[int, int]) -> None:
+    """Require that a JPEG of several scans does not take absurdly long to decode."""
+    pixels = (size[0] + 7) // 8 * 8 * ((size[1] + 7) // 8 * 8)  # decoded, in blocks of 8x8
+    limit = MAX_SCANNED_PIXELS // max(1, pixels)
+    if len(data) // MIN_SCAN_BYTES <= limit:
+        return  # most images: nothing is searched
+    if data.count(b"\xff\xda\x00", offset) < limit:
+        return
+    scans = 1
+    for _ in range(limit + _MAX_SEGMENTS):
+        marker = _NEXT_MARKER.search(data, offset)
+        if marker is None or marker[0] == b"\xff\xd9":  # not what follows, such as a preview
+            return
+        scans += marker[0] == b"\xff\xda"
+        if scans > limit:
+            break
+        offset = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    raise BadImage("image_oversized", f"more than {limit:,} scans of {size[0]}x{size[1]}")
 
 
 def _png(data: bytes) -> ImageHeader:

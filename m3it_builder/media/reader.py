@@ -10,18 +10,27 @@ the kernel's read-ahead costs nothing.)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 
-from m3it_builder.errors import SourceError
+from m3it_builder.errors import SourceChangedError
 from m3it_builder.media.loaded import Loaded, load_images
 from m3it_builder.media.npy import read_pixels
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video.extract import FrameReader, VideoPlan
-from m3it_builder.records import File, Frames, Image, Instance, Location, Pixels, Record, Slice
-from m3it_builder.sources.archives import read_slice
+from m3it_builder.records import (
+    File,
+    FileIdentity,
+    Frames,
+    Image,
+    Instance,
+    Location,
+    Pixels,
+    Record,
+    Slice,
+)
+from m3it_builder.sources.members import MemberError, read_slice
 
 PREFETCH_BYTES = 32 << 20
 WINDOW_BYTES = 1 << 20
@@ -103,8 +112,23 @@ def _images(rows: Iterable[Instance]) -> list[Image]:
 class ImageReader:
     """Reads the images of a window in disk order."""
 
-    def __init__(self, max_bytes: int, max_pixels: int, video: VideoPlan) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        max_pixels: int,
+        video: VideoPlan,
+        identities: Mapping[str, FileIdentity] | None = None,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            max_bytes: of one image; a larger one is rejected.
+            max_pixels: of one frame of a video.
+            video: how videos are read.
+            identities: of the archives when their members were listed, by path.
+        """
         self._max_bytes = max_bytes
+        self._identities = identities or {}
         self._frames = FrameReader(video, max_pixels)
         self._archives: dict[str, int] = {}  # descriptors by path
         # Descriptors of prefetched loose files. posix_fadvise needs an open file anyway; it
@@ -138,16 +162,22 @@ class ImageReader:
                     _advise_will_need(self._opened[location.path], 0, location.length)
 
     def read(self, images: Iterable[Image]) -> ImagesByKey:
-        """Return each distinct image, or the reason why it cannot be used."""
+        """Return each distinct image, or the reason why it cannot be used.
+
+        Raises:
+            SourceChangedError: a file is not the one that was located.
+        """
         distinct = {key_of(image): image for image in images}
         return {key: self._read(distinct[key]) for key in sorted(distinct)}
 
     def _read(self, image: Image) -> Loaded | BadImage:
         location, selection = image.location, image.selection
         assert location is not None  # noqa: S101 - it has a key
-        if isinstance(selection, Frames):
-            return self._frames.read(location, selection)
         try:
+            if selection is not None:
+                self._require_unchanged(location)
+            if isinstance(selection, Frames):
+                return self._frames.read(location, selection)
             if isinstance(selection, Pixels):
                 return load_images(
                     (read_pixels(location, selection),), {"indices": [selection.index]}
@@ -165,32 +195,55 @@ class ImageReader:
             return load_images((self._read_file(location),), {})
         try:
             return load_images((read_slice(location, self._archive(location.path)),), {})
-        except SourceError as error:
-            raise BadImage("image_damaged", "the archive member is corrupt") from error
+        except MemberError as error:
+            raise BadImage("image_damaged", f"the archive member {error.detail}") from error
 
     def _read_file(self, location: File) -> bytes:
         descriptor = self._opened.pop(location.path, None)
         if descriptor is None:
             descriptor = os.open(location.path, os.O_RDONLY)
         try:
-            # One call suffices while the file has the length it was located with; one byte
-            # more is asked for to notice that it has grown.
-            data = os.read(descriptor, location.length + 1)
+            _require_same(os.fstat(descriptor), location)
+            data = os.read(descriptor, location.length)
         finally:
             os.close(descriptor)
-        return data if len(data) == location.length else Path(location.path).read_bytes()
+        if len(data) != location.length:
+            raise changed(location.path)
+        return data
+
+    def _require_unchanged(self, location: Location) -> None:
+        """Check a file that is opened elsewhere: by the video worker, or cell by cell."""
+        if isinstance(location, Slice):
+            self._archive(location.path)
+            return
+        _require_same(os.stat(location.path), location)  # noqa: PTH116 - a plain string
 
     def _archive(self, path: str) -> int:
         if path not in self._archives:
             if len(self._archives) >= _MAX_OPEN_ARCHIVES:
                 self._close_archives()
-            self._archives[path] = os.open(path, os.O_RDONLY)
+            self._archives[path] = descriptor = os.open(path, os.O_RDONLY)
+            expected = self._identities.get(path)
+            if expected is not None and FileIdentity.of(os.fstat(descriptor)) != expected:
+                raise changed(path)
         return self._archives[path]
 
     def _close_archives(self) -> None:
         for descriptor in self._archives.values():
             os.close(descriptor)
         self._archives.clear()
+
+
+def changed(path: str) -> SourceChangedError:
+    """Return the error for a file that is not the one that was located."""
+    return SourceChangedError(
+        f"{path} has changed since the build began; repeat the command, which reads it again"
+    )
+
+
+def _require_same(stat: os.stat_result, location: File) -> None:
+    if File.of(location.path, stat) != location:
+        raise changed(location.path)
 
 
 def _disk_order(location: Location) -> tuple[str, int]:

@@ -150,12 +150,12 @@ def test_an_interrupted_adoption_is_resumed(
     download: Path, adopted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from m3it_builder.adopt import scan, scan_all
-    from m3it_builder.build import builder, commit
+    from m3it_builder.build import commit, image_phase
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for module, name in ((scan, "write_atomic"), (builder, "pack"), (commit, "merge"),
+    for module, name in ((scan, "write_atomic"), (image_phase, "pack"), (commit, "merge"),
                          (commit, "write_manifest")):  # fmt: skip
         with monkeypatch.context() as patch:
             patch.setattr(module, name, interrupt)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from m3it_builder.media.probe import BadImage, probe
+from tests.support import bombs
 from tests.support.images import ENCODINGS, IDS, encoded
 
 
@@ -75,3 +76,44 @@ def test_bitmap_with_an_os2_header() -> None:
     assert Image.open(io.BytesIO(data)).size == (3, 2)
     with pytest.raises(BadImage, match="truncated"):
         probe(data[:-5])
+
+
+# --- scans of a JPEG --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [bombs.scan_bomb, bombs.empty_scan_bomb])
+def test_jpeg_of_too_many_scans_is_rejected(make: Any) -> None:
+    """Each scan visits every pixel: some hundred bytes decode for seconds."""
+    assert probe(make((4000, 4000), 900)).width == 4000
+    with pytest.raises(BadImage) as caught:
+        probe(make((4000, 4000), 1_000))
+    assert caught.value.reason == "image_oversized"
+    assert caught.value.detail == "more than 937 scans of 4000x4000"
+
+
+def test_scans_are_counted_beyond_an_end_of_image_in_a_comment() -> None:
+    data = bombs.scan_bomb((4000, 4000), 1_000)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    comment = bombs.segment(0xFE, bombs.END)
+    with pytest.raises(BadImage, match="image_oversized"):
+        probe(data[:second] + comment + data[second:])
+
+
+def test_scans_after_the_image_are_not_counted() -> None:
+    """A preview or a video may follow; their bytes look like scans by chance."""
+    data = bombs.jpeg((4000, 4000), progressive=True)
+    assert probe(data + bombs.last_scan(data) * 2_000).width == 4000
+    baseline = bombs.jpeg((4000, 4000))
+    assert probe(baseline[: -len(bombs.END)] + bombs.last_scan(data) * 2_000 + bombs.END)
+
+
+def test_small_image_may_have_any_number_of_scans() -> None:
+    assert probe(bombs.scan_bomb((64, 48), 5_000)).width == 64
+
+
+def test_markers_before_the_first_scan_are_bounded() -> None:
+    data = bombs.jpeg()
+    assert probe(data[:2] + b"\xff" * 5_000 + data[2:]).width == 64
+    for filler in (b"\xff", b"\xff\xe0\0\x02", b"\xff\x01"):
+        with pytest.raises(BadImage, match="image_damaged: no JPEG scan after 10,000 markers"):
+            probe(data[:2] + filler * 10_000 + data[2:])

@@ -13,6 +13,7 @@ import decord
 from PIL import Image
 
 from m3it_builder.media.video import BadVideo, Clip, Policy, Rule, choose
+from m3it_builder.media.video.containers import demuxer_of
 
 
 def read_clip(
@@ -23,6 +24,7 @@ def read_clip(
     decord does not report damage to single frames, so both policies do the same.
     """
     del policy
+    demuxer_of(file)  # decord opens whatever FFmpeg can open
     try:
         reader = decord.VideoReader(file, ctx=decord.cpu(0), num_threads=1)
         total = len(reader)

@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from m3it_builder.errors import BuildError
+from m3it_builder.executors.child import start_child
 from m3it_builder.media.loaded import Loaded, load_images
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video import Backend, Policy
@@ -23,6 +23,7 @@ from m3it_builder.records import File, Frames, Location
 
 _CACHE_BYTES = 32 << 20
 _BAD_IMAGE_BYTES = 100  # size of an error in the cache, roughly
+_START_SECONDS = 60.0  # for loading the decoder, possibly from a network file system
 _MODULES = {"pyav": ("av", "video"), "decord": ("decord", "video-decord")}
 
 
@@ -117,13 +118,31 @@ class FrameReader:
 
     def _worker(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "m3it_builder.media.video.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # decoders print many warnings there
-            )
+            self._process = start_child("m3it_builder.media.video.worker", subprocess.PIPE)
+            self._require_start(self._process)
         return self._process
+
+    def _require_start(self, process: subprocess.Popen[bytes]) -> None:
+        """Require that a worker has loaded the decoder; no video is at fault if it has not."""
+        backend = self._plan.backend
+        assert process.stdin is not None  # noqa: S101 - opened as a pipe
+        assert process.stderr is not None  # noqa: S101 - opened as a pipe
+        try:
+            process.stdin.write(json.dumps(backend).encode() + b"\n")
+            process.stdin.flush()
+            error = json.loads(_Response(process, time.monotonic() + _START_SECONDS).line())
+        except TimeoutError:
+            error = f"no answer in {_START_SECONDS:g} s"
+        except (EOFError, BrokenPipeError):
+            process.kill()
+            error = _last_line(process.stderr.read()) or f"it ended with status {process.wait()}"
+        process.stderr.close()  # the worker has no more use for it
+        if error:
+            self.close()
+            raise BuildError(
+                f"the worker that decodes videos did not start: {error}; check the "
+                f"installation of {_MODULES[backend][0]}, and repeat the command"
+            )
 
     def _store(self, key: tuple[Location, Frames], result: Loaded | BadImage) -> None:
         self._cache[key] = result
@@ -165,6 +184,11 @@ class _Response:
         if not data:
             raise EOFError
         self._buffer += data
+
+
+def _last_line(output: bytes) -> str:
+    """Return the last line of what a process printed: the error, in a traceback of Python."""
+    return "".join(output.decode(errors="replace").strip().splitlines()[-1:])
 
 
 def _fields(location: Any) -> list[Any]:

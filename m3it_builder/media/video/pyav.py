@@ -20,10 +20,31 @@ from av.stream import Disposition
 from PIL import Image
 
 from m3it_builder.media.video import BadVideo, Clip, Policy, Rule, choose
+from m3it_builder.media.video.containers import Demuxer, demuxer_of
+
+# Decoders know padded sizes only, and refuse larger ones; what they accept is checked exactly.
+_PADDED = 4
+_ALWAYS_ACCEPTED = 1 << 20  # pixels
 
 
 class _InexactSeek(Exception):  # noqa: N818 - control flow inside this module
     """A seek did not lead to the requested frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Video:
+    file: str | BinaryIO
+    demuxer: Demuxer
+    max_pixels: int  # of one frame
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Return options that keep FFmpeg from allocating frames of any size."""
+        return {"max_pixels": str(min(self.max_pixels * _PADDED + _ALWAYS_ACCEPTED, 2**31 - 1))}
+
+    def require_size(self, width: int, height: int) -> None:
+        if width * height > self.max_pixels:
+            raise BadVideo("image_oversized", f"frames of {width}x{height}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +74,27 @@ def read_clip(
         BadVideo: ``video_unreadable``, ``video_empty``, ``video_damaged`` or
             ``image_oversized``.
     """
+    video = _Video(file, demuxer_of(file), max_pixels)
     try:
-        packets = _scan_packets(file, max_pixels)
+        packets = _scan_packets(video)
         if packets.timestamps and policy == "strict":
             try:
-                return _read_by_timestamp(file, packets, count, rule)
+                return _read_by_timestamp(video, packets, count, rule)
             except _InexactSeek:
                 pass  # the container's index is wrong; counting does not use it
-        return _read_by_counting(file, packets, count, rule, policy)
+        return _read_by_counting(video, packets, count, rule, policy)
     except FFmpegError as error:
         raise BadVideo("video_damaged", _message(error)) from error
 
 
-def _scan_packets(file: str | BinaryIO, max_pixels: int) -> _Packets:
+def _scan_packets(video: _Video) -> _Packets:
     try:
-        container = _open(file)
+        container = _open(video)
     except (FFmpegError, ValueError) as error:
         raise BadVideo("video_unreadable", _message(error)) from error
     with closing(container):
-        stream = _main_stream(container)
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > max_pixels:
-            raise BadVideo("image_oversized", f"frames of {width}x{height}")
+        stream = _main_stream(container, video)
+        video.require_size(stream.codec_context.width, stream.codec_context.height)
         timestamps: list[int | None] = []
         keyframes: list[int] = []
         for packet in container.demux(stream):
@@ -93,13 +113,13 @@ def _scan_packets(file: str | BinaryIO, max_pixels: int) -> _Packets:
         )
 
 
-def _read_by_timestamp(file: str | BinaryIO, packets: _Packets, count: int, rule: Rule) -> Clip:
+def _read_by_timestamp(video: _Video, packets: _Packets, count: int, rule: Rule) -> Clip:
     timestamps = packets.timestamps
     times = [(timestamp - timestamps[0]) * packets.time_base for timestamp in timestamps]
     indices = choose(count, len(timestamps), rule, times)
     selected = sorted({timestamps[n] for n in indices})
-    with closing(_open(file)) as container:
-        frames = _seek_and_decode(container, selected, packets.keyframes)
+    with closing(_open(video)) as container:
+        frames = _seek_and_decode(video, container, selected, packets.keyframes)
     return Clip(
         total=len(timestamps),
         indices=tuple(indices),
@@ -109,10 +129,10 @@ def _read_by_timestamp(file: str | BinaryIO, packets: _Packets, count: int, rule
 
 
 def _seek_and_decode(
-    container: Any, selected: list[int], keyframes: tuple[int, ...]
+    video: _Video, container: Any, selected: list[int], keyframes: tuple[int, ...]
 ) -> dict[int, Image.Image]:
     """Return the frames of ascending timestamps, seeking only where it skips a key frame."""
-    stream = _main_stream(container)
+    stream = _main_stream(container, video)
     frames: dict[int, Image.Image] = {}
     decoded = container.decode(stream)
     previous: int | None = None
@@ -127,12 +147,13 @@ def _seek_and_decode(
         if frame.is_corrupt:
             raise BadVideo("video_damaged", f"the frame at {frame.time:.3f} s is corrupt")
         previous = timestamp
+        video.require_size(frame.width, frame.height)
         frames[timestamp] = _upright(frame)
     return frames
 
 
 def _read_by_counting(
-    file: str | BinaryIO, packets: _Packets, count: int, rule: Rule, policy: Policy
+    video: _Video, packets: _Packets, count: int, rule: Rule, policy: Policy
 ) -> Clip:
     """Decode from the start; choose again where fewer frames decode than the packets promise."""
     total = packets.count
@@ -141,7 +162,7 @@ def _read_by_counting(
         if not total:
             raise BadVideo("video_empty", "no frame decodes")
         indices = choose(count, total, rule, times)
-        selected, decoded_times = _decode_all(file, set(indices), policy)
+        selected, decoded_times = _decode_all(video, set(indices), policy)
         if len(decoded_times) == total and (rule != "times" or times):
             return Clip(
                 total=total,
@@ -154,13 +175,13 @@ def _read_by_counting(
 
 
 def _decode_all(
-    file: str | BinaryIO, indices: set[int], policy: Policy
+    video: _Video, indices: set[int], policy: Policy
 ) -> tuple[dict[int, Image.Image], list[float]]:
     """Return the selected frames by index, and the times of all frames in display order."""
     selected: dict[int, Image.Image] = {}
     times: list[float] = []
-    with closing(_open(file)) as container:
-        stream = _main_stream(container)
+    with closing(_open(video)) as container:
+        stream = _main_stream(container, video)
         step = 1 / float(stream.average_rate or 25)
         for frame in _decoded_frames(container, stream, policy):
             if frame.is_corrupt:
@@ -168,6 +189,7 @@ def _decode_all(
                     raise BadVideo("video_damaged", f"frame {len(times)} is corrupt")
                 continue
             if len(times) in indices:
+                video.require_size(frame.width, frame.height)
                 selected[len(times)] = _upright(frame)
             times.append(frame.time if frame.time is not None else len(times) * step)
     return selected, times
@@ -194,20 +216,29 @@ def _message(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
-def _open(file: str | BinaryIO) -> Any:
-    if not isinstance(file, str):
-        file.seek(0)
-    return av.open(file)
+def _open(video: _Video) -> Any:
+    if not isinstance(video.file, str):
+        video.file.seek(0)
+    # A container may refer to other files and addresses: nothing but this file is opened.
+    protocols = {"protocol_whitelist": "file"}
+    return av.open(
+        video.file, format=video.demuxer, options=video.limits, container_options=protocols
+    )
 
 
-def _main_stream(container: Any) -> Any:
+def _main_stream(container: Any, video: _Video) -> Any:
     """Return the video stream with the most pixels: not a cover image, not a preview."""
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise BadVideo("video_empty", "no video stream")
     stream = max(streams, key=lambda s: s.codec_context.width * s.codec_context.height)
+    context = stream.codec_context
+    if not context.width * context.height:
+        detail = f"no frame size, or one far above {video.max_pixels:,} pixels"
+        raise BadVideo("video_unreadable", detail)
+    context.options = video.limits
     # One thread: worker processes use the cores better than decoder threads.
-    stream.codec_context.thread_count = 1
+    context.thread_count = 1
     return stream
 
 

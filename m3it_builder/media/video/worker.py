@@ -1,36 +1,51 @@
 """The decoder process: one request per line on stdin, frames on stdout.
 
 Decoders crash and hang on damaged files, and only killing their process helps; hence it
-is a separate one. It dies with its parent.
+is a separate one. ``m3it_builder.executors.child`` starts it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import io
 import json
 import os
-import signal
 import sys
 from typing import Any, BinaryIO
 
 from m3it_builder.media.video import BadVideo, Clip
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # decoders print to stdout, which would corrupt the response
+    error = _load(json.loads(sys.stdin.readline()))
+    _discard_output()
+    out.write(json.dumps(error).encode() + b"\n")
+    out.flush()
     for line in sys.stdin:
         header, blobs = _respond(json.loads(line))
         out.write(json.dumps(header).encode() + b"\n")
         out.writelines(blobs)
         out.flush()
+
+
+def _discard_output() -> None:
+    """Send what decoders print, thousands of warnings, to the null device."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def _load(backend: str) -> str:
+    """Import a decoder; return the error if that fails, else an empty text."""
+    try:
+        importlib.import_module(f"m3it_builder.media.video.{backend}")
+    except Exception as error:  # noqa: BLE001 - it is reported by the parent
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _respond(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -62,7 +77,7 @@ def _file(request: dict[str, Any]) -> str | BinaryIO:
         return str(request["path"])
     from m3it_builder.errors import SourceError
     from m3it_builder.records import Slice
-    from m3it_builder.sources.archives import read_slice
+    from m3it_builder.sources.members import read_slice
 
     try:
         return io.BytesIO(read_slice(Slice(*request["slice"])))
@@ -79,7 +94,3 @@ def _encode(clip: Clip, quality: int) -> list[bytes]:
             frame.save(buffer, "JPEG", quality=quality)
             encoded[index] = buffer.getvalue()
     return [encoded[index] for index in clip.indices]
-
-
-if __name__ == "__main__":
-    main()

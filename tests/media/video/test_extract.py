@@ -39,8 +39,7 @@ def frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FrameRea
 
 
 def location_of(path: Path) -> File:
-    state = path.stat()
-    return File(str(path), state.st_size, state.st_mtime_ns)
+    return File.of(str(path), path.stat())
 
 
 def numbers(result: Loaded | BadImage) -> list[int]:
