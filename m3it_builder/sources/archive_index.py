@@ -12,13 +12,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from msgspec import structs
+
 from m3it_builder.cards.suffixes import COMPRESSED
-from m3it_builder.records import Slice
+from m3it_builder.records import FileIdentity, Slice
 from m3it_builder.sources.archives import Member, list_members
 from m3it_builder.storage.atomic import atomic_path
 
 INDEX_FOLDER = ".m3it-index"
-_INDEX_VERSION = 3
+_INDEX_VERSION = 4
+_COLUMNS = "offset, length, stored_length, method, crc, header_crc"
 
 
 class ArchiveIndex:
@@ -30,19 +33,22 @@ class ArchiveIndex:
 
     def __init__(self, path: Path, sources: Path) -> None:
         self.path = path
-        self._database = _open_or_build(path, sources)
+        # Before the members are listed: a change while they are is noticed by readers.
+        self.identity = FileIdentity.of(path.stat())
+        self._database = _open_or_build(path, self.identity, sources)
 
     def find(self, name: str) -> Slice | None:
         """Return the location of a member, or None."""
         row = self._database.execute(
-            "SELECT offset, length, stored_length, method, crc FROM members WHERE name = ?", (name,)
+            f"SELECT {_COLUMNS} FROM members WHERE name = ?",  # noqa: S608 - a constant
+            (name,),
         ).fetchone()
         return Slice(str(self.path), *row) if row else None
 
     def find_basename(self, basename: str) -> list[Slice]:
         """Return members with a basename, in any folder: at most two, which is ambiguous."""
         rows = self._database.execute(
-            "SELECT offset, length, stored_length, method, crc FROM members"
+            f"SELECT {_COLUMNS} FROM members"  # noqa: S608
             " WHERE name = ?1 OR substr(name, -length(?1) - 1) = '/' || ?1 LIMIT 2",
             (basename,),
         )
@@ -59,6 +65,18 @@ class ArchiveIndex:
         rows = self._database.execute("SELECT name FROM members ORDER BY name LIMIT 200")
         return any(name.endswith((*COMPRESSED, ".tar")) for (name,) in rows)
 
+    def contains_sparse(self) -> bool:
+        """Return True if a member is stored as a sparse file."""
+        query = "SELECT 1 FROM members WHERE method = 'sparse' LIMIT 1"
+        return self._database.execute(query).fetchone() is not None
+
+    def duplicates(self) -> tuple[int, str]:
+        """Return how many members repeat an earlier name, and one such name; the last is used."""
+        count, name = self._database.execute(
+            "SELECT coalesce(sum(copies - 1), 0), min(name) FROM members WHERE copies > 1"
+        ).fetchone()
+        return count, name or ""
+
     def top_folders(self) -> list[str]:
         """Return the names of the top-level folders."""
         rows = self._database.execute(
@@ -67,9 +85,9 @@ class ArchiveIndex:
         return [name for (name,) in rows if name]
 
 
-def _open_or_build(archive: Path, sources: Path) -> sqlite3.Connection:
-    stat = archive.stat()
-    key = f"{_INDEX_VERSION}:{archive.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+def _open_or_build(archive: Path, identity: FileIdentity, sources: Path) -> sqlite3.Connection:
+    # Size and mtime alone would take a copy that kept its time for the archive it replaced.
+    key = f"{_INDEX_VERSION}:{archive.resolve()}:{identity}"
     digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     folder = _index_folder(sources)
     prefix = f"{archive.parent.name}-{archive.name}"
@@ -99,30 +117,42 @@ def _build(archive: Path, database: Path) -> None:
         with closing(sqlite3.connect(partial)) as connection:
             # No journal, no fsync: a crash leaves a partial file that nothing reads, and an
             # index that a power cut truncated is rebuilt when it is opened.
-            connection.executescript(
-                "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-                "CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,"
-                " stored_length INTEGER, method TEXT, crc INTEGER) WITHOUT ROWID;"
-            )
-            # REPLACE: of two members with one name the later wins, as it does when unpacking.
-            connection.executemany(
-                "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?)",
-                map(_row, list_members(archive)),
-            )
+            connection.executescript(_SCHEMA)
+            for member in list_members(archive):
+                _insert(connection, member)
+            connection.execute(_RESOLVE_LINKS)
+            connection.execute("DROP TABLE links")
             connection.commit()
         partial.chmod(0o644)  # a shared source folder has other users, whatever this umask
 
 
-def _row(member: Member) -> tuple[str, int, int, int, str, int | None]:
+_SCHEMA = """
+PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
+CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,
+    stored_length INTEGER, method TEXT, crc INTEGER, header_crc INTEGER,
+    copies INTEGER DEFAULT 1) WITHOUT ROWID;
+CREATE TABLE links (name TEXT, target TEXT);
+"""
+# Of two members with one name the later wins, as it does when unpacking.
+_INSERT = f"""
+INSERT INTO members (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET offset = excluded.offset, length = excluded.length,
+    stored_length = excluded.stored_length, method = excluded.method, crc = excluded.crc,
+    header_crc = excluded.header_crc, copies = copies + 1
+"""  # noqa: S608 - a constant
+_RESOLVE_LINKS = f"""
+INSERT OR IGNORE INTO members (name, {_COLUMNS})
+SELECT links.name, {_COLUMNS} FROM links JOIN members ON members.name = links.target
+"""  # noqa: S608
+
+
+def _insert(connection: sqlite3.Connection, member: Member) -> None:
     location = member.location
-    return (
-        member.name,
-        location.offset,
-        location.length,
-        location.stored_length,
-        location.method,
-        location.crc,
-    )
+    if location is None:
+        connection.execute("INSERT INTO links VALUES (?, ?)", (member.name, member.link))
+        return
+    _, *values = structs.astuple(location)
+    connection.execute(_INSERT, (member.name, *values))
 
 
 def _index_folder(sources: Path) -> Path:

@@ -6,10 +6,9 @@ so an image is read without parsing the line around it.
 
 from __future__ import annotations
 
-import json
-
-import orjson
 import pybase64
+
+from m3it_builder.storage.json_values import loads
 
 _WHITESPACE = b" \t\r\n\v\f"
 
@@ -46,7 +45,4 @@ def json_text(span: bytes) -> str:
         ValueError: not a JSON string, or not UTF-8.
     """
     quoted = b'"%b"' % span
-    try:
-        return str(orjson.loads(quoted))
-    except ValueError:  # orjson refuses lone surrogates
-        return str(json.loads(quoted.decode()))
+    return str(loads(quoted))

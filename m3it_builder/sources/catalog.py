@@ -19,12 +19,13 @@ from unicodedata import normalize
 
 from m3it_builder.cards.cards import SourceCard, SourceFile
 from m3it_builder.cards.suffixes import COMPRESSED, UNSUPPORTED
-from m3it_builder.errors import SourceError
-from m3it_builder.records import File, Location, Slice
+from m3it_builder.errors import SourceError, first_few
+from m3it_builder.records import File, FileIdentity, Location, Slice
 from m3it_builder.sources.archive_index import ArchiveIndex
 from m3it_builder.sources.archives import is_archive, is_safe
 from m3it_builder.sources.compressed import CompressedArchive, is_repacked, repacked_name
 from m3it_builder.sources.member_stream import open_slice
+from m3it_builder.sources.members import UNUSABLE
 
 _CACHED_NAMES = 8_192
 # What ``stat`` reports for a name that does not, or cannot, exist on this file system.
@@ -50,6 +51,20 @@ class Catalog:
         # Per instance, not on the method: a cache on the class would keep catalogs alive.
         self.find = lru_cache(_CACHED_NAMES)(self._find)
 
+    def archive_identities(self) -> dict[str, FileIdentity]:
+        """Return the identity that each archive had when it was listed, by path."""
+        return {str(index.path): index.identity for index in self._indexes}
+
+    def duplicate_members(self) -> list[str]:
+        """Describe the archives in which several members have one name."""
+        counted = [(index.path.name, *index.duplicates()) for index in self._indexes]
+        return [
+            f"{self.card.name}/{archive}: {count:,} members repeat the name of an earlier one "
+            f"({name}); the last one is used"
+            for archive, count, name in counted
+            if count
+        ]
+
     def refresh(self) -> None:
         """Discard cached lookups: files may have changed since."""
         self.find.cache_clear()
@@ -67,7 +82,7 @@ class Catalog:
                 return location
             for index in self._indexes:
                 member = index.find(candidate)
-                if member is not None and member.method != "unusable":
+                if member is not None and member.method not in UNUSABLE:
                     return member
                 unusable = unusable or member
         return unusable
@@ -112,12 +127,15 @@ class Catalog:
     def compressed_archives(self) -> list[CompressedArchive]:
         """Return the archives that must be repacked, those already repacked included."""
         paths = [path for file in self.card.files for path in self._paths_of(file)]
-        tars_of_tars = {index.path for index in self._indexes if index.contains_tars()}
+        to_repack = {
+            index.path
+            for index in self._indexes
+            if index.contains_tars() or index.contains_sparse()
+        }
         whole = [
             self._compressed_archive(path.name, (path.relative_to(self.folder).as_posix(),))
             for path in dict.fromkeys(paths)
-            if path.name.endswith(COMPRESSED)
-            or (path in tars_of_tars and not is_repacked(path.name))
+            if path.name.endswith(COMPRESSED) or (path in to_repack and not is_repacked(path.name))
         ]
         split = ((join.whole, tuple(self.glob(join.parts))) for join in self.card.joins)
         return whole + [self._compressed_archive(name, parts) for name, parts in split if parts]
@@ -126,9 +144,8 @@ class Catalog:
         """Return which archive cannot be read yet and the remedy, or None."""
         waiting = [archive.name for archive in self._to_repack()]
         if waiting:
-            more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
             return (
-                f"{waiting[0]}{more} cannot be read in place: "
+                f"{first_few(waiting, limit=1)} cannot be read in place: "
                 f"run `m3it fetch {self.card.name} --repack`"
             )
         unsupported = [name for name in sorted(self._entries()) if name.endswith(UNSUPPORTED)]
@@ -229,7 +246,7 @@ class Catalog:
             raise
         if not stat.S_ISREG(status.st_mode):
             return None
-        return File(path, status.st_size, status.st_mtime_ns)
+        return File.of(path, status)
 
     def _candidates(self, name: str) -> list[str]:
         """Return the spellings of a name to try: as given, then in the other layouts."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar, cast
 from weakref import finalize
 
-import orjson
+from m3it_builder.storage.json_values import dumps_loose, loads
 
 Value = TypeVar("Value")
 IN_MEMORY = 10_000  # values
@@ -70,7 +70,7 @@ class Lookup(Generic[Value]):
                 (encoded,),
             ).fetchall()
             if row:
-                return orjson.loads(row[0][0])  # type: ignore[no-any-return]
+                return cast(Value, loads(row[0][0]))
         values = self._memory.get(encoded)
         if not values:
             return None
@@ -84,12 +84,12 @@ class Lookup(Generic[Value]):
         """Yield each key with all its values, keys in the order of their first value."""
         if self._disk is None:
             for encoded, values in self._memory.items():
-                yield orjson.loads(encoded), values
+                yield loads(encoded), values
             return
         self._spill()
         keys = self._disk.execute("SELECT key FROM entries GROUP BY key ORDER BY min(position)")
         for (encoded,) in keys:
-            yield orjson.loads(encoded), self._on_disk(encoded)
+            yield loads(encoded), self._on_disk(encoded)
 
     def _on_disk(self, encoded: str) -> list[Value]:
         if self._disk is None:
@@ -97,7 +97,7 @@ class Lookup(Generic[Value]):
         rows = self._disk.execute(
             "SELECT value FROM entries WHERE key = ? ORDER BY position", (encoded,)
         )
-        return [orjson.loads(value) for (value,) in rows]
+        return [loads(value) for (value,) in rows]
 
     def _spill(self) -> None:
         if self._disk is None:
@@ -116,7 +116,7 @@ class Lookup(Generic[Value]):
         self._disk.executemany(
             "INSERT INTO entries (key, value) VALUES (?, ?)",
             (
-                (encoded, orjson.dumps(value))
+                (encoded, dumps_loose(value))
                 for encoded, values in self._memory.items()
                 for value in values
             ),
@@ -126,4 +126,4 @@ class Lookup(Generic[Value]):
 
 
 def _encode(key: Any) -> str:
-    return orjson.dumps(key).decode()  # JSON keeps 7 and "7" apart
+    return dumps_loose(key).decode()  # JSON keeps 7 and "7" apart

@@ -9,11 +9,16 @@ from typing import BinaryIO
 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
-from m3it_builder.sources.archives import corrupt_member, data_offset, require_usable
+from m3it_builder.sources.members import corrupt_member, data_offset, require_usable
 
 _BLOCK = 1 << 20  # bytes
 _BOMB_RATIO = 300  # genuine annotation JSON stays below 40
 _BOMB_BYTES = 256 << 20
+
+
+def is_decompression_bomb(length: int, stored_length: int) -> bool:
+    """Return True if no genuine annotation file is compressed so well; lengths are in bytes."""
+    return length > _BOMB_BYTES and length > stored_length * _BOMB_RATIO
 
 
 def open_slice(location: Slice) -> BinaryIO:
@@ -23,17 +28,15 @@ def open_slice(location: Slice) -> BinaryIO:
         SourceError: the member is unusable, or its compression ratio is that of a
             decompression bomb; while reading: it is truncated or corrupt.
     """
-    if location.length > _BOMB_BYTES and location.length > location.stored_length * _BOMB_RATIO:
+    if is_decompression_bomb(location.length, location.stored_length):
         raise SourceError(
             f"{location.path}: a member of {location.stored_length:,} bytes claims to decompress "
             f"to {location.length:,}, which looks like a decompression bomb; "
             "download the file again"
         )
     require_usable(location)
-    start = location.offset
-    if location.method != "tar":
-        with Path(location.path).open("rb") as file:
-            start = data_offset(location, file.fileno())
+    with Path(location.path).open("rb") as file:
+        start = data_offset(location, file.fileno())
     return io.BufferedReader(_MemberStream(location, start), _BLOCK)
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import orjson
-
 from m3it_builder.errors import SourceError
-from m3it_builder.records import Frames, Image, Location, Pixels, Split
+from m3it_builder.records import FileIdentity, Frames, Image, Location, Pixels, Split
 from m3it_builder.sources.catalog import Catalog
+from m3it_builder.sources.decoding import BOM, decode_utf8, parse_json, unreadable
 from m3it_builder.sources.join import join
+from m3it_builder.sources.json_stream import JsonStream
 from m3it_builder.sources.lookup import Lookup
 from m3it_builder.sources.restricted_pickle import load_restricted
 
@@ -30,7 +30,6 @@ _MAX_CELL = 64 << 20  # bytes; some annotation files have whole web pages in one
 _MAX_NAMES = 200
 # What reading a truncated or corrupt gzip file raises.
 _GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
-_BOM = b"\xef\xbb\xbf"
 
 
 class Source:
@@ -111,6 +110,14 @@ class Source:
         catalog, path = self._catalog(name)
         return catalog.find(path)
 
+    def archive_identities(self) -> dict[str, FileIdentity]:
+        """Return the identity of each archive when its members were listed, by path."""
+        return {
+            path: identity
+            for catalog in self._catalogs.values()
+            for path, identity in catalog.archive_identities().items()
+        }
+
     def glob(self, pattern: str) -> list[str]:
         """Return the names that match a pattern, sorted; ``*`` and ``?`` do not match ``/``."""
         catalog, path = self._catalog(pattern)
@@ -119,7 +126,7 @@ class Source:
     def json(self, name: str) -> Any:
         """Read a whole JSON file into memory; for large files use ``items`` or ``entries``."""
         with self._open(name) as file:
-            return _parse(self._read(name, file).removeprefix(_BOM), name)
+            return parse_json(self._read(name, file).removeprefix(BOM), name)
 
     def items(self, name: str, path: str = "") -> Iterator[Any]:
         """Stream the elements of one array of a JSON file.
@@ -131,13 +138,10 @@ class Source:
         Raises:
             SourceError: the file is missing, truncated or corrupt, or has no such array.
         """
-        prefix = f"{path}.item" if path else "item"
-        count = 0
-        for count, item in enumerate(self._stream("items", name, prefix), 1):
-            self._position = name, count, path
-            yield item
-        if not count:
-            self._require(name, path, "start_array")
+        with self._stream(name) as stream:
+            for count, item in enumerate(stream.items(path), 1):
+                self._position = name, count, path
+                yield item
 
     def item(self, name: str, path: str) -> Any:
         """Return one value of a large JSON file; reading stops where the value ends.
@@ -149,32 +153,28 @@ class Source:
         Raises:
             SourceError: the file is missing, truncated or corrupt, or has no such value.
         """
-        for value in self._stream("items", name, path):
+        with self._stream(name) as stream:
+            value = stream.first(path)
             self.position = f"{name} ({path})"
             return value
-        raise SourceError(
-            f"{name}: has no value {path!r}; it is not the official file, or a different version"
-        )
 
     def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
         """Stream the (key, value) pairs of one object of a JSON file; see ``items``."""
-        count = 0
-        for count, (key, value) in enumerate(self._stream("kvitems", name, path), 1):  # noqa: B007
-            self.position = f"{name} (key {key!r})"
-            yield key, value
-        if not count:
-            self._require(name, path, "start_map")
+        with self._stream(name) as stream:
+            for key, value in stream.entries(path):
+                self.position = f"{name} (key {key!r})"
+                yield key, value
 
     def jsonl(self, name: str) -> Iterator[Any]:
         """Stream the values of a JSON Lines file, whatever its suffix; empty lines are skipped."""
         for number, line in self._lines(name):
             if line.strip():
-                yield _parse(line, f"{name} line {number}")
+                yield parse_json(line, f"{name} line {number}")
 
     def text(self, name: str) -> Iterator[str]:
         """Stream the lines of a UTF-8 text file, without line ends."""
         for number, line in self._lines(name):
-            yield _decode(line, f"{name} line {number}").rstrip("\r\n")
+            yield decode_utf8(line, f"{name} line {number}").rstrip("\r\n")
 
     def csv(self, name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
         """Stream the rows of a CSV file with a header; quoted cells may span lines."""
@@ -186,10 +186,10 @@ class Source:
                 for row in reader:
                     self.position = f"{name} (line {reader.line_num})"
                     if None in row or None in row.values():
-                        raise _unreadable(f"{name} line {reader.line_num}", "wrong number of cells")
+                        raise unreadable(f"{name} line {reader.line_num}", "wrong number of cells")
                     yield row
             except (csv.Error, UnicodeDecodeError, *_GZIP_ERRORS) as error:
-                raise _unreadable(f"{name} line {reader.line_num}", str(error)) from error
+                raise unreadable(f"{name} line {reader.line_num}", str(error)) from error
 
     def tsv(self, name: str) -> Iterator[list[str]]:
         """Stream the rows of a tab-separated file without header and quoting, as lists of cells."""
@@ -221,34 +221,22 @@ class Source:
             try:
                 for number, line in enumerate(file, 1):
                     self.position = f"{name} (line {number})"
-                    yield number, line.removeprefix(_BOM) if number == 1 else line
+                    yield number, line.removeprefix(BOM) if number == 1 else line
             except _GZIP_ERRORS as error:
-                raise _unreadable(f"{name} after line {number}", str(error)) from error
+                raise unreadable(f"{name} after line {number}", str(error)) from error
 
-    def _stream(self, kind: str, name: str, prefix: str) -> Iterator[Any]:
-        import ijson
-
+    @contextmanager
+    def _stream(self, name: str) -> Iterator[JsonStream]:
         with self._open(name) as file:
             try:
-                _skip_bom(file)
-                yield from getattr(ijson, kind)(file, prefix, use_float=True)
-            except (ijson.JSONError, UnicodeDecodeError, *_GZIP_ERRORS) as error:
-                detail = str(error).strip().splitlines()[0]
-                raise _unreadable(self.position or name, detail) from error
-
-    def _require(self, name: str, path: str, event: str) -> None:
-        """Raise ``SourceError`` if an array or object that yielded nothing does not exist."""
-        import ijson
-
-        with self._open(name) as file:
-            _skip_bom(file)
-            if any(prefix == path and kind == event for prefix, kind, _ in ijson.parse(file)):
-                return
-        wanted = "array" if event == "start_array" else "object"
-        raise SourceError(
-            f"{name} has no {wanted} {path!r}; it is not the official file or another version, "
-            "download it again"
-        )
+                yield JsonStream(file)
+            except LookupError as error:
+                raise SourceError(
+                    f"{name} {error.args[0]}; it is not the official file or another version, "
+                    "download it again"
+                ) from error
+            except (ValueError, *_GZIP_ERRORS) as error:
+                raise unreadable(self.position or name, str(error)) from error
 
     def _open(self, name: str) -> BinaryIO:
         catalog, path = self._catalog(name)
@@ -263,7 +251,7 @@ class Source:
         try:
             return file.read()
         except _GZIP_ERRORS as error:
-            raise _unreadable(name, str(error)) from error
+            raise unreadable(name, str(error)) from error
 
     def _catalog(self, name: str) -> tuple[Catalog, str]:
         source_id, _, path = name.partition("/")
@@ -273,34 +261,3 @@ class Source:
                 f"{', '.join(self._catalogs)} under 'sources' for this split; add {source_id!r}"
             )
         return self._catalogs[source_id], path
-
-
-def _parse(data: bytes, position: str) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass  # orjson rejects NaN and lone surrogates, which published files contain
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise _unreadable(position, str(error)) from error
-
-
-def _decode(line: bytes, position: str) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _unreadable(position, str(error)) from error
-
-
-def _skip_bom(file: BinaryIO) -> None:
-    peek = getattr(file, "peek", None)
-    if peek is not None and peek(3)[:3] == _BOM:
-        file.read(3)
-
-
-def _unreadable(position: str, detail: str) -> SourceError:
-    return SourceError(
-        f"{position}: cannot be read ({detail}); the file is truncated or corrupt, "
-        "download it again"
-    )
