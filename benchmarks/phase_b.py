@@ -20,6 +20,7 @@ from benchmarks.images import PIXELS, task, write_images
 from benchmarks.writers import OURS, PEERS
 from m3it_builder.build.builder import Build
 from m3it_builder.build.fingerprint import fingerprint
+from m3it_builder.build.image_phase import ImagePhase
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.spool_reader import ReadSpool
 from m3it_builder.build.unit import Unit
@@ -78,7 +79,8 @@ def prepare(folder: Path, count: int, boxes: int = 0, pixels: tuple[int, int] = 
     unit = Unit(made, "train", folder / "built")
     unit.spool.replace(folder / "spool.sqlite")
     built_from = fingerprint(made, "train", plan, catalogs_of(made, "train", sources))
-    (folder / "packing.json").write_bytes(msgspec.json.encode(build.packing(unit, built_from)))
+    packing = ImagePhase(unit, plan, built_from).packing()
+    (folder / "packing.json").write_bytes(msgspec.json.encode(packing))
     spool = ReadSpool(folder / "spool.sqlite")
     rows = [_peer_row(row) for shard in spool.shards() for row in spool.instances(shard)]
     (folder / "rows.json").write_text(json.dumps(rows))

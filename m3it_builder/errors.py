@@ -4,10 +4,12 @@ M3ITError
 ├── CardError        a card, instruction pool or pipeline file is invalid
 ├── TaskNotFound     no built-in or installed task has this name
 ├── SourceError      a source file is missing, corrupt, or not the one on the card
+│   └── SourceChangedError  it changed while a build was reading it
 ├── ConvertError     a source record does not have the structure the converter expects
 ├── PluginError      an installed task failed to load
 ├── BuildError       a build cannot start, continue or be read
-│   └── RejectShareError   too many examples of a unit were rejected
+│   ├── RejectShareError   too many examples of a unit were rejected
+│   └── EmptyUnitError     no row of a unit is left
 ├── AuditError       a query over a build is invalid
 └── ContractError    a task violates the contract of ``m3it_builder.testing``
 
@@ -16,9 +18,11 @@ and exits with ``exit_code``.
 """
 
 import errno
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 
 class M3ITError(Exception):
@@ -39,6 +43,10 @@ class SourceError(M3ITError):
     """A source file is missing, corrupt, or not the one on the card."""
 
 
+class SourceChangedError(SourceError):
+    """A source file changed while a build was reading it."""
+
+
 class ConvertError(M3ITError):
     """A source record does not have the structure the converter expects."""
 
@@ -55,6 +63,18 @@ class RejectShareError(BuildError):
     """Too many examples of a unit were rejected."""
 
     exit_code = 3
+
+
+class EmptyUnitError(BuildError):
+    """No row of a unit is left."""
+
+    def __init__(self, message: str, reasons: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.reasons = reasons  # counts of rejects
+
+    def __reduce__(self) -> Any:
+        """Keep the counts when the error comes from another process."""
+        return type(self), (str(self), self.reasons)
 
 
 class AuditError(M3ITError):
@@ -89,47 +109,113 @@ def collect_failure(unit: str, failures: list[Failure]) -> Iterator[None]:
         failures.append(Failure(unit, foreseen_error))
 
 
+_CORRUPT = "the file system is corrupt; check the disk"
+_NO_ANSWER = "the network file system does not answer; repeat the command, it resumes"
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and repeat the command, it resumes",
     errno.EDQUOT: "the disk quota is used up; free some space and repeat the command, it resumes",
+    errno.EFBIG: "the file is larger than `ulimit -f` or the file system allows; raise the limit",
     errno.EACCES: "permission denied; check the owner and the mode of the folder",
     errno.EPERM: "the operation is not permitted; check the owner and the mode of the folder",
     errno.EROFS: "the file system is read-only; choose another --out or --source",
     errno.ENOTDIR: "a file exists where a folder is needed; move it, or choose another --out",
     errno.EEXIST: "a file exists where a folder is needed; move it, or choose another --out",
     errno.EISDIR: "a folder exists where a file is needed; move it, or choose another --out",
+    errno.ELOOP: "symbolic links form a loop; correct them, or choose another path",
+    errno.ENAMETOOLONG: "the path, or a name in it, is too long; choose a shorter one",
+    errno.EILSEQ: "the file system does not accept this name; choose another --out",
+    errno.ENXIO: "not a file that can be read or written; choose another path",
+    errno.ENODEV: "not a file that can be read or written; choose another path",
+    errno.EBUSY: "the file or device is in use; repeat the command, it resumes",
+    errno.ENOLCK: "the file system has no file locks; choose another --out",
     errno.EMFILE: "too many open files; lower --workers or raise `ulimit -n`",
+    errno.ENFILE: "too many open files on this machine; close other programs",
+    errno.ENOMEM: "out of memory; repeat the command with fewer --workers, it resumes",
+    errno.EBADMSG: _CORRUPT,
+    getattr(errno, "EUCLEAN", errno.EBADMSG): _CORRUPT,  # Linux only
     errno.EIO: "the disk reports a read or write error",
     errno.ESTALE: "the network file system dropped the file; repeat the command, it resumes",
+    errno.ENOTCONN: _NO_ANSWER,
+    errno.ETIMEDOUT: _NO_ANSWER,
+    errno.EHOSTDOWN: _NO_ANSWER,
 }
+_NOT_UTF8 = "not UTF-8; if it is a path, rename the folder, or make a symbolic link to it"
+_DUCKDB_ERRORS = ("IOException", "TransactionException", "OutOfMemoryException", "FatalException")
 
 
 def foreseen(error: BaseException) -> M3ITError | None:
     """Return a failure of the environment as an error with a remedy, or None for a bug."""
     if isinstance(error, M3ITError):
         return error
-    if type(error).__module__ == "sqlite3":
-        return _foreseen_sqlite(str(error))
-    if isinstance(error, OSError):
-        return _foreseen_os(error)
     if isinstance(error, MemoryError):
-        return BuildError("out of memory; repeat the command with fewer --workers, it resumes")
+        return BuildError(_ADVICE[errno.ENOMEM])
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return BuildError(f"{error.object!r} is {_NOT_UTF8}")
+    return _foreseen_library(error) or _foreseen_os(error) or _foreseen_folder(error)
+
+
+def _foreseen_library(error: BaseException) -> M3ITError | None:
+    """Return an error of SQLite or DuckDB with a remedy; both report the system's in a text."""
+    kind, text = type(error), str(error).partition("\n")[0]
+    if kind.__module__ == "sqlite3":
+        if "disk is full" in text:
+            return BuildError(_ADVICE[errno.ENOSPC])
+        if "readonly" in text or "unable to open" in text:
+            return BuildError(f"{text}; {_ADVICE[errno.EACCES]}")
+        if "disk I/O error" in text:
+            return BuildError("disk I/O error; check the disk, its free space and `ulimit -f`")
+    elif kind.__module__ in ("duckdb", "_duckdb") and kind.__name__ in _DUCKDB_ERRORS:
+        if "Out of Memory" in text:
+            return BuildError(_ADVICE[errno.ENOMEM])
+        number = _number_in(text)
+        return BuildError(f"{text}; {_ADVICE[number]}") if number else None
     return None
 
 
-def _foreseen_sqlite(text: str) -> M3ITError | None:
-    if "disk is full" in text:
-        return BuildError(_ADVICE[errno.ENOSPC])
-    if "readonly" in text or "unable to open" in text:
-        return BuildError(f"{text}; {_ADVICE[errno.EACCES]}")
-    return None
-
-
-def _foreseen_os(error: OSError) -> M3ITError | None:
-    number = error.errno
-    if number is None and "No space left on device" in str(error):
-        number = errno.ENOSPC  # pyarrow puts the number into the message only
+def _foreseen_os(error: BaseException) -> M3ITError | None:
+    """Return an error of the operating system with a remedy."""
+    if not isinstance(error, OSError):
+        return None
+    number = error.errno or _number_in(str(error))  # pyarrow has the number in the text only
+    if number == errno.ENOENT:
+        return _foreseen_missing(error.filename)
     if number not in _ADVICE:
         return None
     where = f"{error.filename}: " if error.filename else ""
     return BuildError(f"{where}{_ADVICE[number]}")
+
+
+def _number_in(text: str) -> int | None:
+    """Return the error number whose description a text contains."""
+    return next((number for number in _ADVICE if os.strerror(number) in text), None)
+
+
+def _foreseen_missing(name: object) -> M3ITError | None:
+    """Return an error if a whole folder is missing; a single missing file is a bug."""
+    if not isinstance(name, str) or not os.path.isabs(name):  # noqa: PTH117 - any text
+        return None  # of the current folder, if that is missing
+    folder = os.path.realpath(os.path.dirname(name))  # noqa: PTH120
+    if folder == "/proc" or folder.startswith("/proc/"):
+        return BuildError(f"{name}: this file system stores no files; choose another path")
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return BuildError(f"{folder}: the folder has disappeared; repeat the command")
+    return None
+
+
+def _foreseen_folder(error: BaseException) -> M3ITError | None:
+    """Return an error if the current folder explains any other error."""
+    advice = "change to another folder and repeat the command"
+    try:
+        os.getcwd().encode()  # noqa: PTH109 - a Path hides the characters
+    except FileNotFoundError:
+        return BuildError(f"the current folder has been deleted; {advice}")
+    except UnicodeEncodeError:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return BuildError(f"the name of the current folder is not UTF-8 ({reason}); {advice}")
+    return None
+
+
+def first_few(names: Sequence[str], limit: int = 3) -> str:
+    """Return the first names of a list and the number of the others, for a message."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

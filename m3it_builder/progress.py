@@ -19,6 +19,9 @@ class Progress(Protocol):
     def finish(self) -> None:
         """End the phase."""
 
+    def note(self, message: str) -> None:
+        """Show a message that is worth a line of its own."""
+
 
 class Silent:
     """Discards all progress."""
@@ -30,4 +33,7 @@ class Silent:
         """Do nothing."""
 
     def finish(self) -> None:
+        """Do nothing."""
+
+    def note(self, message: str) -> None:
         """Do nothing."""

@@ -10,6 +10,7 @@ and decoded from it (see ``docs/decisions/0014-records-are-structs.md``). Use
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -24,12 +25,39 @@ Number = int | float  # as in the source: integers stay integers
 Box = tuple[Number, Number, Number, Number]  # x0, y0, x1, y1 in pixels of the annotated image
 
 
+# The last four are those of members that cannot be read in place; see ``sources.members``.
+StorageMethod = Literal[
+    "tar", "stored", "deflated", "base64", "encrypted", "unsupported", "sparse", "invalid"
+]
+
+
+class FileIdentity(Struct, frozen=True, array_like=True):
+    """Identifies one state of a file on this machine."""
+
+    device: int
+    inode: int
+    size: int  # bytes
+    mtime_ns: int
+    ctime_ns: int  # cannot be set back, unlike mtime
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> FileIdentity:
+        """Return the identity of a file, given its ``stat`` or ``fstat``."""
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
 class File(Struct, frozen=True, array_like=True, tag=True):
     """A loose file."""
 
     path: str  # absolute
     length: int  # bytes
     mtime_ns: int
+    ctime_ns: int  # of a replaced file it differs, even if the mtime was set back
+
+    @classmethod
+    def of(cls, path: str, stat: os.stat_result) -> File:
+        """Return the location of a file, given its ``stat``."""
+        return cls(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 class Slice(Struct, frozen=True, array_like=True, tag=True):
@@ -39,8 +67,9 @@ class Slice(Struct, frozen=True, array_like=True, tag=True):
     offset: int  # of the data in a tar or a text file, of the local header in a zip
     length: int  # bytes, decompressed
     stored_length: int  # bytes in the archive
-    method: Literal["tar", "stored", "deflated", "base64", "unusable"]
+    method: StorageMethod
     crc: int | None  # CRC-32 of the decompressed bytes; tar has none
+    header_crc: int | None = None  # CRC-32 of the 512 bytes before the data of a tar member
 
 
 Location = File | Slice

@@ -44,7 +44,7 @@ from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
-from m3it_builder.errors import ContractError
+from m3it_builder.errors import ContractError, EmptyUnitError
 from m3it_builder.media.images import require_decodable
 from m3it_builder.media.probe import BadImage
 from m3it_builder.records import JsonObject
@@ -55,11 +55,12 @@ from m3it_builder.tasks.sampling import write_sample
 SAMPLE_COUNT = 4
 _PLAN = Plan(formats=("arrow", "jsonl", "parquet", "webdataset"), max_reject_share=1.0)
 # Rejects that mean an error in converter or card, whatever the source contains.
-_CONVERTER_ERRORS = {"image_count", "gold_not_in_choices", "choices_repeat", "empty_choice"}
+_CONVERTER_ERRORS = {"image_count", "gold_not_in_choices", "duplicate_choice", "empty_choice"}
 _BANNED = {"os", "io", "pathlib", "random", "logging", "subprocess", "socket", "urllib", "shutil",
            "sqlite3", "PIL", "tempfile", "time", "datetime", "threading", "sys"}  # fmt: skip
 _BANNED_CALLS = {"open", "print", "eval", "exec", "input", "__import__"}
 _TOKEN = re.compile(r"\{box:(\d+)\}")
+_MISSING = "(missing)"
 
 
 def check_task(task: Task, fixture: Path, update: bool = False) -> None:
@@ -111,7 +112,16 @@ def _check_config(task: Task, source: Path, folder: Path) -> JsonObject:
 def _build(task: Task, sources: Path, out: Path) -> list[Manifest]:
     work = Build(sources=sources, out=out, plan=_PLAN)
     for split in task.card.splits:
-        work.unit(task, split)
+        try:
+            work.unit(task, split)
+        except EmptyUnitError as error:
+            for reason in sorted(_CONVERTER_ERRORS & set(error.reasons)):
+                _require(
+                    False, task, f"{split} is rejected as {reason}; correct the converter or card"
+                )
+            raise ContractError(
+                f"{task.name}: split {split} has no rows; rejects: {dict(error.reasons)}"
+            ) from error
     return list(manifests(out / task.name))
 
 
@@ -245,9 +255,9 @@ def _check_expected(task: Task, actual: JsonObject, path: Path, update: bool) ->
         return
     _require(path.exists(), task, f"{path} is missing; write it with update=True and review it")
     expected = json.loads(path.read_text(encoding="utf-8"))
-    for where, before, after in _differences(expected, actual, task.name):
+    for where, before, after in _differences(expected, actual, ""):
         raise ContractError(
-            f"{task.name}: differs from expected.json at {where}: expected {before!r}, "
+            f"{task.name}: differs from expected.json at {where.lstrip('.')}: expected {before!r}, "
             f"got {after!r}; if this is intended, run with update=True and review the diff"
         )
 
@@ -256,8 +266,8 @@ def _differences(expected: Any, actual: Any, where: str) -> Iterator[tuple[str, 
     """Yield (position, expected value, actual value) of each difference, depth first."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         for key in sorted({*expected, *actual}):
-            values = (value.get(key, "(missing)") for value in (expected, actual))
-            yield from _differences(*values, f"{where}.{key}")
+            before, after = expected.get(key, _MISSING), actual.get(key, _MISSING)
+            yield from _differences(before, after, f"{where}.{key}")
     elif isinstance(expected, list) and isinstance(actual, list):
         for number, (before, after) in enumerate(zip(expected, actual, strict=False)):
             yield from _differences(before, after, f"{where}[{number}]")

@@ -1,18 +1,21 @@
-"""A clean environment for all tests, and the option that rewrites expectations."""
+"""An isolated environment for all tests, and the option that updates expected results."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import settings
 
-os.environ["M3IT_PLUGINS"] = "0"  # installed tasks must not change the result of our tests
+settings.register_profile("m3it", deadline=None)  # time limits fail on a busy machine
+settings.load_profile("m3it")
+os.environ["M3IT_PLUGINS"] = "0"  # installed tasks must not change the results of tests
 for _name in ("M3IT_SOURCES", "M3IT_LEDGER"):
     os.environ.pop(_name, None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update", action="store_true", help="rewrite the expected.json files")
+    parser.addoption("--update", action="store_true", help="update the expected.json files")
 
 
 @pytest.fixture
@@ -21,7 +24,9 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path_factory.getbasetemp() / "home"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("HF_HOME", str(home / "hf"))

@@ -1,4 +1,4 @@
-"""What the code obliges the documents to say."""
+"""Consistency of documentation, command help, module layout and code size."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def command(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_stands_in_the_readme(name: str) -> None:
-    said = command(name).help
-    assert said.splitlines()[0] == COMMANDS[name][1], "the table and the docstring agree"
-    assert len(said.split()) >= 12
+def test_every_command_has_help_and_is_in_the_readme(name: str) -> None:
+    text = command(name).help
+    assert text.splitlines()[0] == COMMANDS[name][1], "the table and the docstring agree"
+    assert len(text.split()) >= 12
     assert f"m3it {name}" in (ROOT / "README.md").read_text()
 
 
@@ -43,24 +43,24 @@ def test_every_option_has_help(name: str) -> None:
             assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
 
 
-def test_reference_is_fresh() -> None:
+def test_reference_is_up_to_date() -> None:
     script = [sys.executable, str(ROOT / "docs" / "reference.py"), "--check"]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_exports_are_what_they_say() -> None:
+def test_exported_names_exist() -> None:
     assert m3it_builder.__all__ == sorted(m3it_builder.__all__)
     for name in m3it_builder.__all__:
         assert getattr(m3it_builder, name) is not None
 
 
-def test_every_check_says_what_is_wrong() -> None:
+def test_every_check_describes_its_error() -> None:
     for name, check in CHECKS.items():
         assert (check.__doc__ or "").strip(), name
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_no_import_cycles() -> None:
     package = ROOT / "m3it_builder"
     names = {_module(path): path for path in package.rglob("*.py")}
     graph = {name: set(_imports(path)) & set(names) - {name} for name, path in names.items()}
@@ -79,8 +79,8 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_sizes_of_the_style_sheet() -> None:
-    """Files of at most 300 lines, functions of at most 40, converters of at most 60."""
+def test_size_limits() -> None:
+    """Files have at most 300 lines, functions at most 40."""
     for path in (ROOT / "m3it_builder").rglob("*.py"):
         text = path.read_text()
         assert len(text.splitlines()) <= 300, path
@@ -91,8 +91,8 @@ def test_sizes_of_the_style_sheet() -> None:
                 assert lines <= 40, f"{path}: {node.name} has {lines} lines"
 
 
-def test_readme_commands_are_real() -> None:
-    """Every `m3it …` line of the README parses: command and options exist."""
+def test_commands_of_the_readme_exist() -> None:
+    """Commands and options of every ``m3it`` line in the README exist."""
     for line in re.findall(r"^m3it (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE):
         words = line.split("#")[0].split()
         known = {option for parameter in command(words[0]).params for option in parameter.opts}
@@ -106,3 +106,9 @@ def test_all_modules_import() -> None:
         if path.name != "__main__.py":
             name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
             importlib.import_module(name.removesuffix(".__init__"))
+
+
+def test_documents_mentioned_in_code_exist() -> None:
+    for path in [*(ROOT / "m3it_builder").rglob("*.py"), *(ROOT / "task_cards").rglob("*.yaml")]:
+        for name in re.findall(r"\bdocs/[\w./-]+\w", path.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{path} mentions {name}"

@@ -1,4 +1,4 @@
-"""What leaves this checkout: the wheel, and tasks that come in packages of their own."""
+"""The wheel, and tasks in other packages."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def build_wheel(project: Path, into: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install our wheel into a folder far from the checkout."""
+    """Install the wheel into a folder outside the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     wheel = build_wheel(ROOT, folder / "dist")
     pip("install", "--no-deps", "--target", folder / "site", wheel)
     return folder / "site"
 
 
-def test_wheel_brings_its_data(installed: Path, tmp_path: Path) -> None:
+def test_wheel_includes_its_data(installed: Path, tmp_path: Path) -> None:
     env = {"PYTHONPATH": str(installed)}
-    where = [sys.executable, "-c", "import m3it_builder; print(m3it_builder.__file__)"]
-    said = subprocess.run(
-        where, cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=True
+    script = [sys.executable, "-c", "import m3it_builder; print(m3it_builder.__file__)"]
+    path = subprocess.run(
+        script, cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=True
     ).stdout
-    assert Path(said.strip()).is_relative_to(installed), "the checkout is not what is tested"
+    assert Path(path.strip()).is_relative_to(installed), "the wheel is tested, not the checkout"
     assert (installed / "m3it_builder" / "bundled" / "task_cards" / "okvqa.yaml").exists()
     assert run_m3it("lint", cwd=tmp_path, env=env).returncode == 0
     done = run_m3it(
@@ -60,11 +60,11 @@ def test_wheel_brings_its_data(installed: Path, tmp_path: Path) -> None:
     assert run_m3it("audit", "build", cwd=tmp_path, env=env).returncode == 0
     report = run_m3it("dedup", "build", "--out", "duplicates", cwd=tmp_path, env=env)
     assert report.returncode == 0, "the template of the HTML report is in the wheel"
-    made = run_m3it("new", "birds", cwd=tmp_path, env=env)
-    assert made.returncode == 0, "templates are in the wheel"
+    scaffold = run_m3it("new", "birds", cwd=tmp_path, env=env)
+    assert scaffold.returncode == 0, "templates are in the wheel"
 
 
-def test_wheel_holds_nothing_else(installed: Path) -> None:
+def test_wheel_contains_nothing_else(installed: Path) -> None:
     (wheel,) = (installed.parent / "dist").glob("*.whl")
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"m3it_builder"}
@@ -72,7 +72,7 @@ def test_wheel_holds_nothing_else(installed: Path) -> None:
 
 @pytest.fixture(scope="module")
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scaffold a package with a task, fill in its TODOs, build and install it elsewhere."""
+    """Scaffold a package with a task, fill in its TODOs, build and install it."""
     folder = tmp_path_factory.mktemp("birds")
     assert run_m3it("new", "birds-of-asia", "--into", folder).returncode == 0
     project = folder / "m3it-birds-of-asia"
@@ -87,7 +87,7 @@ def plugins(birds: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(birds / "site"), "M3IT_PLUGINS": "1"}
 
 
-def test_foreign_task_is_found_listed_built_and_checked(birds: Path, tmp_path: Path) -> None:
+def test_installed_task_is_listed_built_and_checked(birds: Path, tmp_path: Path) -> None:
     env = plugins(birds)
     listed = json.loads(run_m3it("ls", "--json", env=env).stdout)
     (entry,) = [row for row in listed if row["name"] == "birds-of-asia"]
@@ -117,19 +117,21 @@ def test_foreign_task_is_found_listed_built_and_checked(birds: Path, tmp_path: P
     assert run_m3it("lint", project / "m3it_birds_of_asia").returncode == 0
 
 
-def test_foreign_task_is_left_out_where_asked(birds: Path) -> None:
+def test_installed_tasks_can_be_disabled(birds: Path) -> None:
     env = {**plugins(birds), "M3IT_PLUGINS": "0"}
     assert "birds-of-asia" not in run_m3it("ls", env=env).stdout
 
 
 @pytest.mark.parametrize(
-    ("module", "said"),
+    ("module", "message"),
     [
         ("raise RuntimeError('no database')", "failed to load: RuntimeError: no database"),
-        ("TASK = 7", "is no m3it_builder.Task"),
+        ("TASK = 7", "is not an m3it_builder.Task"),
     ],
 )
-def test_broken_package_fails_only_when_asked_for(tmp_path: Path, module: str, said: str) -> None:
+def test_broken_package_fails_only_if_its_task_is_loaded(
+    tmp_path: Path, module: str, message: str
+) -> None:
     (tmp_path / "broken.py").write_text(module)
     info = tmp_path / "broken-1.dist-info"
     info.mkdir()
@@ -140,17 +142,18 @@ def test_broken_package_fails_only_when_asked_for(tmp_path: Path, module: str, s
     done = run_m3it("show", "broken", env=env)
     assert done.returncode == 1
     assert "package broken" in done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     missing = run_m3it("show", "okvqqa", env=env)
     assert "did you mean okvqa" in missing.stderr
 
 
-def test_taken_name(tmp_path: Path) -> None:
-    info = tmp_path / "thief-1.dist-info"
+def test_name_conflict(tmp_path: Path) -> None:
+    info = tmp_path / "other-1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thief\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[m3it.tasks]\nokvqa = thief:TASK\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[m3it.tasks]\nokvqa = other:TASK\n")
     env = {"PYTHONPATH": str(tmp_path), "M3IT_PLUGINS": "1"}
     done = run_m3it("ls", env=env)
     assert done.returncode == 1
-    assert "package thief brings a task called 'okvqa', and that name is taken" in done.stderr
+    expected = "package other registers the task 'okvqa', but another task has that name"
+    assert expected in done.stderr

@@ -1,4 +1,4 @@
-"""The README's commands are run, one after the other, as they stand there."""
+"""Run the commands of the README, in order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support import published
 from tests.support.command import run_m3it
 from tests.support.paths import ROOT
 
-# The drawn download has broken lines, and images that stand in several splits.
+# The synthetic download has malformed lines, and images that occur in several splits.
 _STATUS = {"adopt /data/M3IT": 3, "audit /data/adopted": 1}
 
 
-def test_commands_do_what_the_text_promises(tmp_path: Path) -> None:
-    """Only paths are others, and sources drawn; downloads are tested elsewhere, from a server."""
+def test_commands_succeed(tmp_path: Path) -> None:
+    """Paths are replaced, and sources synthetic; downloads are tested in tests/fetch."""
     write_sample(load_task("okvqa"), tmp_path / "raw", 40)
     published.write_m3it(tmp_path / "M3IT")
     published.write_m3it_80(tmp_path / "M3IT-80")

@@ -1,4 +1,4 @@
-"""The contract harness itself: it lets a right task pass and names the fault of each wrong one."""
+"""``check_task`` passes a correct task, and names the violation of each incorrect one."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ from tests.support.paths import FIXTURES
 FIXTURE = FIXTURES / "okvqa"
 
 
-def test_right_task_passes() -> None:
-    check_task(replace(load_task("okvqa"), convert=mutants.right), FIXTURE)
+def test_correct_task_passes() -> None:
+    check_task(replace(load_task("okvqa"), convert=mutants.correct), FIXTURE)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
-        ("first_answer", "outputs: was"),
-        ("last_among_equals", "outputs: was 'surfing', is 'waves'"),
-        ("path_in_the_row", "differ in|tells of the local path"),
-        ("running_number_as_id", "not as expected"),
-        ("dropped_row", "not as expected"),
-        ("dropped_reject", "not as expected"),
-        ("other_order_each_time", "two runs"),
-        ("two_images", "rejected as image_count"),
-        ("options_without_answer", "rejected as gold_not_in_choices"),
-        ("gold_not_told", "options do not contain the answer"),
-        ("box_that_is_not_there", "unrendered region|speaks of box 3"),
+        ("first_answer", r"at okvqa\.train\.rows\[\d\]\.outputs: expected"),
+        ("last_of_most_frequent", r"outputs: expected 'surfing', got 'waves'"),
+        ("local_path_in_meta", "two runs over equal input differ in|contains the local path"),
+        ("running_number_as_id", r"differs from expected\.json at .*\.id: expected '\d+', got"),
+        ("dropped_row", r"differs from expected\.json at okvqa\.train\.rows\[\d\]\.id: "),
+        ("dropped_reject", r"rejects \(length\): expected 3, got 2|rejects\[0\]"),
+        ("different_order_each_time", "two runs over equal input differ in"),
+        ("two_images", "rejected as image_count; correct the converter or card"),
+        ("choices_without_answer", "rejected as gold_not_in_choices"),
+        ("missing_gold", "the gold choice is not the answer"),
+        ("missing_box", "unrendered region|refers to box 3"),
     ],
 )
-def test_faulty_converter(name: str, said: str) -> None:
+def test_incorrect_converter(name: str, message: str) -> None:
     task = replace(load_task("okvqa"), convert=getattr(mutants, name))
-    with pytest.raises(ContractError, match=said):
+    with pytest.raises(ContractError, match=message) as caught:
         check_task(task, FIXTURE)
+    assert str(caught.value).startswith("okvqa: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_converter_that_does_more_than_read() -> None:
-    """This very module imports pathlib, so a converter that lives in it is refused."""
+    """This module imports pathlib, so a converter defined in it is not accepted."""
 
     def convert(source: Source) -> Iterator[Record | Reject]:
-        yield from mutants.right(source)
+        yield from mutants.correct(source)
 
     with pytest.raises(ContractError, match=r"its converter imports (shutil|pathlib)"):
         check_task(replace(load_task("okvqa"), convert=convert), FIXTURE)
@@ -67,7 +69,7 @@ def test_row_in_two_splits(tmp_path: Path) -> None:
     images = source / "coco-2014-val-images" / "val2014"
     for path in (source / "coco-2014-train-images" / "train2014").iterdir():
         shutil.copyfile(path, images / path.name.replace("train2014", "val2014"))
-    with pytest.raises(ContractError, match="a row of validation stands in train too"):
+    with pytest.raises(ContractError, match="a row of validation is also in train: "):
         check_task(load_task("okvqa"), fixture)
 
 
@@ -77,25 +79,25 @@ def test_split_without_rows(tmp_path: Path) -> None:
     images = fixture / "source" / "coco-2014-val-images" / "val2014"
     for path in images.iterdir():
         path.unlink()
-    with pytest.raises(ContractError, match="split validation yields no row"):
+    with pytest.raises(ContractError, match="split validation has no rows"):
         check_task(load_task("okvqa"), fixture)
 
 
-def test_sample_writer_that_draws_lots() -> None:
+def test_random_sample_writer() -> None:
     task = load_task("okvqa")
     seeds = iter(range(100))
 
     def write(world: World, sources: Path, count: int) -> None:
         task.sample(World(next(seeds)), sources, count)
 
-    with pytest.raises(ContractError, match="two runs, the second over a copy, differ"):
+    with pytest.raises(ContractError, match="two runs over equal input differ in"):
         check_task(replace(task, sample=write), FIXTURE)
 
 
-def test_missing_expectation(tmp_path: Path) -> None:
+def test_missing_expected_file(tmp_path: Path) -> None:
     shutil.copytree(FIXTURE / "source", tmp_path / "source")
     with pytest.raises(ContractError, match=r"expected\.json is missing"):
         check_task(load_task("okvqa"), tmp_path)
     check_task(load_task("okvqa"), tmp_path, update=True)
-    wanted = (FIXTURE / "expected.json").read_text()
-    assert (tmp_path / "expected.json").read_text() == wanted
+    expected = (FIXTURE / "expected.json").read_text()
+    assert (tmp_path / "expected.json").read_text() == expected

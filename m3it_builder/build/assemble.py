@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import orjson
 from blake3 import blake3
 from msgspec import structs
 
@@ -26,6 +25,7 @@ from m3it_builder.shards.formats import (
     row_key,
 )
 from m3it_builder.stages.render import render
+from m3it_builder.storage.json_values import dumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def _index_row(
         context=record.context,
         license=instance.license,
         image_license=instance.image_license,
-        meta=orjson.dumps(record.meta, option=orjson.OPT_SORT_KEYS).decode(),
+        meta=dumps(record.meta, sort_keys=True).decode(),
         turns=record.turns,
         regions=record.regions,
         images=images,
@@ -132,7 +132,8 @@ def _with_transposed_regions(
     for index in {region.image for region in record.regions}:
         data, size = references[index].images[0].data, record.images[index].size
         own = [region for region in record.regions if region.image == index]
-        transposed[index] = iter(exif_transposed_regions(data, own, size, packing.frame))
+        found = exif_transposed_regions(data, own, size, packing.frame, packing.max_pixels)
+        transposed[index] = iter(found)
     regions = tuple([next(transposed[region.image]) for region in record.regions])
     if regions == record.regions:
         return instance
@@ -175,11 +176,11 @@ def _stored(
         if width * height > packing.max_pixels:
             raise BadImage("image_oversized", f"{width}x{height}")
         if regions:
-            drawn = draw(data, regions, image.size, packing.frame)
+            drawn = draw(data, regions, image.size, packing.frame, packing.max_pixels)
             data, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height
             digest = blake3(data).hexdigest()
         elif packing.decode == "full":
-            require_decodable(data)
+            require_decodable(data, packing.max_pixels)
     except BadImage as bad:
         raise BadImage(bad.reason, f"{name} {bad.detail}".strip()) from bad
     stored = StoredImage(

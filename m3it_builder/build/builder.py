@@ -14,9 +14,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from m3it_builder.build.assemble import Packing
 from m3it_builder.build.commit import Outcome, commit, refresh_readmes
 from m3it_builder.build.drop_list import listed
 from m3it_builder.build.fingerprint import (
@@ -24,32 +21,29 @@ from m3it_builder.build.fingerprint import (
     Fingerprint,
     annotation_states,
     clear_spool,
-    digest,
     fingerprint,
+    resolved_name,
     write_built_from,
 )
 from m3it_builder.build.freshness import can_resume, finished, require_same_encoding
-from m3it_builder.build.pack import PackJob, pack
+from m3it_builder.build.image_phase import ImagePhase
+from m3it_builder.build.ownership import require_apart, require_own_folder
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.preflight import (
     expected_bytes,
-    require_disk,
     require_sources,
     unreadable_archives,
 )
 from m3it_builder.build.reject_share import errors_only, reject_share
-from m3it_builder.build.reuse import PreviousShards, finished_shard
-from m3it_builder.build.shard_record import ShardRecord
+from m3it_builder.build.source_state import require_unchanged
 from m3it_builder.build.spool import Spool
-from m3it_builder.build.spool_reader import ReadSpool, ShardPlan
+from m3it_builder.build.spool_reader import CorruptSpoolError, Facts, ReadSpool
 from m3it_builder.build.text_phase import fill_spool
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.index import write_rejects
 from m3it_builder.dataset.layout import REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest_or_none
-from m3it_builder.errors import RejectShareError
-from m3it_builder.executors.local import run_with_progress
-from m3it_builder.media.video.extract import decoder_version, require_backend
+from m3it_builder.errors import EmptyUnitError, RejectShareError, SourceChangedError
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Reject, Split
 from m3it_builder.sources.catalog import Catalog
@@ -71,6 +65,7 @@ class Report:
     packed: int = 0  # files packed by this run; the others were reused
     rejects: dict[str, int] = field(default_factory=dict)  # by reason
     unmatched: int = 0  # ids in drop lists that matched no row
+    notes: tuple[str, ...] = ()  # warnings about the sources, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +95,15 @@ class Build:
         Raises:
             SourceError: raw files are missing or corrupt.
             BuildError: the unit is stale and ``replace`` is off, another process is
-                building it, or the disk is too small.
+                building it, the disk is too small, or the folder has files that no build wrote.
             RejectShareError: too many examples were rejected.
+            EmptyUnitError: no row is left.
         """
         unit = Unit(task, split, self.out)
         catalogs = catalogs_of(task, split, self.sources)
         require_sources(unit, catalogs, self.sources)
+        require_apart(unit, catalogs)
+        require_own_folder(unit)
         require_same_encoding(unit, self.plan.images)
         inputs = _Inputs(unit, catalogs, fingerprint(task, split, self.plan, catalogs))
         with unit.locked():
@@ -114,34 +112,34 @@ class Build:
             if not self.replace and (done := self._finished(inputs)):
                 refresh_readmes(unit, only_if_stale=True)
                 return _report(done, "up to date")
-            if self.replace or not self._can_resume(inputs):
-                clear_spool(unit.work)
-                self._text_phase(inputs, unit.spool)
-            return self._image_phase(inputs)
+            return self._build(inputs)
 
-    def packing(self, unit: Unit, made_by: Fingerprint, has_video: bool = False) -> Packing:
-        """Return the packing options of a unit's shards."""
-        file, card = self.plan.file, unit.task.card
-        decoder = decoder_version(file.video.backend) if has_video else ""
-        return Packing(
-            task=unit.task.name,
-            split=unit.split,
-            formats=tuple(sorted(self.plan.formats)),
-            images=self.plan.images,
-            decode=file.decode,
-            max_pixels=file.max_pixels,
-            max_bytes=int(file.max_image_mb * 1e6),
-            frame=card.frame,
-            style=card.render.style(),
-            video=self.plan.video(),
-            code=digest(msgspec.json.encode([made_by.packing, made_by.toolchain, decoder])),
-        )
+    def _build(self, inputs: _Inputs) -> Report:
+        """Run both phases; a corrupt spool is discarded and filled again, once."""
+        work = inputs.unit.work
+        if self.replace or not self._can_resume(inputs):
+            clear_spool(work)
+            self._text_phase(inputs, inputs.unit.spool)
+        try:
+            return self._image_phase(inputs)
+        except SourceChangedError:
+            clear_spool(work)  # its locations of images are outdated
+            raise
+        except CorruptSpoolError as error:
+            self.progress.note(f"{error}; filling it again")
+        clear_spool(work)
+        self._text_phase(inputs, inputs.unit.spool)
+        return self._image_phase(inputs)
 
     def _finished(self, inputs: _Inputs) -> Manifest | None:
         return finished(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
 
     def _can_resume(self, inputs: _Inputs) -> bool:
-        return can_resume(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
+        try:
+            return can_resume(inputs.unit, inputs.fingerprint, inputs.catalogs, self.sources)
+        except CorruptSpoolError as error:
+            self.progress.note(f"{error}; filling it again")
+            return False
 
     def _plan(self, inputs: _Inputs) -> Report:
         """Run the text phase only; a later build may resume from its spool."""
@@ -175,7 +173,7 @@ class Build:
         unit = inputs.unit
         source = open_source(unit.task, unit.split, self.sources, inputs.catalogs)
         dropped = listed(self.plan.drop, (unit.task.name, unit.split))
-        with atomic_path(target) as partial:
+        with atomic_path(target, fsync=True) as partial:
             spool = Spool(partial, (unit.task.name, unit.split), self.plan.seed, dropped)
             try:
                 fill_spool(spool, unit.task, source, self.plan, self.progress)
@@ -187,7 +185,7 @@ class Build:
             built_from = BuiltFrom(
                 fingerprint=inputs.fingerprint,
                 annotations=annotation_states(inputs.catalogs, source.names_read),
-                sources=str(self.sources.resolve()),
+                sources=resolved_name(self.sources),
             )
             write_built_from(target.parent, built_from)
 
@@ -197,59 +195,32 @@ class Build:
         spool = ReadSpool(unit.spool)
         try:
             shards, reasons = spool.shards(), spool.reasons()
-            self._require_share(inputs, spool, sum(shard.rows for shard in shards), reasons)
-            records, packed = self._pack(inputs, shards, spool.facts.has_video)
+            self._require_rows(inputs, spool, sum(shard.rows for shard in shards), reasons)
+            phase = ImagePhase(unit, self.plan, inputs.fingerprint)
+            has_video = spool.facts.has_video
+            records, packed = phase.pack(shards, has_video, self.workers, self.progress)
             rejects = [("pack", reject) for record in records for reject in record.rejects]
             reasons.update(reject.reason for _, reject in rejects)
             rows = sum(record.rows for record in records)
-            self._require_share(inputs, spool, rows, reasons, rejects)
+            self._require_rows(inputs, spool, rows, reasons, rejects)
+            self._require_unchanged(inputs, spool.facts)
             outcome = Outcome(records, chain(spool.rejects(), rejects), reasons)
             manifest = commit(unit, inputs.fingerprint, self.plan, outcome)
             report = _report(manifest, "built", packed * len(self.plan.formats))
-            return replace(report, unmatched=spool.facts.unmatched)
+            notes = [note for one in inputs.catalogs.values() for note in one.duplicate_members()]
+            return replace(report, unmatched=spool.facts.unmatched, notes=tuple(notes))
         finally:
             spool.close()
 
-    def _pack(
-        self, inputs: _Inputs, shards: Sequence[ShardPlan], has_video: bool
-    ) -> tuple[list[ShardRecord], int]:
-        """Return the records of all shards in order, and the number packed by this run."""
-        if has_video:
-            require_backend(self.plan.file.video.backend)
-        jobs = self._jobs(inputs, shards, has_video)
-        previous = PreviousShards(inputs.unit)
-        records = {
-            job.shard.shard: finished_shard(inputs.unit, job) or previous.reuse(job) for job in jobs
-        }
-        todo = [job for job in jobs if records[job.shard.shard] is None]
-        require_disk(inputs.unit, expected_bytes((job.shard for job in todo), self.plan))
-        rows = sum(shard.rows for shard in shards)
-        self.progress.start(f"{inputs.unit.name} images", rows)
+    def _require_unchanged(self, inputs: _Inputs, facts: Facts) -> None:
         try:
-            for record in filter(None, records.values()):
-                self.progress.advance(record.rows, record.image_bytes, len(record.rejects))
-            for record in run_with_progress(pack, todo, self.workers, self.progress.advance):
-                records[record.shard] = record
-        finally:
-            self.progress.finish()
-        return [record for record in records.values() if record is not None], len(todo)
+            require_unchanged(inputs.unit, inputs.fingerprint, inputs.catalogs, facts)
+        except SourceChangedError:
+            # Shards may have been packed before and after the change.
+            shutil.rmtree(inputs.unit.work)
+            raise
 
-    def _jobs(self, inputs: _Inputs, shards: Sequence[ShardPlan], has_video: bool) -> list[PackJob]:
-        unit = inputs.unit
-        packing = self.packing(unit, inputs.fingerprint, has_video)
-        sources = digest(msgspec.json.encode(inputs.fingerprint.files, order="sorted"))
-        return [
-            PackJob(
-                spool=str(unit.spool),
-                work=str(unit.work),
-                shard=shard,
-                packing=packing,
-                sources=sources,
-            )
-            for shard in shards
-        ]
-
-    def _require_share(
+    def _require_rows(
         self,
         inputs: _Inputs,
         spool: ReadSpool,
@@ -257,22 +228,35 @@ class Build:
         reasons: Counter[str],
         pack_rejects: Sequence[tuple[str, Reject]] = (),
     ) -> None:
-        """Require that not too many examples were rejected; if so, write the list of rejects."""
+        """Require that some rows are left, and that not too many examples were rejected.
+
+        If not, the list of rejects is written.
+        """
         unit = inputs.unit
         rejected = reject_share(spool.facts, rows, reasons)
-        if not rejected.rejected or rejected.share <= self.plan.max_reject_share:
+        is_share_exceeded = rejected.rejected and rejected.share > self.plan.max_reject_share
+        is_empty = not rows and unit.task.card.splits[unit.split].answers == "public"
+        if not is_share_exceeded and not is_empty:
             return
         table = unit.state / REJECTS
         write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), pack_rejects))
         clear_spool(unit.work)  # the next run looks for missing files again
-        errors = errors_only(reasons).most_common()
-        counts = ", ".join(f"{reason} {count:,}" for reason, count in errors)
         hint = unreadable_archives(inputs.catalogs)
-        raise RejectShareError(
-            f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed "
-            f"{self.plan.max_reject_share:.1%}): {counts}. {hint}"
-            f"All rejects are listed in {table}; to accept them, add --max-reject-share 1"
+        if is_share_exceeded:
+            raise RejectShareError(
+                f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed "
+                f"{self.plan.max_reject_share:.1%}): {_counts(errors_only(reasons))}. {hint}"
+                f"All rejects are listed in {table}; to accept them, add --max-reject-share 1"
+            )
+        raise EmptyUnitError(
+            f"{unit.name}: no row is left: {_counts(reasons)}. {hint}All rejects are listed in "
+            f"{table}",
+            reasons,
         )
+
+
+def _counts(reasons: Counter[str]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
 
 
 def _report(manifest: Manifest, status: Literal["built", "up to date"], packed: int = 0) -> Report:

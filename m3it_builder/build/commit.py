@@ -14,6 +14,7 @@ from m3it_builder.build.fingerprint import (
     toolchain,
     write_built_from,
 )
+from m3it_builder.build.ownership import own_shards, save_own_shards
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.shard_record import (
     ShardRecord,
@@ -38,7 +39,6 @@ from m3it_builder.dataset.manifest import (
 )
 from m3it_builder.dataset.readme import expected_readmes, remove_readmes, write_readmes
 from m3it_builder.records import Reject, Split
-from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.atomic import remove_partials, sync_file, sync_folder
 from m3it_builder.storage.digest import file_digest
 
@@ -63,11 +63,14 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
     merge((part_path(unit.work, record.shard) for record in shards), index)
     write_rejects(rejects, (unit.task.name, unit.split), outcome.rejects)
     manifest = _manifest(unit, fingerprint, plan, outcome)
+    paths = {file.path for record in shards for file in record.files.values()}
+    own = own_shards(unit) | paths
+    save_own_shards(unit, own)
     unit.ready.touch()
     with unit.task_locked():
         _withdraw(unit)
     invalidate_records(unit)
-    folders = _move_shards(unit, shards)
+    folders = _move_shards(unit, paths, own - paths)
     unit.meta.mkdir(parents=True, exist_ok=True)
     for path in (index, rejects):
         sync_file(path)
@@ -81,6 +84,7 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
     save_records(unit, shards)
     remove_partials(unit.meta / MANIFEST)
     write_manifest(manifest, unit.meta)
+    save_own_shards(unit, paths)
     refresh_readmes(unit)
     shutil.rmtree(unit.work)
     (unit.state / REJECTS).unlink(missing_ok=True)
@@ -117,26 +121,27 @@ def _write_arrow_state(unit: Unit, plan: Plan, shards: Sequence[ShardRecord]) ->
 
 
 def _withdraw(unit: Unit) -> None:
-    """Delete the manifest and READMEs of an older build: its files are about to be replaced."""
-    (unit.meta / MANIFEST).unlink(missing_ok=True)
+    """Delete the READMEs and manifest of an older build: its files are about to be replaced.
+
+    READMEs first: a killed run must not leave one that describes a withdrawn unit.
+    """
     remove_readmes(unit.folder)
+    (unit.meta / MANIFEST).unlink(missing_ok=True)
 
 
-def _move_shards(unit: Unit, shards: Sequence[ShardRecord]) -> set[Path]:
-    """Move new shards into place, delete obsolete ones, and return the folders changed."""
-    kept = {file.path for record in shards for file in record.files.values()}
-    for relative in sorted(kept):
+def _move_shards(unit: Unit, paths: Iterable[str], stale: Iterable[str]) -> set[Path]:
+    """Move new shards into place, delete stale ones, and return the folders changed."""
+    folders = set()
+    for relative in sorted(paths):
         target = unit.folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
+        folders.add(target.parent)
         packed = unit.work / relative
         if packed.exists():  # otherwise an interrupted commit has moved it already
             packed.replace(target)
-    for entry in FORMATS.values():
-        folder = unit.folder / entry.name
-        for stale in folder.glob(entry.pattern(unit.split)):
-            if stale.relative_to(unit.folder).as_posix() not in kept:
-                stale.unlink()
-    return {(unit.folder / relative).parent for relative in kept}
+    for relative in stale:
+        (unit.folder / relative).unlink(missing_ok=True)
+    return folders
 
 
 def _manifest(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -> Manifest:

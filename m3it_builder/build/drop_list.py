@@ -17,6 +17,7 @@ from typing import Any
 from m3it_builder.errors import BuildError
 from m3it_builder.records import SPLITS
 from m3it_builder.storage.digest import file_digest
+from m3it_builder.storage.json_values import loads
 
 _COLUMNS = ("task", "split", "id")
 _SPLITS = " / ".join(SPLITS)
@@ -109,14 +110,12 @@ def _from_parquet(path: Path) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _from_jsonl(path: Path) -> Iterator[tuple[Any, Any, Any]]:
-    import orjson
-
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                value = orjson.loads(line)
+                value = loads(line)
                 yield value["task"], value["split"], value["id"]
             except (ValueError, LookupError, TypeError) as error:
                 raise _malformed(path, f"line {number}") from error

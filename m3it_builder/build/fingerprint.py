@@ -8,6 +8,7 @@ part of the published manifest.
 from __future__ import annotations
 
 import inspect
+import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from msgspec import Struct, structs
 from m3it_builder.build.drop_list import dropped_digest
 from m3it_builder.build.plan import Plan
 from m3it_builder.dataset.manifest import OptionValue, PlanChoices
+from m3it_builder.errors import first_few
 from m3it_builder.records import File, Split
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.storage.atomic import write_atomic
@@ -31,8 +33,7 @@ from m3it_builder.version import __version__
 FileState = tuple[int, int | None]  # bytes, and mtime_ns or CRC-32
 
 _NAME = "fingerprint.json"
-_LIBRARIES = ("pillow", "pyarrow", "orjson")
-_LISTED = 3  # changed keys named in a message
+_LIBRARIES = ("pillow", "pyarrow", "msgspec")
 
 
 class Fingerprint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,6 +124,11 @@ def changes(old: BuiltFrom, new: BuiltFrom) -> list[str]:
     ]
 
 
+def resolved_name(folder: Path) -> str:
+    """Return the absolute path of a folder, with escapes for bytes that are not UTF-8."""
+    return os.fsencode(folder.resolve()).decode("utf-8", "backslashreplace")
+
+
 def read_built_from(folder: Path) -> BuiltFrom | None:
     """Return the inputs of a spool or unit, or None if they are unknown."""
     try:
@@ -160,9 +166,7 @@ def _changed_keys(before: object, after: object) -> str:
     if old is None or new is None:
         return ""
     keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    shown = [_change(key, old.get(key), new.get(key)) for key in keys[:_LISTED]]
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return f" ({', '.join(shown)}{more})"
+    return f" ({first_few([_change(key, old.get(key), new.get(key)) for key in keys])})"
 
 
 def _items(value: object) -> Mapping[str, object] | None:
@@ -194,9 +198,9 @@ def _converter_code(task: Task) -> str:
 _ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
              "build/spool_reader", "build/shard_cuts", "build/text_phase")  # fmt: skip
 _SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
-               "sources/base64_span", "sources/member_stream", "stages/render", "stages/words",
-               "build/row_codec", "build/assemble", "build/pack", "dataset/index",
-               "dataset/index_row")  # fmt: skip
+               "sources/base64_span", "sources/member_stream", "sources/members",
+               "stages/render", "stages/words", "build/row_codec", "build/assemble", "build/pack",
+               "dataset/index", "dataset/index_row")  # fmt: skip
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,11 +14,14 @@ from m3it_builder.build.fingerprint import (
     annotation_states,
     changes,
     read_built_from,
+    resolved_name,
 )
+from m3it_builder.build.source_state import are_archives_unchanged
+from m3it_builder.build.spool_reader import ReadSpool
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.dataset.manifest import Manifest, read_manifest, readable_manifests
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, first_few
 from m3it_builder.records import File
 from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.sources.catalog import Catalog
@@ -47,10 +51,9 @@ def finished(
         return None
     missing = _missing_files(unit, manifest)
     if missing:
-        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise BuildError(
-            f"{unit.folder}: {missing[0]} of the finished {unit.name} is missing or has another "
-            f"size{more}. Rebuild the unit with --replace"
+            f"{unit.folder}: files of the finished {unit.name} are missing or have another "
+            f"size: {first_few(missing)}. Rebuild the unit with --replace"
         )
     different = _changes(unit, fingerprint, catalogs, sources) or _newly_usable(
         unit, manifest, catalogs
@@ -66,15 +69,23 @@ def finished(
 def can_resume(
     unit: Unit, fingerprint: Fingerprint, catalogs: Mapping[str, Catalog], sources: Path
 ) -> bool:
-    """Return True if there is a complete spool that was built from the same inputs."""
+    """Return True if there is a complete spool that was built from the same inputs.
+
+    Raises:
+        CorruptSpoolError: there is one, but it cannot be read.
+    """
     built_from = read_built_from(unit.work)
     if built_from is None or not unit.spool.exists():
         return False
-    return built_from == BuiltFrom(
+    now = BuiltFrom(
         fingerprint=fingerprint,
         annotations=annotation_states(catalogs, built_from.annotations),
-        sources=str(sources.resolve()),
+        sources=resolved_name(sources),
     )
+    if built_from != now:
+        return False
+    with closing(ReadSpool(unit.spool)) as spool:
+        return are_archives_unchanged(spool.facts)
 
 
 def require_same_encoding(unit: Unit, images: ImageEncoding) -> None:

@@ -144,7 +144,8 @@ def _rows(
 ) -> Iterator[tuple[ShardRow, IndexRow]]:
     """Yield the rows with their images; rows whose images cannot be used become rejects."""
     packing, number = job.packing, 0
-    with ImageReader(packing.max_bytes, packing.max_pixels, packing.video) as reader:
+    archives = spool.facts.archives
+    with ImageReader(packing.max_bytes, packing.max_pixels, packing.video, archives) as reader:
         for window, loaded in read_ahead(spool.instances(job.shard), reader):
             before = len(rejects)
             for instance in window:

@@ -9,13 +9,12 @@ from pathlib import Path
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.spool_reader import ShardPlan
 from m3it_builder.build.unit import Unit
-from m3it_builder.errors import BuildError, SourceError
+from m3it_builder.errors import BuildError, SourceError, first_few
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.catalog import Catalog
 
 _BASE64 = 4 / 3
 _ROW_OVERHEAD = 1_024  # bytes per row: tar headers and padding, digests in the index
-_LISTED = 3  # files named in a message
 
 
 def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) -> None:
@@ -30,8 +29,7 @@ def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) 
         catalog = catalogs[name]
         if catalog.is_empty():
             files = [file.file for file in task.sources[name].files]
-            more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
-            missing.append(f"{sources / name}/ ({', '.join(files[:_LISTED])}{more})")
+            missing.append(f"{sources / name}/ ({first_few(files)})")
         elif catalog.needs_repack():
             raise SourceError(f"{sources / name}: {catalog.unreadable_hint()}")
     if missing:

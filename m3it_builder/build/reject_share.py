@@ -15,7 +15,7 @@ from fractions import Fraction
 from m3it_builder.build.spool_reader import Facts
 
 # Rejected by intent; all other reasons are errors in the source.
-EXPECTED_REASONS = ("not_sampled", "over_limit", "not_chosen", "answer_withheld", "dropped")
+INTENDED_REASONS = ("not_sampled", "over_limit", "not_chosen", "answer_withheld", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +81,4 @@ def reject_share(facts: Facts, rows: int, reasons: Mapping[str, int]) -> RejectS
 
 def errors_only(reasons: Mapping[str, int]) -> Counter[str]:
     """Return the counts of rejects that are errors, by reason."""
-    return Counter({name: n for name, n in reasons.items() if name not in EXPECTED_REASONS})
+    return Counter({name: n for name, n in reasons.items() if name not in INTENDED_REASONS})

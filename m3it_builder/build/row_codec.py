@@ -50,15 +50,16 @@ class _Reference(Struct, array_like=True):
     selection: ImageSelection | None
 
 
-_json, _pack = msgspec.json.Encoder(), msgspec.msgpack.Encoder()
+_json = msgspec.json.Encoder(order="deterministic")  # also of sets in a meta
+_pack = msgspec.msgpack.Encoder()
 _decode_text = msgspec.json.Decoder(_Text).decode
 _decode_references = msgspec.msgpack.Decoder(list[_Reference]).decode
-decode_record = msgspec.msgpack.Decoder(Record).decode
+decode_record = msgspec.json.Decoder(Record).decode  # msgpack: no integers beyond 64 bits
 
 
 def encode_record(record: Record) -> bytes:
     """Return a record as one blob, locations included; ``decode_record`` reverses it."""
-    return _pack.encode(record)
+    return _json.encode(record)
 
 
 def encode(instance: Instance) -> tuple[bytes, bytes]:

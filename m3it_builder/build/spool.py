@@ -19,10 +19,10 @@ import msgspec
 from m3it_builder.build.plan import Order
 from m3it_builder.build.row_codec import decode_record, encode, encode_record
 from m3it_builder.build.shard_cuts import cuts, target_rows
-from m3it_builder.build.spool_reader import Facts, count_reasons
+from m3it_builder.build.spool_reader import Facts, TextDigest, count_reasons
 from m3it_builder.errors import ConvertError
 from m3it_builder.media.reader import byte_count
-from m3it_builder.records import Frames, Instance, Record, Reject, Split
+from m3it_builder.records import FileIdentity, Frames, Instance, Record, Reject, Slice, Split
 
 # No journal and no sync: a complete spool is renamed into place, an incomplete one is discarded.
 # The cache holds the interior pages of the id index, to which rows are added in random order.
@@ -78,7 +78,9 @@ class Spool:
         self._matched = 0  # ids of ``dropped`` found so far
         self._rejected_before: Counter[str] = Counter()
         self._has_video = False
+        self._embedding: dict[str, FileIdentity] = {}  # of files with base64 images, by path
         self.candidates = 0
+        self.rejected = 0
         for stale in (path, self._records_path):
             stale.unlink(missing_ok=True)
         self._database = sqlite3.connect(path)
@@ -103,6 +105,7 @@ class Spool:
 
     def reject(self, stage: str, reject: Reject) -> None:
         """Store one reject."""
+        self.rejected += 1
         self._database.execute(
             "INSERT INTO rejects (stage, id, reason, detail) VALUES (?, ?, ?, ?)",
             (stage, reject.id, reject.reason, reject.detail),
@@ -151,22 +154,30 @@ class Spool:
                 yield decode_record(blob)
             except msgspec.ValidationError as error:
                 raise ConvertError(
-                    f"{'/'.join(self._unit)}: the converter yields a record of wrong types "
-                    f"({error}): {blob[:80]!r}"
+                    f"{'/'.join(self._unit)}: the converter yielded a record with wrong types "
+                    f"({error}): {blob[:80]!r}; report a bug in the converter"
                 ) from error
 
     def store(self, instance: Instance) -> None:
         """Append one instance with rendered and checked texts."""
         text, references = encode(instance)
         record = instance.record
-        self._has_video |= any([isinstance(image.selection, Frames) for image in record.images])
+        for image in record.images:
+            self._has_video |= isinstance(image.selection, Frames)
+            if isinstance(image.location, Slice) and image.location.method == "base64":
+                self._identify(image.location.path)
         self._database.execute(
             "INSERT INTO instances (id, bytes, text, refs) VALUES (?, ?, ?, ?)",
             (record.id, byte_count(record) + len(text), text, references),
         )
 
-    def complete(self, shard_bytes: float) -> None:
-        """Cut the instances into shards and close the spool, which is complete then."""
+    def complete(self, shard_bytes: float, archives: Mapping[str, FileIdentity]) -> None:
+        """Cut the instances into shards and close the spool, which is complete then.
+
+        Args:
+            shard_bytes: target size of a shard.
+            archives: identity of each archive when its members were listed, by path.
+        """
         self._cut(shard_bytes)
         facts = Facts(
             task=self._unit[0],
@@ -174,6 +185,7 @@ class Spool:
             candidates=self.candidates,
             rejected_before=dict(self._rejected_before),
             has_video=self._has_video,
+            archives={**self._embedding, **archives},
             unmatched=len(self._dropped) - self._matched,
         )
         self._database.execute("INSERT INTO facts VALUES (?)", (msgspec.json.encode(facts),))
@@ -186,6 +198,10 @@ class Spool:
         self._database.close()
         self.path.unlink(missing_ok=True)
         self._records_path.unlink(missing_ok=True)
+
+    def _identify(self, path: str) -> None:
+        if path not in self._embedding:
+            self._embedding[path] = FileIdentity.of(Path(path).stat())
 
     def _rank(self, row_id: str) -> int:
         digest = hashlib.blake2b(
@@ -234,10 +250,8 @@ class Spool:
 
 
 def _summary(rows: sqlite3.Cursor) -> tuple[int, str]:
-    """Return the expected bytes of a shard, and its key."""
-    total, digest = 0, hashlib.blake2b(digest_size=16)
+    total, digest = 0, TextDigest()
     for size, text in rows:
         total += size
-        digest.update(len(text).to_bytes(8))
         digest.update(text)
     return total, digest.hexdigest()

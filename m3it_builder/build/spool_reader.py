@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from m3it_builder.build.row_codec import decode
-from m3it_builder.records import Instance, Reject, Split
+from m3it_builder.errors import BuildError
+from m3it_builder.records import FileIdentity, Instance, Reject, Split
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +25,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     candidates: int  # records from which the rows were chosen
     rejected_before: dict[str, int]  # rejects before rows were chosen, by reason
     has_video: bool  # True if a row has frames of a video
+    archives: dict[str, FileIdentity]  # identities of archives with images of rows, by path
     unmatched: int  # ids in drop lists that matched no row
 
 
@@ -36,15 +40,25 @@ class ShardPlan:
     key: str  # digest of the encoded instances: with equal packing, equal keys mean equal bytes
 
 
+class CorruptSpoolError(BuildError):
+    """A spool is truncated or corrupt; it can be filled again from the sources."""
+
+
 class ReadSpool:
-    """Read access to a complete spool, from any number of processes."""
+    """Read access to a complete spool, from any number of processes.
+
+    Raises:
+        CorruptSpoolError: the file is truncated or corrupt, from any method.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         # immutable: a complete spool is never written, so no file system needs to support locks.
         uri = f"{path.resolve().as_uri()}?immutable=1"
         self._database = sqlite3.connect(uri, uri=True)
-        (facts,) = self._database.execute("SELECT json FROM facts").fetchone()
-        self.facts = msgspec.json.decode(facts, type=Facts)
+        with self._corruption_reported():
+            (facts,) = self._database.execute("SELECT json FROM facts").fetchone()
+            self.facts = msgspec.json.decode(facts, type=Facts)
 
     def close(self) -> None:
         """Close the file."""
@@ -52,31 +66,68 @@ class ReadSpool:
 
     def shards(self) -> list[ShardPlan]:
         """Return the shards in order."""
-        rows = self._database.execute(
-            "SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard"
-        )
-        return [ShardPlan(*row) for row in rows]
+        with self._corruption_reported():
+            rows = self._database.execute(
+                "SELECT shard, first, rows, bytes, key FROM shards ORDER BY shard"
+            )
+            return [ShardPlan(*row) for row in rows]
 
     def instances(self, shard: ShardPlan) -> Iterator[Instance]:
         """Yield the instances of one shard in order."""
-        rows = self._database.execute(
-            "SELECT text, refs FROM instances WHERE position >= ? AND position < ?"
-            " ORDER BY position",
-            (shard.first, shard.first + shard.rows),
-        )
+        digest, count = TextDigest(), 0
         unit = self.facts.task, self.facts.split
-        for text, references in rows:
-            yield decode(unit, text, references)
+        with self._corruption_reported():
+            rows = self._database.execute(
+                "SELECT text, refs FROM instances WHERE position >= ? AND position < ?"
+                " ORDER BY position",
+                (shard.first, shard.first + shard.rows),
+            )
+            for text, references in rows:
+                digest.update(text)
+                count += 1
+                yield decode(unit, text, references)
+        if (count, digest.hexdigest()) != (shard.rows, shard.key):
+            raise self._corrupt("its rows are not those of its shards")
 
     def rejects(self) -> Iterator[tuple[str, Reject]]:
         """Yield (stage, reject) in the order of the stages."""
-        rows = self._database.execute("SELECT stage, id, reason, detail FROM rejects ORDER BY seq")
-        for stage, *reject in rows:
-            yield stage, Reject(*reject)
+        with self._corruption_reported():
+            rows = self._database.execute(
+                "SELECT stage, id, reason, detail FROM rejects ORDER BY seq"
+            )
+            for stage, *reject in rows:
+                yield stage, Reject(*reject)
 
     def reasons(self) -> Counter[str]:
         """Count the rejects by reason."""
-        return count_reasons(self._database)
+        with self._corruption_reported():
+            return count_reasons(self._database)
+
+    @contextmanager
+    def _corruption_reported(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, msgspec.MsgspecError, TypeError) as error:
+            raise self._corrupt(str(error)) from error
+
+    def _corrupt(self, detail: str) -> CorruptSpoolError:
+        return CorruptSpoolError(f"{self._path}: truncated or corrupt ({detail})")
+
+
+class TextDigest:
+    """The digest of the encoded instances of one shard: its key."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def update(self, text: bytes) -> None:
+        """Add the next instance."""
+        self._digest.update(len(text).to_bytes(8))
+        self._digest.update(text)
+
+    def hexdigest(self) -> str:
+        """Return the key of the shard."""
+        return self._digest.hexdigest()
 
 
 def count_reasons(database: sqlite3.Connection) -> Counter[str]:

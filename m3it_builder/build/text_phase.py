@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.spool import Choice, Spool
+from m3it_builder.errors import SourceError, first_few
 from m3it_builder.progress import Progress
 from m3it_builder.records import Instance, Record, Reject, Split
 from m3it_builder.sources.source import Source
@@ -48,8 +49,10 @@ def finish(
 def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: Progress) -> None:
     """Run the text phase of one unit and complete its spool.
 
+    It reports two phases of progress: records read, and rows finished.
+
     Raises:
-        SourceError: a raw file is missing or corrupt.
+        SourceError: a raw file is missing or corrupt, or there is no example in them.
         ConvertError: a source record does not have the structure the converter expects.
     """
     name, split = f"{task.name}/{source.split}", source.split
@@ -61,6 +64,12 @@ def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: P
             spool.add(record)
     finally:
         progress.finish()
+    if not spool.candidates and not spool.rejected:
+        raise SourceError(
+            f"{name}: {first_few(sorted(source.names_read)) or 'the source'}: no examples, where "
+            f"the published split has {entry.rows:,}; the files are empty or not the official "
+            f"ones, check them with `m3it fetch --verify --task {task.name}`"
+        )
     published = entry.rows if entry.sample and plan.file.rows == "published" else None
     order = plan.file.order.get(split, "source")
     chosen = spool.choose(Choice(sample=published, limit=plan.limit), order)
@@ -71,7 +80,7 @@ def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: P
             spool.store(instance)
     finally:
         progress.finish()
-    spool.complete(plan.file.output.shard_mb * 1e6)
+    spool.complete(plan.file.output.shard_mb * 1e6, source.archive_identities())
 
 
 class _Counted:

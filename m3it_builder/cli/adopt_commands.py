@@ -96,12 +96,13 @@ def adopt(
 def _selected(
     layout: Layout, tasks: Sequence[str] | None, splits: Sequence[str] | None
 ) -> list[PublishedUnit]:
+    from m3it_builder.errors import first_few
+
     known = list(dict.fromkeys(unit.task for unit in layout.units))
     for name in tasks or ():
         if name not in known:
-            more = f" and {len(known) - _MAX_TASKS} more" if len(known) > _MAX_TASKS else ""
             raise typer.BadParameter(
-                f"no task {name!r} in this download; it has {', '.join(known[:_MAX_TASKS])}{more}"
+                f"no task {name!r} in this download; it has {first_few(known, _MAX_TASKS)}"
             )
     selected = [
         unit
@@ -142,9 +143,9 @@ def _show(reports: Sequence[UnitReport], as_json: bool) -> None:
 
 
 def _note_unread(names: Sequence[str]) -> None:
+    from m3it_builder.cli.output import print_message
+    from m3it_builder.errors import first_few
+
     if names:
-        more = f" and {len(names) - _MAX_UNREAD} more" if len(names) > _MAX_UNREAD else ""
-        shown = ", ".join(names[:_MAX_UNREAD])
-        typer.echo(
-            f"note: files skipped (unknown or ambiguous task or split): {shown}{more}", err=True
-        )
+        shown = first_few(names, _MAX_UNREAD)
+        print_message(f"note: files skipped (unknown or ambiguous task or split): {shown}")

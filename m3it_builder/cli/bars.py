@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from m3it_builder.cli.output import console
+from m3it_builder.cli.output import console, one_line, print_message
 from m3it_builder.progress import Unit
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ class ProgressBars:
         self._phase = _Phase(title, total, unit)
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<32}"),
+            TextColumn("{task.description:<32}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console(stderr=True),
         )
         self._bars.start()
-        self._task = self._bars.add_task(title, total=total, note="")
+        self._task = self._bars.add_task(one_line(title), total=total, note="")
 
     def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:
         """Advance the bar."""
@@ -62,6 +62,10 @@ class ProgressBars:
         """Stop updating the bar; it remains on the screen."""
         if self._bars is not None:
             self._bars.stop()
+
+    def note(self, message: str) -> None:
+        """Print a line."""
+        print_message(f"note: {message}")
 
 
 class ProgressLines:
@@ -82,10 +86,14 @@ class ProgressLines:
         now = time.monotonic()
         if now - self._printed >= _LINE_SECONDS:
             self._printed = now
-            sys.stderr.write(f"{self._phase.title}: {self._phase}\n")
+            print_message(f"{self._phase.title}: {self._phase}")
 
     def finish(self) -> None:
         """Print nothing: the summary follows."""
+
+    def note(self, message: str) -> None:
+        """Print a line."""
+        print_message(f"note: {message}")
 
 
 class _Phase:

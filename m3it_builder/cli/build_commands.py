@@ -107,15 +107,9 @@ def build(
     from m3it_builder.tasks.registry import load_task, parse_settings
 
     file = load_pipeline(pipeline or "default")
-    overrides = Overrides(
-        formats=formats,
-        images=images,
-        limit=limit,
-        seed=seed,
-        max_reject_share=max_reject_share,
-        drop=drop,
-        is_sample=sample,
-    )
+    overrides = Overrides(formats=formats, images=images, limit=limit, seed=seed,
+                          max_reject_share=max_reject_share, drop=drop,
+                          is_sample=sample)  # fmt: skip
     plan = make_plan(file, overrides)
     with _settings_errors():
         values = parse_settings(tuple(settings or ()))
@@ -208,7 +202,7 @@ def _status(report: Report) -> str:
 def _show(reports: Sequence[Report], as_json: bool) -> None:
     from rich.filesize import decimal
 
-    from m3it_builder.cli.output import format_counts, print_json, print_table
+    from m3it_builder.cli.output import format_counts, print_json, print_message, print_table
 
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -226,10 +220,10 @@ def _show(reports: Sequence[Report], as_json: bool) -> None:
         for report in reports
     ]
     for report in reports:
+        for note in report.notes:
+            print_message(f"note: {note}")
         if report.unmatched:
             name = f"{report.task}/{report.split}"
-            typer.echo(
-                f"note: {name}: {report.unmatched:,} ids in the drop list matched no row", err=True
-            )
+            print_message(f"note: {name}: {report.unmatched:,} ids in the drop list matched no row")
     if rows:
         print_table(("task", "split", "status", "rows", "shards", "size", "rejects"), rows)

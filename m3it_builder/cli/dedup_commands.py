@@ -102,7 +102,7 @@ def dedup(
 
 
 def _show(report: JsonObject, out: Path) -> None:
-    from m3it_builder.cli.output import print_table
+    from m3it_builder.cli.output import print_table, print_text
     from m3it_builder.dedup.html_report import is_leak
 
     keys = ("left", "right", "kind", "pairs", "left_rows", "right_rows")
@@ -111,12 +111,12 @@ def _show(report: JsonObject, out: Path) -> None:
     lines = [[counts[key] for key in keys] for counts in shared[:_MAX_LINES]]
     print_table(headings, lines, title="matches between training and evaluation first")
     if hidden := len(shared) - len(lines):
-        typer.echo(f"and {hidden:,} more lines in the report")
+        print_text(f"and {hidden:,} more lines in the report")
     dropped = [(counts["unit"], counts["reason"], counts["rows"]) for counts in report["dropped"]]
     if dropped:
         print_table(("unit", "reason", "rows to drop"), dropped)
     images = report["images"]
-    typer.echo(
+    print_text(
         f"{images['distinct']:,} distinct images: {images['decoded']:,} decoded, "
         f"{images['cached']:,} cached, {images['flat']:,} too uniform for a perceptual hash, "
         f"{images['unreadable']:,} unreadable; report: {out / 'report.html'}"

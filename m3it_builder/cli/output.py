@@ -1,10 +1,16 @@
-"""Tables for people, JSON for programs: results on stdout, everything else on stderr."""
+"""Tables for people, JSON for programs: results on stdout, everything else on stderr.
+
+Texts come from strangers: captions, file names, messages of libraries. What people read shows
+them literally, and control characters as escapes, so that no text can move the cursor, rename
+the terminal window or look like another one. JSON has the exact values.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -14,20 +20,37 @@ if TYPE_CHECKING:
     from m3it_builder.errors import Failure
 
 _WIDTH = 160  # columns, where the output is not a terminal
+# Control characters (C0 but the line feed, DEL, C1), separators of lines and paragraphs,
+# bidirectional embeddings, overrides and isolates, surrogates.
+_HIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Return a text with control characters as Python escapes; line feeds stay."""
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(text: object) -> str:
+    """Return a text as ``visible`` does, in one line."""
+    return visible(str(text)).replace("\n", "\\n")
+
+
+def print_text(text: object = "") -> None:
+    """Print a text on stdout."""
+    typer.echo(visible(str(text)))
+
+
+def print_message(text: object) -> None:
+    """Print a message on stderr, as one line."""
+    typer.echo(one_line(text), err=True)
 
 
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    import orjson
+    import json
 
-    option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-    try:
-        text = orjson.dumps(value, default=str, option=option).decode()
-    except TypeError:  # an integer of more than 64 bits
-        import json
-
-        text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
-    typer.echo(text)
+    text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
+    typer.echo(_encodable(text, sys.stdout.encoding))
 
 
 def print_table(
@@ -35,17 +58,20 @@ def print_table(
 ) -> None:
     """Print a table; numbers are right-aligned, None is blank."""
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     listed = [list(row) for row in rows]
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    # Texts as objects: in plain strings rich interprets markup and emoji codes.
+    heading = Text(visible(title), style="table.title") if title else None
+    table = Table(title=heading, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, name in enumerate(columns):
         cells = [row[index] for row in listed if row[index] is not None]
         numeric = bool(cells) and all(isinstance(cell, int | float) for cell in cells)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(visible(name)), justify=justify, overflow="fold")
     for row in listed:
-        table.add_row(*(escape(_cell(cell)) for cell in row))
+        table.add_row(*(Text(visible(_cell(cell))) for cell in row))
     console().print(table)
 
 
@@ -64,7 +90,7 @@ def print_failures(failures: Sequence[Failure]) -> None:
         typer.Exit: at least one unit failed.
     """
     for failure in failures:
-        typer.echo(f"m3it: {failure.error}", err=True)
+        print_message(f"m3it: {failure.error}")
     if failures:
         raise typer.Exit(min(failure.error.exit_code for failure in failures))
 
@@ -80,3 +106,15 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _encodable(json_text: str, encoding: str | None) -> str:
+    """Return the same JSON in characters that an encoding has."""
+    try:
+        json_text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        import json
+
+        # Only strings contain such characters.
+        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], json_text)
+    return json_text

@@ -29,6 +29,7 @@ def sample(
 
     m3it sample --task okvqa --n 1000 --out sources && m3it build --task okvqa
     """
+    from m3it_builder.cli.output import print_message
     from m3it_builder.tasks.registry import load_task
     from m3it_builder.tasks.sampling import write_sample
 
@@ -36,7 +37,7 @@ def sample(
         raise typer.BadParameter("name a task with --task")
     for name in task:
         write_sample(load_task(name), out, count, seed)
-        typer.echo(f"wrote {count:,} examples per split of {name} to {out}", err=True)
+        print_message(f"wrote {count:,} examples per split of {name} to {out}")
 
 
 def fetch(
@@ -55,12 +56,24 @@ def fetch(
             help="Repack compressed tars, nested tars and split archives into one plain tar each.",
         ),
     ] = False,
+    update_lock: Annotated[
+        bool,
+        typer.Option(
+            "--update-lock",
+            help="Accept files that differ from their first download, and record them in "
+            "m3it-lock.json; record files that were put there by hand.",
+        ),
+    ] = False,
 ) -> None:
     """Download official source files and verify them.
 
     Interrupted downloads are resumed, mirrors are tried, and sizes and digests
     are checked. Files behind a form or a login are not downloaded: the command
     prints what to do by hand, and exits with status 1.
+
+    m3it-lock.json, beside the sources, records size and SHA-256 of the first
+    download of every file without a published digest. Later downloads and
+    --verify are compared with it.
 
     A build reads zip and plain tar archives in place. Any other archive must be
     repacked once with --repack; the original may be deleted afterwards.
@@ -74,7 +87,7 @@ def fetch(
     from rich.filesize import decimal
 
     from m3it_builder.cli.bars import progress_display
-    from m3it_builder.cli.output import print_table
+    from m3it_builder.cli.output import print_message, print_table, print_text
     from m3it_builder.fetch.download import Fetched, fetch_source, repack_source, source_cards
 
     if not sources and not task:
@@ -82,15 +95,15 @@ def fetch(
     results: list[Fetched] = []
     folder, progress = source_folder(source), progress_display()
     for card in source_cards(sources or (), task or ()):
-        steps = [fetch_source(card, folder, verify_only=verify, progress=progress)]
+        steps = [fetch_source(card, folder, verify, update_lock, progress)]
         steps += [repack_source(card, folder, progress)] if repack else []
         for result in chain.from_iterable(steps):
             results.append(result)
-            typer.echo(f"{card.name}/{result.file}: {result.message}", err=True)
+            print_message(f"{card.name}/{result.file}: {result.message}")
     rows = [(r.source, r.file, decimal(r.bytes) if r.bytes else None, r.message) for r in results]
     print_table(("source", "file", "size", "state"), rows)
     for result in results:
         if result.manual:
-            typer.echo(f"{result.source}/{result.file}: {result.manual}")
+            print_text(f"{result.source}/{result.file}: {result.manual}")
     if any(not result.ok for result in results):
         raise typer.Exit(1)

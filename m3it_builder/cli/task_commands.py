@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from m3it_builder.cli.options import AsJson, SplitName, choice
+from m3it_builder.cli.output import one_line, print_json, print_message, print_table, print_text
 from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ def ls(
     Row counts are those of the published M3IT, or the official ones for variants
     that it does not have. Tasks from installed packages are included.
     """
-    from m3it_builder.cli.output import print_json, print_table
     from m3it_builder.tasks.registry import load_task, task_names
 
     tasks = [load_task(name) for name in task_names()]
@@ -62,7 +62,7 @@ def ls(
                "origin")  # fmt: skip
     print_table(columns, cells)
     variant_count = sum(bool(row["variant_of"]) for row in rows)
-    typer.echo(f"{len(tasks)} tasks, {variant_count} variants; details: `m3it show TASK`", err=True)
+    print_message(f"{len(tasks)} tasks, {variant_count} variants; details: `m3it show TASK`")
 
 
 def show(
@@ -110,7 +110,7 @@ def new(
     from m3it_builder.authoring.scaffold import write_scaffold
 
     for path in write_scaffold(name, into):
-        typer.echo(path)
+        print_text(path)
 
 
 def lint(
@@ -129,7 +129,6 @@ def lint(
     contains a TODO.
     """
     from m3it_builder.authoring.lint import lint_folder
-    from m3it_builder.cli.output import print_json, print_table
 
     files, findings = lint_folder(folder)
     if as_json:
@@ -138,7 +137,7 @@ def lint(
     elif findings:
         print_table(("file", "error"), [(finding.file, finding.message) for finding in findings])
     else:
-        typer.echo(f"{files} files checked, no errors")
+        print_text(f"{files} files checked, no errors")
     if findings:
         raise typer.Exit(1)
 
@@ -164,7 +163,6 @@ def _is_build(name: str) -> bool:
 
 
 def _show_task(name: str, count: int, as_json: bool) -> None:
-    from m3it_builder.cli.output import print_json
     from m3it_builder.report.preview import sample_rows
     from m3it_builder.tasks.registry import load_task
 
@@ -181,17 +179,17 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
         )
         return
     _print_card(task)
-    typer.echo("\nInstructions")
+    print_text("\nInstructions")
     for text in task.instructions:
-        typer.echo(f"  - {text}")
-    typer.echo("\nRows built from synthetic sample data")
+        print_text(f"  - {text}")
+    print_text("\nRows built from synthetic sample data")
     for row in rows:
         _print_row(row)
 
 
 def _print_card(task: Task) -> None:
     card = task.card
-    typer.echo(f"{task.name}: {card.title} ({task.origin})")
+    print_text(f"{task.name}: {card.title} ({task.origin})")
     for label, value in (
         ("group", card.group),
         ("language", card.lang),
@@ -205,15 +203,14 @@ def _print_card(task: Task) -> None:
         ("notes", card.notes),
     ):
         if value:
-            typer.echo(f"  {label:15}{value}")
+            print_text(f"  {label:15}{value}")
     for option, entry in card.options.items():
-        typer.echo(f"  --set {task.name}.{option}={task.options[option]}: {entry.help}")
+        print_text(f"  --set {task.name}.{option}={task.options[option]}: {entry.help}")
 
 
 def _show_build(
     folder: Path, split: str | None, count: int, sheet: Path | None, as_json: bool
 ) -> None:
-    from m3it_builder.cli.output import print_json
     from m3it_builder.report.preview import built_rows
 
     rows = built_rows(folder, split, count)
@@ -226,7 +223,7 @@ def _show_build(
         from m3it_builder.report.contact_sheet import write_sheet
 
         write_sheet(sheet, rows)
-        typer.echo(f"wrote {sheet}", err=True)
+        print_message(f"wrote {sheet}")
 
 
 def _columns(row: IndexRow) -> JsonObject:
@@ -238,9 +235,10 @@ def _columns(row: IndexRow) -> JsonObject:
 
 
 def _print_row(row: JsonObject) -> None:
-    typer.echo(f"\n{row['task']}/{row['split']}/{row['id']}")
+    print_text()
+    print_text(one_line(f"{row['task']}/{row['split']}/{row['id']}"))
     for field in ("instruction", "inputs", "outputs"):
         text = row[field].replace("\n", "\n" + " " * 14)
-        typer.echo(f"  {field:12}{text}")
+        print_text(f"  {field:12}{text}")
     for image in row["images"]:
-        typer.echo(f"  {'image':12}{image}")
+        print_text(f"  {'image':12}{image}")

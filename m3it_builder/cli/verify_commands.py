@@ -53,7 +53,7 @@ def verify(
     from dataclasses import asdict
 
     from m3it_builder.cli.bars import progress_display
-    from m3it_builder.cli.output import print_json
+    from m3it_builder.cli.output import print_json, print_message
     from m3it_builder.verify.run import VerifyOptions
     from m3it_builder.verify.run import verify as run_verify
 
@@ -75,14 +75,14 @@ def verify(
         remedy = "delete the files named above and rebuild with --replace, which packs only those"
         if all(failed.check.startswith("source_") for failed in report.findings):
             remedy = "the official files have changed; rebuild with --replace"
-        typer.echo(f"m3it: {build}: verification failed: {checks}; {remedy}", err=True)
+        print_message(f"m3it: {build}: verification failed: {checks}; {remedy}")
         raise typer.Exit(1)
 
 
 def _show(report: VerifyReport) -> None:
     from rich.filesize import decimal
 
-    from m3it_builder.cli.output import print_table
+    from m3it_builder.cli.output import print_table, print_text
 
     if report.findings:
         table = [(failed.check, failed.count, failed.about) for failed in report.findings]
@@ -94,10 +94,10 @@ def _show(report: VerifyReport) -> None:
     read = f"{decimal(report.bytes)} of shards read"
     if report.quick:
         read = "no shard was opened (--quick)"
-    typer.echo(f"{report.units:,} units, {report.rows:,} rows, {report.images:,} images; {read}")
+    print_text(f"{report.units:,} units, {report.rows:,} rows, {report.images:,} images; {read}")
     if report.from_sources is not None:
-        typer.echo(f"{report.from_sources:,} images compared with their sources")
+        print_text(f"{report.from_sources:,} images compared with their sources")
     for reason, count in report.unchecked.items():
-        typer.echo(f"{count:,} images not compared with their sources ({reason})")
+        print_text(f"{count:,} images not compared with their sources ({reason})")
     if not report.findings:
-        typer.echo("no findings")
+        print_text("no findings")

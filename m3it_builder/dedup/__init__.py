@@ -157,7 +157,6 @@ def _images(
 
 
 def _write_json(path: Path, report: JsonObject) -> None:
-    import orjson
+    import msgspec
 
-    data = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    path.write_bytes(data)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

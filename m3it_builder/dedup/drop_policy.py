@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import orjson
 
 from m3it_builder.dedup.options import KeepPolicy
 from m3it_builder.dedup.tables import EVALUATION, BuiltUnit
+from m3it_builder.storage.json_values import dumps
 
 _PROTECTED = {"evaluation": EVALUATION, "first": EVALUATION, "training": ("train",), "all": ()}
 
@@ -144,4 +144,4 @@ def write_drop_list(database: duckdb.DuckDBPyConnection, parquet: Path, jsonl: P
         while batch := rows.fetchmany(10_000):
             for row in batch:
                 value = dict(zip(names, row, strict=True))
-                file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+                file.write(dumps(value) + b"\n")

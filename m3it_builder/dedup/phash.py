@@ -19,7 +19,6 @@ Where hardly any coefficient rises above noise, the bits carry no information: s
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,7 +27,9 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageOps
 
+from m3it_builder.media.decoding import exif_orientation, opened
 from m3it_builder.media.images import to_rgb
+from m3it_builder.media.probe import BadImage
 
 VERSION = 1  # of the hash function; cached hashes of another version are not used
 COARSE_BITS, FINE_BITS = 64, 256
@@ -41,7 +42,6 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, a
 _GRAY_TOLERANCE = 8  # a cell is gray if its RGB values differ by no more
 _MIN_SIGNIFICANT = 12  # of the 64 coefficients; an image with fewer above noise is flat
 _ORIENTATION = 0x0112  # EXIF tag
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, PILImage.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def perceptual_hash(data: bytes) -> PerceptualHash:
     """
     try:
         small = _reduce(data)
-    except _DECODE_ERRORS as error:
-        raise UnreadableImage(str(error)[:200] or type(error).__name__) from error
+    except BadImage as error:
+        raise UnreadableImage(str(error).removeprefix("image_undecodable: ")) from error
     gray = np.asarray(small.convert("L"), dtype=np.float64)
     matrix = _dct_matrix(_SIDE)
     coefficients = (matrix @ gray @ matrix.T).ravel()
@@ -112,12 +112,12 @@ def _correlation(one: Any, two: Any) -> Any:
 
 def _reduce(data: bytes) -> PILImage.Image:
     """Return an image reduced to 32 by 32 pixels of RGB, EXIF-transposed."""
-    with PILImage.open(io.BytesIO(data)) as image:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+    with opened(data) as image:
+        orientation = exif_orientation(image)
         if image.format == "JPEG":
             image.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # decodes at down to an eighth of the size
         small = to_rgb(image).resize((_SIDE, _SIDE), PILImage.Resampling.LANCZOS, reducing_gap=3.0)
-    if orientation in range(2, 9):  # transposed after reduction, where it costs next to nothing
+    if orientation > 1:  # transposed after reduction, where it costs next to nothing
         exif = small.getexif()
         exif[_ORIENTATION] = orientation
         small = ImageOps.exif_transpose(small)

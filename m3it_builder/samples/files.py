@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from m3it_builder.samples.world import Codec, World, encode, paint
+from m3it_builder.storage.json_values import dumps
 
 # Scene numbers of the image folders start far apart, so that the splits share no image.
 _FIRST = {"train2014": 0, "val2014": 1_000_000}
@@ -16,7 +15,7 @@ _FIRST = {"train2014": 0, "val2014": 1_000_000}
 
 def write_json(path: Path, value: Any) -> None:
     """Write one JSON file and create its folder."""
-    write_bytes(path, orjson.dumps(value))
+    write_bytes(path, dumps(value))
 
 
 def write_jsonl(path: Path, values: Iterable[Any]) -> None:
@@ -24,7 +23,7 @@ def write_jsonl(path: Path, values: Iterable[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for value in values:
-            file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(dumps(value) + b"\n")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

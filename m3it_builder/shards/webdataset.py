@@ -8,10 +8,10 @@ Format: POSIX ustar, with zero times and owners.
 
 from __future__ import annotations
 
-import orjson
-import pybase64
+import msgspec
 
 from m3it_builder.shards.formats import ImageEncoding, RowRanges, ShardRow
+from m3it_builder.shards.jsonl import json_with_images
 from m3it_builder.storage.output import Output
 
 _BLOCK = 512
@@ -66,11 +66,10 @@ class WebDatasetWriter:
         key = row.key.encode()
         pieces: list[bytes] = []
         if self._encoding == "base64":
-            encoded = [pybase64.b64encode_as_string(image.data) for image in row.images]
-            _add(pieces, key + b".json", orjson.dumps({**row.texts, "image_base64_str": encoded}))
+            _add(pieces, key + b".json", b"".join(json_with_images(row.texts, row.images)))
         else:
             mimes = [image.mime for image in row.images]
-            _add(pieces, key + b".json", orjson.dumps({**row.texts, "mimes": mimes}))
+            _add(pieces, key + b".json", msgspec.json.encode({**row.texts, "mimes": mimes}))
             for position, image in enumerate(row.images):
                 _add(pieces, b"%b.%d.jpg" % (key, position), image.data)
         start = self._output.size

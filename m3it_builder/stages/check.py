@@ -8,6 +8,7 @@ audits, in SQL over the finished build.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import CardError
@@ -81,7 +82,7 @@ def gold_not_in_choices(record: Record, _: TaskCard) -> str | None:
     return None
 
 
-def choices_repeat(record: Record, _: TaskCard) -> str | None:
+def duplicate_choice(record: Record, _: TaskCard) -> str | None:
     """Two choices of a question are equal."""
     for turn in record.turns:
         if len(set(turn.choices)) != len(turn.choices):
@@ -102,8 +103,10 @@ def box_outside(record: Record, _: TaskCard) -> str | None:
     """A box is empty, has swapped corners, or is completely outside its image."""
     for region in record.regions:
         x0, y0, x1, y1 = region.box
-        width, height = record.images[region.image].size or (float("inf"), float("inf"))
-        if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
+        width, height = record.images[region.image].size or (inf, inf)
+        if not (-inf < x0 < x1 < inf and -inf < y0 < y1 < inf):
+            return f"{region.box}"
+        if not (x0 < width and y0 < height and x1 > 0 and y1 > 0):
             return f"{region.box} in {width}x{height}"
     return None
 
@@ -123,7 +126,7 @@ CHECKS: Mapping[str, Check] = {
         empty_input,
         image_count,
         gold_not_in_choices,
-        choices_repeat,
+        duplicate_choice,
         empty_choice,
         box_outside,
     )

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import orjson
-
 from m3it_builder.errors import ConvertError
 from m3it_builder.records import Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
+from m3it_builder.storage.json_values import NotFiniteError, TooDeepError, dumps
 from m3it_builder.tasks.registry import Task
 
-_DAMAGED = re.compile(
-    "[\0\ud800-\udfff]"
-)  # NUL and lone surrogates: some formats cannot store them
-
+# NUL and lone surrogates: some formats cannot store them.
+_DAMAGED = re.compile("[\0\ud800-\udfff]")
 # Raised by access to a record of unexpected structure; anything else is a bug, not handled here.
 _STRUCTURE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
 
@@ -35,8 +32,8 @@ def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
                 reject("convert", item)
             elif withheld:
                 reject("convert", Reject(item.id, "answer_withheld"))
-            elif (damage := _damage(item, task, source)) is not None:
-                reject("convert", Reject(_printable(item.id), "damaged_text", damage))
+            elif (unstorable := _unstorable(item, task, source)) is not None:
+                reject("convert", unstorable)
             else:
                 yield item
     except _STRUCTURE_ERRORS as error:
@@ -48,17 +45,36 @@ def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
         ) from error
 
 
-def _damage(record: Record, task: Task, source: Source) -> str | None:
-    """Return a text of the record that cannot be stored, or None.
+def _unstorable(record: Record, task: Task, source: Source) -> Reject | None:
+    """Return the reject of a record with an id, text or meta that cannot be stored.
 
     Raises:
-        ConvertError: its id is not a non-empty string, or its meta has values not allowed
-            in JSON.
+        ConvertError: its id is not a string, or its meta has types that JSON does not know.
     """
-    if not isinstance(record.id, str) or not record.id:
+    if not isinstance(record.id, str):
+        raise _converter_error(task, source, f"yielded the id {record.id!r}, which is not a string")
+    if not record.id:
+        return Reject("", "empty_id", source.position)
+    texts = _texts(record)
+    if _DAMAGED.search("\n".join(texts)):  # one search: nearly all records pass
+        damaged = _printable(next(filter(_DAMAGED.search, texts)))
+        return Reject(_printable(record.id), "damaged_text", damaged)
+    try:
+        dumps(record.meta, sort_keys=True)
+    except UnicodeEncodeError:
+        return Reject(record.id, "damaged_text", "in its meta")
+    except NotFiniteError:
+        return Reject(record.id, "number_not_finite", "in its meta")
+    except TooDeepError:
+        return Reject(record.id, "nested_too_deeply", "its meta")
+    except TypeError as error:
         raise _converter_error(
-            task, source, f"yielded the id {record.id!r}, which is not a non-empty string"
-        )
+            task, source, f"yielded a meta that is not JSON ({error})"
+        ) from error
+    return None
+
+
+def _texts(record: Record) -> list[str]:
     texts = [
         record.id,
         record.context,
@@ -68,17 +84,7 @@ def _damage(record: Record, task: Task, source: Source) -> str | None:
     for turn in record.turns:
         texts += (turn.question, turn.answer, *turn.choices)
     texts += (region.label for region in record.regions)
-    if _DAMAGED.search("\n".join(texts)):  # one search: nearly all records pass
-        return _printable(next(filter(_DAMAGED.search, texts)))
-    try:
-        orjson.dumps(record.meta)
-    except TypeError as error:
-        if "surrogate" in str(error):
-            return "in its meta"
-        raise _converter_error(
-            task, source, f"yielded a meta that is not JSON ({error})"
-        ) from error
-    return None
+    return texts
 
 
 def _converter_error(task: Task, source: Source, problem: str) -> ConvertError:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from blake3 import blake3
 from PIL import Image as PILImage
 
 from m3it_builder.dataset.index_row import StoredImage
+from m3it_builder.media.decoding import opened
 from m3it_builder.media.probe import BadImage, probe
 from m3it_builder.verify.faults import Findings
 from m3it_builder.verify.stored_row import first_line
 
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 _MIMES = {"MPO": "image/jpeg"}  # a JPEG followed by further images
 _CACHE_SIZE = 20_000  # decode results, of some hundred bytes each
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, IndexError, KeyError,
-                  struct.error, MemoryError, PILImage.DecompressionBombError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +60,13 @@ class ImageChecker:
 def decode(data: bytes, max_pixels: int) -> DecodeResult:
     """Decode a complete image, unless it exceeds the pixel limit of the build."""
     try:
-        with _pixel_limit(max_pixels), PILImage.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with opened(data, max_pixels) as image:
             mime = _MIMES.get(str(image.format)) or PILImage.MIME[str(image.format)]
-            width, height = image.size
-            if width * height > max_pixels:
-                return DecodeResult(mime, (image.size,), f"{width}x{height} pixels")
             image.load()
             return DecodeResult(mime, (image.size, _header_size(data, image.size)))
-    except _DECODE_ERRORS as error:
+    except BadImage as bad:
+        return DecodeResult("", (), str(bad).removeprefix("image_undecodable: "))
+    except MemoryError as error:
         return DecodeResult("", (), first_line(error))
 
 
@@ -102,16 +94,3 @@ def _metadata_findings(
         differences.append((f"{len(data):,} bytes", f"{image.bytes:,}"))
     for actual, stated in differences:
         yield "image_metadata_differs", f"image {position} is {actual}, the index says {stated}"
-
-
-@contextmanager
-def _pixel_limit(max_pixels: int) -> Iterator[None]:
-    """Raise Pillow's pixel limit to that of the build, without warnings; restore it on exit."""
-    before = PILImage.MAX_IMAGE_PIXELS
-    PILImage.MAX_IMAGE_PIXELS = max(before or 0, max_pixels)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        PILImage.MAX_IMAGE_PIXELS = before

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
+import msgspec
 import pyarrow as pa
 import pybase64
 
 from m3it_builder.records import JsonObject
+from m3it_builder.storage.json_values import loads_strict
 
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
@@ -48,8 +49,8 @@ def first_line(error: BaseException) -> str:
 def json_object(data: bytes) -> JsonObject | None:
     """Parse a JSON object; None if the bytes are anything else."""
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        value = loads_strict(data)
+    except (msgspec.DecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -1,4 +1,4 @@
-"""Audits find what is planted, and nothing in a clean build."""
+"""Audits find planted errors, and nothing in a clean build."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def built(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def found(build: Path) -> dict[str, Finding]:
+def findings(build: Path) -> dict[str, Finding]:
+    """Return the audits that fail or report a note."""
     return {finding.audit: finding for finding in audit(build) if finding.count}
 
 
 def change(build: Path, split: str, edit: Any) -> None:
-    """Rewrite the index of a split, as a faulty build would have written it."""
+    """Rewrite the index of a split, as an incorrect build would have written it."""
     path = build / "okvqa" / "meta" / split / "index.parquet"
     rows = pq.read_table(path).to_pylist()
     edit(rows)
@@ -42,51 +43,51 @@ def change(build: Path, split: str, edit: Any) -> None:
 
 
 def test_clean_build(built: Path) -> None:
-    assert found(built) == {}
+    assert findings(built) == {}
     assert [finding.audit for finding in audit(built)] == sorted(
         path.stem for path in (Path(audit.__globals__["__file__"]).parent).glob("*.sql")
     )
 
 
-def test_folders_with_signs_of_patterns(built: Path) -> None:
-    """A build in a folder called ``[x]*?`` is that build, and no other one beside it."""
-    odd = built.rename(built.with_name("[x]*? 100%"))
-    assert found(odd) == {}
-    assert query(odd, "SELECT count(*) FROM instances").rows == ((60,),)
-    report = find_duplicates(DedupOptions(builds=(odd,), report_folder=built.with_name("[report]")))
-    assert report["units"]
+def test_folder_names_are_not_glob_patterns(built: Path) -> None:
+    """A folder named ``[x]*?`` is one build, and matches no folder beside it."""
+    folder = built.rename(built.with_name("[x]*? 100%"))
+    assert findings(folder) == {}
+    assert query(folder, "SELECT count(*) FROM instances").rows == ((60,),)
+    options = DedupOptions(builds=(folder,), report_folder=built.with_name("[report]"))
+    assert find_duplicates(options)["units"]
 
 
-def test_repeated_id(built: Path) -> None:
+def test_duplicate_id(built: Path) -> None:
     change(built, "train", lambda rows: rows.__setitem__(3, {**rows[3], "id": rows[4]["id"]}))
-    finding = found(built)["repeated_id"]
-    assert (finding.count, finding.level) == (1, "fault")
+    finding = findings(built)["duplicate_id"]
+    assert (finding.count, finding.level) == (1, "error")
     assert finding.about.startswith("An id occurs more than once")
     assert finding.rows[0][-1] == 2
 
 
 def test_split_leak(built: Path) -> None:
-    stolen: list[dict[str, Any]] = []
-    change(built, "validation", lambda rows: stolen.extend(rows[:2]))
-    change(built, "train", lambda rows: rows.extend({**r, "split": "train"} for r in stolen))
-    finding = found(built)["split_leak"]
+    leaked: list[dict[str, Any]] = []
+    change(built, "validation", lambda rows: leaked.extend(rows[:2]))
+    change(built, "train", lambda rows: rows.extend({**r, "split": "train"} for r in leaked))
+    finding = findings(built)["split_leak"]
     assert finding.count == 2
-    assert "unaccounted_example" in found(built), "the counts no longer add up either"
+    assert "unaccounted_example" in findings(built), "the counts no longer add up either"
 
 
-def test_leak_behind_a_drawn_box_is_seen(built: Path) -> None:
-    """Two drawings on one image differ in bytes; the source's digest gives them away."""
-    stolen: list[dict[str, Any]] = []
-    change(built, "validation", lambda rows: stolen.append(rows[0]))
-    image = {**stolen[0]["images"][0], "digest": "another"}
-    row = {**stolen[0], "split": "train", "images": [image]}
+def test_leak_of_an_image_with_drawn_regions(built: Path) -> None:
+    """The published bytes of one image differ if other regions are drawn; source digests do not."""
+    leaked: list[dict[str, Any]] = []
+    change(built, "validation", lambda rows: leaked.append(rows[0]))
+    image = {**leaked[0]["images"][0], "digest": "another"}
+    row = {**leaked[0], "split": "train", "images": [image]}
     change(built, "train", lambda rows: rows.append(row))
-    assert found(built)["split_leak"].count == 1
+    assert findings(built)["split_leak"].count == 1
 
 
-def test_repeated_row_is_a_note(built: Path) -> None:
+def test_duplicate_row_is_a_note(built: Path) -> None:
     change(built, "train", lambda rows: rows.append({**rows[0], "id": "again"}))
-    assert found(built)["repeated_row"].level == "note"
+    assert findings(built)["duplicate_row"].level == "note"
 
 
 def test_instruction_usage(built: Path) -> None:
@@ -97,7 +98,7 @@ def test_instruction_usage(built: Path) -> None:
             rows.append({**base, "id": f"x{number}", "instruction": text, "inputs": str(number)})
 
     change(built, "train", skew)
-    finding = found(built)["instruction_usage"]
+    finding = findings(built)["instruction_usage"]
     assert load_task("okvqa").instructions[0] in {row[3] for row in finding.rows}
 
 
@@ -105,12 +106,12 @@ def test_counts_against_card(tmp_path: Path) -> None:
     task = load_task("okvqa")
     write_sample(task, tmp_path / "src", 5)
     Build(sources=tmp_path / "src", out=tmp_path / "out", plan=Plan()).unit(task, "train")
-    finding = found(tmp_path / "out")["count_against_card"]
+    finding = findings(tmp_path / "out")["count_against_card"]
     assert finding.level == "note"
     assert finding.rows == (("okvqa", "train", 9_009, 5, -9_004),)
 
 
-def test_own_audits(built: Path, tmp_path: Path) -> None:
+def test_additional_audits(built: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "short.sql").write_text("-- An answer is short.\nSELECT id FROM instances\n")
@@ -125,8 +126,8 @@ def test_own_audits(built: Path, tmp_path: Path) -> None:
 
 def test_queries_over_one_task_and_over_all(built: Path) -> None:
     sql = "SELECT split, count(*) FROM instances GROUP BY ALL ORDER BY ALL"
-    wanted = (("train", 30), ("validation", 30))
-    assert query(built, sql).rows == query(built / "okvqa", sql).rows == wanted
+    expected = (("train", 30), ("validation", 30))
+    assert query(built, sql).rows == query(built / "okvqa", sql).rows == expected
     joined = "SELECT DISTINCT c.license FROM instances i JOIN cards c USING (task, split)"
     assert query(built, joined).rows == (("CC-BY-4.0",),)
     assert query(built, "SELECT * FROM rejects").rows == ()

@@ -1,4 +1,4 @@
-"""Long proofs: flat memory, and kill -9 at any moment."""
+"""Slow tests: bounded memory, and kill -9 at random moments."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ KILLS = 50
 
 
 def test_kill_at_random_moments(tmp_path: Path) -> None:
-    """Kill the whole process group again and again; what comes out at last is as if never.
+    """Kill the process group repeatedly; the result equals that of an uninterrupted build.
 
-    Each time a build is finished, a row goes from the source, or comes back, and the next
-    build replaces it: kills fall into first builds and into incremental ones alike.
+    After each finished build a row is removed from the source, or restored, and the next
+    build replaces it: first builds and incremental ones are both killed.
     """
     sources = [tmp_path / "all", tmp_path / "fewer"]
     write_sample(load_task("okvqa"), sources[0], 3_000)
@@ -71,15 +71,15 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     pipeline = tmp_path / "small.yaml"
     pipeline.write_text("output: {format: [webdataset, parquet, jsonl, arrow], shard_mb: 0.3}\n")
     more = ("--pipeline", str(pipeline), "--workers", "2")
-    began = time.monotonic()
-    whole = []
+    start = time.monotonic()
+    expected = []
     for source in sources:
-        target = tmp_path / f"whole-{source.name}"
+        target = tmp_path / f"expected-{source.name}"
         subprocess.run(command(source, target, *more), check=True, capture_output=True)
-        whole.append(tree(target))
-    assert whole[0] != whole[1]
-    longest = (time.monotonic() - began) / 2
-    dice = random.Random(20)
+        expected.append(tree(target))
+    assert expected[0] != expected[1]
+    duration = (time.monotonic() - start) / 2
+    generator = random.Random(20)
     out = tmp_path / "out"
     kills = finished = 0
     while kills < KILLS or not finished:
@@ -92,18 +92,18 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            process.wait(timeout=dice.uniform(0.05, longest) if kills < KILLS else None)
+            process.wait(timeout=generator.uniform(0.05, duration) if kills < KILLS else None)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             kills += 1
         else:
             assert process.returncode == 0
-            assert tree(out) == whole[which]
+            assert tree(out) == expected[which]
             finished += 1
         if not (out / "okvqa" / "meta" / "train" / "manifest.json").exists():
             assert not (out / "okvqa" / "README.md").exists()
-    assert finished >= 3, "both kinds of builds were finished"
+    assert finished >= 3, "first and incremental builds were finished"
     last = [*command(sources[finished % 2], out, *more), "--replace"]
     assert subprocess.run(last, check=False, capture_output=True).returncode == 0
-    assert tree(out) == whole[finished % 2]
+    assert tree(out) == expected[finished % 2]

@@ -1,4 +1,4 @@
-"""What the spool holds comes back as it was, and says what decides a row's bytes."""
+"""The spool codec is lossless, and the text blob has everything that decides a row's bytes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.support.rows import instances, records
 
 
 @given(records)
-def test_records_survive_the_spool(record: Record) -> None:
+def test_records_round_trip(record: Record) -> None:
     assert decode_record(encode_record(record)) == record
 
 
 @given(instances)
-def test_instances_survive_the_spool(instance: Instance) -> None:
+def test_instances_round_trip(instance: Instance) -> None:
     assert decode((instance.task, instance.split), *encode(instance)) == instance
 
 
 @given(instances, st.text(max_size=5))
 def test_the_location_of_an_image_is_not_part_of_the_row(instance: Instance, path: str) -> None:
-    """Moving the sources leaves a row's text, and with it its shard, as it was."""
+    """Moving the sources does not change the text of a row, nor the key of its shard."""
     moved = tuple(
         replace(image, location=replace(image.location, path=path)) if image.location else image
         for image in instance.record.images
@@ -35,7 +35,7 @@ def test_the_location_of_an_image_is_not_part_of_the_row(instance: Instance, pat
 
 
 def test_text_changes_with_the_image(tmp_path: Path) -> None:
-    """Whatever distinguishes versions of an image distinguishes the rows that show it."""
+    """Everything that distinguishes versions of an image distinguishes the rows that have it."""
     archive = tmp_path / "a.tar"
     archive.write_bytes(b"x")
 
@@ -46,24 +46,26 @@ def test_text_changes_with_the_image(tmp_path: Path) -> None:
         return encode(row)[0]
 
     variants = [
-        Image("a", location=File("p", 1, 1)),
-        Image("a", location=File("p", 2, 1)),
-        Image("a", location=File("p", 1, 2)),
+        Image("a", location=File("p", 1, 1, 1)),
+        Image("a", location=File("p", 2, 1, 1)),
+        Image("a", location=File("p", 1, 2, 1)),
         Image("a", location=Slice("p", 0, 1, 1, "stored", 7)),
         Image("a", location=Slice("p", 0, 1, 1, "stored", 8)),
         Image("a", location=Slice(str(archive), 0, 1, 1, "tar", None)),
         Image("a", location=Slice(str(archive), 1, 1, 1, "tar", None)),
-        Image("a", (1, 1), location=File("p", 1, 1)),
-        Image("a", location=File("p", 1, 1), selection=Frames(8)),
-        Image("a", location=File("p", 1, 1), selection=Frames(8, "inner")),
+        Image("a", (1, 1), location=File("p", 1, 1, 1)),
+        Image("a", location=File("p", 1, 1, 1), selection=Frames(8)),
+        Image("a", location=File("p", 1, 1, 1), selection=Frames(8, "inner")),
     ]
     texts = {text(image) for image in variants}
     assert len(texts) == len(variants)
     archive.write_bytes(b"longer")
-    assert text(variants[5]) not in texts, "a tar without checksums is known by its size and time"
+    assert text(variants[5]) not in texts, (
+        "a tar without checksums is identified by its size and mtime"
+    )
 
 
-def test_whole_numbers_of_a_box_stay_whole() -> None:
+def test_integer_coordinates_stay_integers() -> None:
     record = Record(id="1", turns=(), regions=(Region((1, 2.5, 3, 4)),))
     box = decode_record(encode_record(record)).regions[0].box
     assert [type(edge) for edge in box] == [int, float, int, int]

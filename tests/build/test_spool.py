@@ -1,8 +1,7 @@
-"""The spool keeps the first of equal ids, chooses by digest, and loses nothing."""
+"""The spool keeps the first of duplicate ids, chooses rows by digest, and loses none."""
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3it_builder.build.spool import Choice, Spool
-from m3it_builder.build.spool_reader import ReadSpool
+from m3it_builder.build.spool_reader import CorruptSpoolError, ReadSpool
 from m3it_builder.errors import ConvertError
 from m3it_builder.records import Image, Instance, Record, Turn
 
@@ -28,7 +27,7 @@ def spooled(
     dropped: dict[str, str] | None = None,
     **choice: int | None,
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Put records through a spool; return the order of the rows, and the rejects."""
+    """Pass records through a spool; return the ids of the rows in order, and the rejects."""
     spool = Spool(path, ("t", "train"), 0, dropped)
     for row_id in ids:
         spool.add(Record(id=row_id, turns=()))
@@ -38,7 +37,7 @@ def spooled(
         spool.store(instance(record))
         stored += 1
     assert count == stored
-    spool.complete(900)
+    spool.complete(900, {})
     reader = ReadSpool(path)
     assert reader.facts.candidates == len(set(ids))
     rows = [row.record.id for shard in reader.shards() for row in reader.instances(shard)]
@@ -52,7 +51,7 @@ names = st.lists(st.sampled_from("abcdefghijklmnop"), max_size=40)
 
 
 @given(ids=names, sample=st.integers(1, 20))
-def test_the_first_is_kept_and_none_is_lost(
+def test_first_duplicate_is_kept_and_none_is_lost(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str], sample: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "spool.sqlite"
@@ -70,24 +69,24 @@ def test_the_first_is_kept_and_none_is_lost(
     assert chosen == [row_id for row_id in distinct if row_id in chosen], "in source order"
 
 
-@given(ids=names, sample=st.integers(1, 20), limit=st.integers(1, 20), gone=names)
+@given(ids=names, sample=st.integers(1, 20), limit=st.integers(1, 20), listed=names)
 def test_sample_then_limit_then_drop(
     tmp_path_factory: pytest.TempPathFactory,
     ids: list[str],
     sample: int,
     limit: int,
-    gone: list[str],
+    listed: list[str],
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "spool.sqlite"
     distinct = list(dict.fromkeys(ids))
     ranked, _ = spooled(distinct, path, order="digest")
-    dropped = dict.fromkeys(gone, "list.jsonl")
+    dropped = dict.fromkeys(listed, "list.jsonl")
     rows, rejects = spooled(distinct, path, "digest", dropped, sample=sample, limit=limit)
     by_reason: dict[str, list[str]] = {}
     for row_id, reason in rejects:
         by_reason.setdefault(reason, []).append(row_id)
     kept = ranked[: min(sample, limit)]
-    assert rows == [row_id for row_id in kept if row_id not in dropped], "not topped up"
+    assert rows == [row_id for row_id in kept if row_id not in dropped], "not replaced"
     assert sorted(by_reason.get("dropped", [])) == sorted(set(kept) & set(dropped))
     assert set(by_reason.get("not_sampled", [])) == set(ranked[sample:])
     assert set(by_reason.get("over_limit", [])) == set(ranked[limit:sample])
@@ -104,7 +103,7 @@ def test_record_of_wrong_types_names_the_task(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite", ("birds", "train"), 0)
     spool.add(Record(id="1", turns=(Turn("q", "a"),), images=(Image("a", (1.5, 2)),)))  # type: ignore[arg-type]
     spool.choose(Choice(sample=None, limit=None), "source")
-    with pytest.raises(ConvertError, match="birds/train: the converter yields a record of wrong"):
+    with pytest.raises(ConvertError, match="birds/train: the converter yielded a record with wron"):
         list(spool.chosen())
     spool.discard()
 
@@ -112,6 +111,6 @@ def test_record_of_wrong_types_names_the_task(tmp_path: Path) -> None:
 def test_an_incomplete_spool_cannot_be_read(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite", ("t", "train"), 0)
     spool.add(Record(id="1", turns=()))
-    with pytest.raises((sqlite3.DatabaseError, TypeError)):
+    with pytest.raises(CorruptSpoolError, match=r"spool\.sqlite: truncated or corrupt"):
         ReadSpool(tmp_path / "spool.sqlite")
     spool.discard()

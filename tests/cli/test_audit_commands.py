@@ -32,3 +32,15 @@ def test_unusual_queries(sources: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (tmp_path / "out" / "okvqa" / "meta" / "train" / "index.parquet").unlink()
     assert_one_line(run_m3it("sql", tmp_path / "out", "SELECT 1"), 1, "--replace")
+
+
+def test_audit_as_json(sources: Path, tmp_path: Path) -> None:
+    build_okvqa(sources, tmp_path / "out")
+    findings = json.loads(run_m3it("audit", tmp_path / "out", "--json").stdout)
+    levels = {finding["audit"]: finding["level"] for finding in findings}
+    assert levels["duplicate_id"] == "error"
+    assert levels["duplicate_row"] == "note"
+    assert set(findings[0]) == {"audit", "about", "level", "count", "rows"}
+    done = run_m3it("audit", tmp_path / "out", "SELECT id FROM instances", "--json")
+    (finding,) = json.loads(done.stdout)
+    assert (finding["level"], finding["count"]) == ("error", 20)

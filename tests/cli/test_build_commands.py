@@ -175,7 +175,7 @@ def test_unknown_pipeline(sources: Path, tmp_path: Path) -> None:
 
 def test_task_option_errors(tmp_path: Path) -> None:
     done = run_m3it("build", "-t", "nlvr", "--set", "nlvr.form=synthetic", cwd=tmp_path)
-    assert_usage_error(done, "--set", "build that: --task nlvr-synthetic")
+    assert_usage_error(done, "--set", "use --task nlvr-synthetic")
     done = run_m3it("build", "-t", "imagenet", "--set", "imagenet.candidates=1", cwd=tmp_path)
     assert_usage_error(done, "--set", "it takes a number from 2 to 998")
 

@@ -23,7 +23,7 @@ def test_help_imports_no_heavy_module() -> None:
         "print('MODULES', *sorted({name.split('.')[0] for name in sys.modules}))"
     )
     modules = set(output.rpartition("MODULES")[2].split())
-    heavy = {"pydantic", "rich", "PIL", "pyarrow", "duckdb", "yaml", "orjson", "ijson", "numpy",
+    heavy = {"pydantic", "rich", "PIL", "pyarrow", "duckdb", "yaml", "numpy",
              "torch", "openai", "datasets", "blake3", "sqlite3", "multiprocessing", "msgspec",
              "jinja2"}  # fmt: skip
     assert not modules & heavy

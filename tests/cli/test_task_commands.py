@@ -85,3 +85,17 @@ def test_unknown_key_in_a_card(tmp_path: Path) -> None:
     assert lint.returncode == 1
     assert "licence" in lint.stdout
     assert run_m3it("show", "coco", cwd=tmp_path, env=env).returncode == 0
+
+
+def test_lint_as_json(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "instructions", tmp_path / "instructions")
+    done = run_m3it("lint", tmp_path, "--json")
+    assert done.returncode == 0
+    count = json.loads(done.stdout)["files"]
+    assert json.loads(done.stdout) == {"files": count, "findings": []}
+    (tmp_path / "instructions" / "new.json").write_text('["TODO"]')
+    done = run_m3it("lint", tmp_path, "--json")
+    assert done.returncode == 1
+    value = json.loads(done.stdout)
+    assert value["files"] == count + 1
+    assert value["findings"][0].startswith("instructions/new.json: ")

@@ -63,9 +63,8 @@ def test_every_slice_has_an_expectation() -> None:
 
 @pytest.mark.parametrize("case", SLICES, ids=["-".join(filter(None, key(s))) for s in SLICES])
 def test_slice(case: genuine.GenuineSlice, tmp_path: Path) -> None:
-    report = genuine.build(case, tmp_path)
-    assert (report.rows, report.rejects) == EXPECTED[key(case)]
-    for row in rows_of(case, tmp_path):
+    assert genuine.counts(case, tmp_path) == EXPECTED[key(case)]
+    for row in rows_of(case, tmp_path) if EXPECTED[key(case)][0] else ():
         assert row.row.outputs.strip()
         assert "{box:" not in row.row.inputs + row.row.outputs
 

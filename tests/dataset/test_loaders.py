@@ -1,4 +1,4 @@
-"""What people load builds with, the real libraries: every image of every row comes back."""
+"""Loading a build with the usual libraries: every image of every row is there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support import mixed
 from tests.support.paths import ALL
 
 TASKS = ("mixed", "okvqa", "coco", "nlvr", "nlvr-synthetic")
-# One of each kind that is unlike photographs with English questions.
+# Other kinds of tasks than photographs with English questions.
 KINDS = {
     "refcoco-locate": "regions drawn on the images",
     "flickr8k-cn": "Chinese",
@@ -39,7 +39,7 @@ def task_named(name: str) -> Task:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build every task in every format, images as bytes, and once as base64."""
+    """Build every task in every format, with images as bytes and as base64."""
     out = tmp_path_factory.mktemp("built")
     for name in TASKS:
         task = task_named(name)
@@ -66,7 +66,7 @@ def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return out / "bytes" / name
 
 
-def truth(built: Path, name: str) -> dict[str, list[BuiltRow]]:
+def expected_rows(built: Path, name: str) -> dict[str, list[BuiltRow]]:
     folder = built / "bytes" / name
     return {unit.split: list(read_rows(folder, unit)) for unit in manifests(folder)}
 
@@ -88,16 +88,16 @@ def test_load_dataset(built: Path, name: str, folder: str, streaming: bool) -> N
     import datasets
 
     loaded = datasets.load_dataset(str(built / "bytes" / name / folder), streaming=streaming)
-    wanted = truth(built, name)
-    assert set(loaded) == set(wanted)
-    for split, rows in wanted.items():
-        found = list(loaded[split])
-        assert len(found) == len(rows)
-        for got, row in zip(found, rows, strict=True):
-            texts = got["json"] if folder == "webdataset" else got
+    expected = expected_rows(built, name)
+    assert set(loaded) == set(expected)
+    for split, rows in expected.items():
+        items = list(loaded[split])
+        assert len(items) == len(rows)
+        for item, row in zip(items, rows, strict=True):
+            texts = item["json"] if folder == "webdataset" else item
             for column in ("id", "instruction", "inputs", "outputs", "license", "meta"):
                 assert texts[column] == getattr(row.row, column)
-            check_images(got, folder, row)
+            check_images(item, folder, row)
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streaming"])
@@ -106,31 +106,31 @@ def test_load_dataset_of_each_kind(kind: Path, folder: str, streaming: bool) -> 
     import datasets
 
     loaded = datasets.load_dataset(str(kind / folder), streaming=streaming)
-    wanted = truth(kind.parent.parent, kind.name)
-    assert set(loaded) == set(wanted)
-    counts, said = set(), ""
-    for split, rows in wanted.items():
-        for got, row in zip(loaded[split], rows, strict=True):
-            texts = got["json"] if folder == "webdataset" else got
+    expected = expected_rows(kind.parent.parent, kind.name)
+    assert set(loaded) == set(expected)
+    counts, outputs = set(), ""
+    for split, rows in expected.items():
+        for item, row in zip(loaded[split], rows, strict=True):
+            texts = item["json"] if folder == "webdataset" else item
             for column in ("id", "lang", "instruction", "inputs", "outputs", "meta"):
                 assert texts[column] == getattr(row.row, column)
-            check_images(got, folder, row)
+            check_images(item, folder, row)
             counts.add(len(row.images))
-            said += row.row.outputs
+            outputs += row.row.outputs
     assert counts == {"msrvtt-qa": {8}, "science-qa": {0, 1}}.get(kind.name, {1})
-    assert said.isascii() == (kind.name != "flickr8k-cn")
+    assert outputs.isascii() == (kind.name != "flickr8k-cn")
 
 
-def check_images(got: dict[str, Any], folder: str, row: BuiltRow) -> None:
+def check_images(item: dict[str, Any], folder: str, row: BuiltRow) -> None:
     if folder == "jsonl":
-        decoded = tuple(base64.b64decode(text) for text in got["image_base64_str"])
-        assert decoded == row.images, "the source's own bytes"
+        decoded = tuple(base64.b64decode(text) for text in item["image_base64_str"])
+        assert decoded == row.images, "the bytes of the source"
         return
     if folder == "webdataset":
-        members = [got[key] for key in sorted(got) if key.endswith(".jpg") and got[key]]
-        assert got["json"]["mimes"] == [image.mime for image in row.row.images]
+        members = [item[key] for key in sorted(item) if key.endswith(".jpg") and item[key]]
+        assert item["json"]["mimes"] == [image.mime for image in row.row.images]
     else:
-        members = got["images"]
+        members = item["images"]
     assert len(members) == len(row.images)
     assert all(map(same, members, row.images))
 
@@ -140,19 +140,19 @@ def test_load_from_disk_memory_mapped(built: Path, name: str) -> None:
     import datasets
 
     loaded = datasets.load_from_disk(str(built / "bytes" / name / "arrow"))
-    for split, rows in truth(built, name).items():
-        assert loaded[split].cache_files, "opened from the files, not copied into memory"
-        for got, row in zip(loaded[split], rows, strict=True):
-            assert got["id"] == row.row.id
-            assert len(got["images"]) == len(row.images)
-            assert all(map(same, got["images"], row.images))
+    for split, rows in expected_rows(built, name).items():
+        assert loaded[split].cache_files, "memory-mapped, not copied into memory"
+        for item, row in zip(loaded[split], rows, strict=True):
+            assert item["id"] == row.row.id
+            assert len(item["images"]) == len(row.images)
+            assert all(map(same, item["images"], row.images))
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_webdataset_library(built: Path, name: str) -> None:
     import webdataset
 
-    for split, rows in truth(built, name).items():
+    for split, rows in expected_rows(built, name).items():
         shards = sorted(map(str, (built / "bytes" / name / "webdataset").glob(f"{split}-*.tar")))
         samples = list(webdataset.WebDataset(shards, shardshuffle=False))
         assert len(samples) == len(rows)
@@ -167,23 +167,22 @@ def test_webdataset_library(built: Path, name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_duckdb_reads_parquet_and_index(built: Path, name: str) -> None:
     folder = built / "bytes" / name
-    for split, rows in truth(built, name).items():
-        found = duckdb.execute(
+    for split, rows in expected_rows(built, name).items():
+        selected = duckdb.execute(
             "SELECT id, outputs, len(images), list_sum([octet_length(i.bytes) for i in images])"
             f" FROM read_parquet('{folder}/parquet/{split}-*.parquet')"
         ).fetchall()
-        wanted = [
-            (r.row.id, r.row.outputs, len(r.images), sum(map(len, r.images)) or None)
-            for r in rows
+        expected = [
+            (r.row.id, r.row.outputs, len(r.images), sum(map(len, r.images)) or None) for r in rows
         ]
-        assert sorted(found) == sorted(wanted)
+        assert sorted(selected) == sorted(expected)
 
 
 @pytest.mark.parametrize("images", ["bytes", "base64"])
 @pytest.mark.parametrize("name", TASKS)
 def test_jsonl_consumer_of_the_old_loader(built: Path, name: str, images: str) -> None:
     """Read the four fields as consumers of M3IT's loader do, first image only."""
-    for split, rows in truth(built, name).items():
+    for split, rows in expected_rows(built, name).items():
         lines = [
             json.loads(line)
             for path in sorted((built / images / name / "jsonl").glob(f"{split}-*.jsonl"))
@@ -206,14 +205,14 @@ def test_base64_everywhere(built: Path, folder: str, streaming: bool) -> None:
     import datasets
 
     loaded = datasets.load_dataset(str(built / "base64" / "mixed" / folder), streaming=streaming)
-    for split, rows in truth(built, "mixed").items():
-        for got, row in zip(loaded[split], rows, strict=True):
-            texts = got["json"] if folder == "webdataset" else got
+    for split, rows in expected_rows(built, "mixed").items():
+        for item, row in zip(loaded[split], rows, strict=True):
+            texts = item["json"] if folder == "webdataset" else item
             decoded = tuple(base64.b64decode(text) for text in texts["image_base64_str"])
             assert decoded == row.images
 
 
-def test_parquet_is_laid_out_as_the_hub_wants(built: Path) -> None:
+def test_parquet_layout_suits_the_hub(built: Path) -> None:
     import pyarrow.parquet as pq
 
     for path in (built / "bytes" / "mixed" / "parquet").glob("*.parquet"):

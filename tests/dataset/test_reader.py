@@ -31,7 +31,9 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", FORMATS)
-def test_images_are_those_of_the_index(builds: Path, name: str, encoding: ImageEncoding) -> None:
+def test_images_have_the_sizes_in_the_index(
+    builds: Path, name: str, encoding: ImageEncoding
+) -> None:
     folder = builds / encoding / "mixed"
     for unit in read_units(folder):
         rows = list(read_rows(folder, unit, format_name=name))
@@ -75,7 +77,7 @@ def _truncate(folder: Path) -> None:
     ],
     ids=["truncated", "offset", "length"],
 )
-def test_wrong_ranges_are_an_error_with_the_file(
+def test_wrong_ranges_are_an_error_that_names_the_file(
     builds: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     folder = tmp_path / "mixed"

@@ -1,4 +1,4 @@
-"""Every check finds its error in a record, and passes a right one."""
+"""Every check finds its error in a record, and passes a correct one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from m3it_builder import load_task
-from m3it_builder.records import Image, Instance, Record, Region, Reject, Turn
+from m3it_builder.errors import CardError
+from m3it_builder.records import Image, Instance, Record, Region, Reject, Style, Turn
 from m3it_builder.stages.check import CHECKS, TEXT_CHECKS, check_records, check_texts
+from m3it_builder.stages.render import render
 
 
 def record(*turns: Turn, **more: Any) -> Record:
@@ -23,7 +25,7 @@ BAD = {
     "empty_input": record(Turn(" ", "a")),
     "image_count": record(Turn("q", "a"), images=(Image("a"), Image("b"))),
     "gold_not_in_choices": record(Turn("q", "a", ("b", "c"), 0), images=IMAGE),
-    "choices_repeat": record(Turn("q", "a", ("a", "a"), 0), images=IMAGE),
+    "duplicate_choice": record(Turn("q", "a", ("a", "a"), 0), images=IMAGE),
     "empty_choice": record(Turn("q", "a", ("a", " "), 0), images=IMAGE),
     "box_outside": record(Turn("q", "a"), images=IMAGE, regions=(Region((11, 0, 12, 5)),)),
 }
@@ -40,16 +42,21 @@ def test_all_checks_are_tested_here() -> None:
 
 @pytest.mark.parametrize("reason", BAD)
 def test_bad_record_is_rejected(reason: str) -> None:
-    found: list[Reject] = []
+    rejects: list[Reject] = []
 
     def sink(stage: str, reject: Reject) -> None:
         assert stage == "check"
-        found.append(reject)
+        rejects.append(reject)
 
     card = load_task("okvqa").card
     kept = list(check_records([GOOD, BAD[reason], GOOD], card, CHECKS, sink))
     assert kept == [GOOD, GOOD]
-    assert [reject.reason for reject in found] == [reason]
+    assert [reject.reason for reject in rejects] == [reason]
+
+
+def test_unknown_check() -> None:
+    with pytest.raises(CardError, match="unknown check 'spelling'; available: empty_output"):
+        list(check_records([GOOD], load_task("okvqa").card, ["spelling"], lambda *_: None))
 
 
 @pytest.mark.parametrize(
@@ -60,14 +67,14 @@ def test_bad_record_is_rejected(reason: str) -> None:
     ],
 )
 def test_blank_text_is_rejected_after_rendering(reason: str, bad: Instance) -> None:
-    found: list[str] = []
-    texts = check_texts([INSTANCE, bad], CHECKS, lambda _, reject: found.append(reject.reason))
+    reasons: list[str] = []
+    texts = check_texts([INSTANCE, bad], CHECKS, lambda _, reject: reasons.append(reject.reason))
     assert list(texts) == [INSTANCE]
-    assert found == [reason]
+    assert reasons == [reason]
 
 
 @pytest.mark.parametrize(
-    "fine",
+    "valid",
     [
         record(Turn("", "a"), images=IMAGE),
         record(Turn("", "a"), context="A passage."),
@@ -76,15 +83,12 @@ def test_blank_text_is_rejected_after_rendering(reason: str, bad: Instance) -> N
     ],
     ids=["image alone", "context alone", "blank answer of an option", "a dialogue"],
 )
-def test_input_and_output_are_judged_as_they_render(fine: Record) -> None:
+def test_record_checks_agree_with_text_checks(valid: Record) -> None:
     """A record passes if and only if its rendered texts do, in every answer style."""
-    from m3it_builder.records import Style
-    from m3it_builder.stages.render import render
-
     base = load_task("okvqa").card
     for answer in ("text", "letter", "both"):
         card = base.model_copy(update={"render": base.render.model_copy(update={"answer": answer})})
-        inputs, outputs = render(fine, "en", Style(answer))
-        passes = bool(outputs.strip()) and bool(fine.images or inputs.strip())
-        kept = list(check_records([fine], card, ["empty_output", "empty_input"], lambda *_: None))
+        inputs, outputs = render(valid, "en", Style(answer))
+        passes = bool(outputs.strip()) and bool(valid.images or inputs.strip())
+        kept = list(check_records([valid], card, ["empty_output", "empty_input"], lambda *_: None))
         assert bool(kept) == passes

@@ -1,4 +1,4 @@
-"""Instructions are selected by keyed digest: spread evenly, stable, nested."""
+"""Instructions are selected by keyed digest: uniform, stable, nested."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def test_pick_is_uniform_and_stable() -> None:
     assert all(900 < count < 1_100 for count in picks.values())
     edited = (*pool[:9], "another text")
     changed = sum(pick(pool, str(n)) != pick(edited, str(n)) for n in range(10_000))
-    assert 1_500 < changed < 2_300, "a tenth lose their text, a tenth gain the new one"
+    assert 1_500 < changed < 2_300, "a tenth had the old text, a tenth select the new one"
     kept = sum(pick(pool, str(n)) == pick(pool[:5], str(n)) for n in range(10_000))
     assert kept == sum(pick(pool, str(n)) in pool[:5] for n in range(10_000)), "pools nest"
 
 
-def test_records_keep_an_instruction_and_licenses_of_their_own() -> None:
+def test_records_keep_their_own_instruction_and_licenses() -> None:
     task = load_task("okvqa")
     turns = (Turn("q", "a"),)
     plain = Record(id="1", turns=turns)
@@ -30,4 +30,4 @@ def test_records_keep_an_instruction_and_licenses_of_their_own() -> None:
     assert (first.license, first.image_license) == (task.card.license, task.card.image_license)
     assert second.instruction == "Do."
     assert (second.license, second.image_license) == ("MIT", "CC0-1.0")
-    assert (first.inputs, first.outputs) == ("", ""), "render fills them"
+    assert (first.inputs, first.outputs) == ("", ""), "filled in by render"

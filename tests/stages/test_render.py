@@ -1,4 +1,4 @@
-"""From structure to text: one pure function, and the words it writes."""
+"""Rendering of structure to text: one pure function, and the words it adds."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_letters_continue_after_z() -> None:
 
 @given(records.filter(lambda one: bool(one.turns)), styles, st.sampled_from(["en", "zh", "fr"]))
 def test_render_is_pure(one: Record, style: Style, lang: str) -> None:
-    """Equal arguments, equal texts; nothing but turns, regions and context matters."""
+    """Equal arguments give equal texts; only turns, regions and context matter."""
     turns = tuple(replace(turn, gold=turn.gold and abs(turn.gold)) for turn in one.turns)
     one = replace(one, turns=turns)
     before = repr(one)
@@ -92,7 +92,7 @@ def test_render_is_pure(one: Record, style: Style, lang: str) -> None:
 
 @pytest.mark.parametrize("name", task_names())
 def test_texts_of_every_task_follow_from_its_turns(name: str) -> None:
-    """No stage of any task edits ``inputs`` or ``outputs``: both are what ``render`` returns."""
+    """No stage of any task edits ``inputs`` or ``outputs``: both equal the result of ``render``."""
     expected = json.loads((FIXTURES / name / "expected.json").read_text())
     count = 0
     for config, splits in expected.items():
@@ -105,8 +105,8 @@ def test_texts_of_every_task_follow_from_its_turns(name: str) -> None:
             regions = tuple(
                 Region(tuple(r["box"]), r["color"], r["label"], r["image"]) for r in row["regions"]
             )
-            made = record(*turns, regions=regions, context=row["context"])
-            texts = render(made, card.lang, card.render.style())
+            rebuilt = record(*turns, regions=regions, context=row["context"])
+            texts = render(rebuilt, card.lang, card.render.style())
             assert texts == (row["inputs"], row["outputs"])
             count += 1
     assert count >= 3
@@ -115,8 +115,8 @@ def test_texts_of_every_task_follow_from_its_turns(name: str) -> None:
 @pytest.mark.parametrize("lang", vocabulary())
 def test_words_of_a_language_are_complete(lang: str) -> None:
     words = vocabulary()[lang]
-    assert set(words.colors) == set(COLORS), "every color that is drawn has a name"
-    assert len(set(words.colors.values())) == len(COLORS), "no two colors share one"
+    assert set(words.colors) == set(COLORS), "every region color has a name"
+    assert len(set(words.colors.values())) == len(COLORS), "names are distinct"
     for text, placeholders in (
         (words.options, set()),
         (words.question, set()),

@@ -1,4 +1,4 @@
-"""The text phase of one source, without a build."""
+"""Run the stages of the text phase over one source, without a build."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORLD = World(width=48, height=36)
 def convert(
     task: Task, split: Split, sources: Path
 ) -> tuple[list[Instance], list[tuple[str, str]]]:
-    """Return the instances of a source, and (id, reason) of its rejects."""
+    """Return all instances of a source, and (id, reason) of its rejects."""
     rejects: list[tuple[str, str]] = []
 
     def sink(_: str, reject: Reject) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -20,6 +19,7 @@ from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.dataset.reader import read_rows
 from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, EncodedImage, ShardRow, open_writer
 from m3it_builder.shards.webdataset import tar_header
+from m3it_builder.storage import json_values
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.storage.output import Output
 from m3it_builder.verify.parquet_ranges import IMAGE_BYTES, image_ranges
@@ -152,9 +152,9 @@ def edit_table_rows(folder: Path, name: str, edit: Callable[[Rows], Any]) -> Non
 def edit_jsonl(folder: Path, edit: Callable[[Rows], Any]) -> None:
     """Rewrite the first JSONL shard, and update its digest."""
     path = shard_path(folder, "jsonl")
-    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    rows = [json.loads(line) for line in path.read_bytes().splitlines()]
     edit(rows)
-    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    path.write_bytes(b"".join(json_values.dumps(row) + b"\n" for row in rows))
     update_digests(folder)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build, Report
 from m3it_builder.build.plan import Plan
+from m3it_builder.errors import EmptyUnitError
 from m3it_builder.records import Split
 from tests.support.genuine_sources import (
     coco_captions,
@@ -88,7 +89,11 @@ def slices() -> Iterable[GenuineSlice]:
 
 
 def build(case: GenuineSlice, folder: Path) -> Report:
-    """Write the source of a slice in a folder and build it there."""
+    """Write the source of a slice in a folder and build it there.
+
+    Raises:
+        EmptyUnitError: the slice is too small to have a row.
+    """
     case.write_source(folder / "src")
     for name in load_task(case.task).card.sources_of(case.split, optional=False):
         (folder / "src" / name).mkdir(parents=True, exist_ok=True)
@@ -98,15 +103,24 @@ def build(case: GenuineSlice, folder: Path) -> Report:
     return Build(sources=folder / "src", out=folder / "out", plan=plan).unit(task, case.split)
 
 
+def counts(case: GenuineSlice, folder: Path) -> tuple[int, dict[str, int]]:
+    """Build a slice; return its number of rows, and of rejects by reason."""
+    try:
+        report = build(case, folder)
+    except EmptyUnitError as error:
+        return 0, dict(error.reasons)
+    return report.rows, report.rejects
+
+
 def main() -> None:
     """Print a table of all slices."""
     os.environ["M3IT_PLUGINS"] = "0"
     print("| task | split | kind | instances | rejects |\n|---|---|---|---:|---|")  # noqa: T201
     for case in slices():
         folder = Path(tempfile.mkdtemp())
-        report = build(case, folder)
-        rejects = ", ".join(f"{reason} {n:,}" for reason, n in report.rejects.items()) or "–"
-        row = f"| {case.task} | {case.split} | {case.kind} | {report.rows:,} | {rejects} |"
+        rows, reasons = counts(case, folder)
+        rejects = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items()) or "–"
+        row = f"| {case.task} | {case.split} | {case.kind} | {rows:,} | {rejects} |"
         print(row)  # noqa: T201
         shutil.rmtree(folder)
 

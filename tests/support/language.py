@@ -1,6 +1,6 @@
-"""The words of the glossary: finds synonyms and homemade English in what people read.
+"""Find wordings that the glossary in CONTRIBUTING.md replaces, in all text that people read.
 
-``python -m tests.support.language PATH ...`` lists every hit below some paths.
+``python -m tests.support.language PATH ...`` lists every hit in files and folders.
 """
 
 from __future__ import annotations
@@ -8,11 +8,17 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Texts of these rooms become rows or synthetic data; only their docstrings are prose.
+import yaml
+
+# String literals of these packages become rows or synthetic data; only docstrings are prose.
 DATA = ("samples", "converters", "formats")
+YAML_PROSE = ("title", "notes", "help")  # keys; other values are data
+LITERALS = ("nobody",)  # string literals that are data: an account name of operating systems
+SUFFIXES = (".py", ".md", ".sql", ".yaml", ".jinja", ".txt")
+_YAML_COMMENT = re.compile(r"(?:^|\s)#\s(.*)")
 
 # pattern: what to write instead
 FORBIDDEN = {
@@ -53,46 +59,67 @@ _PATTERNS = {re.compile(pattern): advice for pattern, advice in FORBIDDEN.items(
 
 
 def hits(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each forbidden wording of a text, and what to write instead."""
+    """Yield each forbidden wording in a text, and what to write instead."""
     for pattern, advice in _PATTERNS.items():
-        for found in pattern.finditer(text):
-            yield found[0], advice
+        for match in pattern.finditer(text):
+            yield match[0], advice
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and text of the strings and comments of a module; of a page, its lines."""
+    """Yield (line number, text) of everything in a file that people read."""
     source = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
+    if path.suffix == ".py":
+        yield from _python(source, any(package in path.parts for package in DATA))
+    elif path.suffix == ".yaml":
+        yield from _yaml(source)
+    else:
         yield from enumerate(source.splitlines(), 1)
-        return
-    docstrings_alone = any(room in path.parts for room in DATA)
+
+
+def _python(source: str, docstrings_only: bool) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(source.splitlines(), 1):
         before, mark, comment = line.partition("# ")
         if mark and before.count('"') % 2 == 0:
             yield number, comment
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, "" if docstrings_alone else node.value
-        if docstrings_alone and isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ):
-            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+    for node in ast.walk(ast.parse(source)):
+        if docstrings_only:
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, "" if node.value in LITERALS else node.value
 
 
-def check(paths: list[Path]) -> list[str]:
-    """Return one line for each forbidden wording below some paths."""
-    said = []
+def _yaml(source: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(source.splitlines(), 1):
+        if comment := _YAML_COMMENT.search(line):
+            yield number, comment[1]
+    yield from _yaml_values(yaml.compose(source))
+
+
+def _yaml_values(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value in YAML_PROSE and isinstance(value, yaml.ScalarNode):
+                yield value.start_mark.line + 1, value.value
+            yield from _yaml_values(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _yaml_values(item)
+
+
+def check(paths: Iterable[Path]) -> list[str]:
+    """Return one line for each forbidden wording in files and folders."""
+    lines = []
     for path in paths:
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in found:
-            if file.suffix not in (".py", ".md", ".sql") or file.name == "language.py":
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.suffix not in SUFFIXES or file.name in ("language.py", "test_language.py"):
                 continue
             for number, text in prose(file):
-                said += [f"{file}:{number}: {word!r}: {advice}" for word, advice in hits(text)]
-    return said
+                lines += [f"{file}:{number}: {word!r}: {advice}" for word, advice in hits(text)]
+    return lines
 
 
 if __name__ == "__main__":
-    lines = check([Path(word) for word in sys.argv[1:]])
-    sys.stdout.write("\n".join([*lines, f"{len(lines)} found", ""]))
+    found = check([Path(word) for word in sys.argv[1:]])
+    sys.stdout.write("\n".join([*found, f"{len(found)} found", ""]))

@@ -1,4 +1,4 @@
-"""Converters with one fault each, for the contract to catch; the first one has none."""
+"""Converters for tests of the contract: a correct one, and others with one error each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3it_builder.converters import okvqa
 Item = Record | Reject
 
 
-def right(source: Source) -> Iterator[Item]:
+def correct(source: Source) -> Iterator[Item]:
     yield from okvqa.convert(source)
 
 
@@ -22,12 +22,12 @@ def first_answer(source: Source) -> Iterator[Item]:
         yield _answered(item, lambda answers: answers[0])
 
 
-def last_among_equals(source: Source) -> Iterator[Item]:
+def last_of_most_frequent(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         yield _answered(item, lambda a: max(reversed(dict.fromkeys(a)), key=a.count).strip())
 
 
-def path_in_the_row(source: Source) -> Iterator[Item]:
+def local_path_in_meta(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         if isinstance(item, Record):
             item = replace(item, meta={**item.meta, "root": str(source.find(item.images[0].name))})
@@ -49,13 +49,13 @@ def dropped_reject(source: Source) -> Iterator[Item]:
     yield from (item for item in okvqa.convert(source) if isinstance(item, Record))
 
 
-_SHUFFLE = count()
+_CALLS = count()
 
 
-def other_order_each_time(source: Source) -> Iterator[Item]:
+def different_order_each_time(source: Source) -> Iterator[Item]:
     items = list(okvqa.convert(source))
-    turn = next(_SHUFFLE) % len(items)
-    yield from items[turn:] + items[:turn]
+    start = next(_CALLS) % len(items)
+    yield from items[start:] + items[:start]
 
 
 def two_images(source: Source) -> Iterator[Item]:
@@ -63,7 +63,7 @@ def two_images(source: Source) -> Iterator[Item]:
         yield replace(item, images=item.images * 2) if isinstance(item, Record) else item
 
 
-def options_without_answer(source: Source) -> Iterator[Item]:
+def choices_without_answer(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         if isinstance(item, Record):
             (turn,) = item.turns
@@ -71,7 +71,7 @@ def options_without_answer(source: Source) -> Iterator[Item]:
         yield item
 
 
-def gold_not_told(source: Source) -> Iterator[Item]:
+def missing_gold(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         if isinstance(item, Record):
             (turn,) = item.turns
@@ -79,7 +79,7 @@ def gold_not_told(source: Source) -> Iterator[Item]:
         yield item
 
 
-def box_that_is_not_there(source: Source) -> Iterator[Item]:
+def missing_box(source: Source) -> Iterator[Item]:
     for item in okvqa.convert(source):
         if isinstance(item, Record):
             region = Region((0, 0, 9, 9))

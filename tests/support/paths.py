@@ -1,4 +1,4 @@
-"""Where the tests find things, and what a build has published."""
+"""Paths of the repository, and the published files of a build."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL: tuple[FormatName, ...] = ("arrow", "jsonl", "parquet", "webdataset")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return every published file below a folder; local state stays out."""
+    """Return the contents of all published files in a folder, without local state."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

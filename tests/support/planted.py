@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m3it_builder.dataset.index import REJECTS, SCHEMA
 from m3it_builder.dataset.layout import MANIFEST
+from m3it_builder.storage import json_values
 from tests.support import faults
 from tests.support.verifying import WRONG_DIGEST
 
@@ -175,9 +175,9 @@ def edit_every_json(edit: Callable[[dict[str, Any]], Any]) -> Plant:
 
 def _edited(member: tuple[str, bytes], edit: Callable[[dict[str, Any]], Any]) -> tuple[str, bytes]:
     name, data = member
-    value = orjson.loads(data)
+    value = json_values.loads(data)
     edit(value)
-    return name, orjson.dumps(value)
+    return name, json_values.dumps(value)
 
 
 def json_after_image(members: faults.Members) -> None:
@@ -199,9 +199,9 @@ def _first_image(members: faults.Members) -> int:
 def base64_to_members(members: faults.Members) -> None:
     rows, members[:] = list(members), []
     for name, data in rows:
-        value = orjson.loads(data)
+        value = json_values.loads(data)
         images = [base64.b64decode(text) for text in value.pop("image_base64_str")]
-        members.append((name, orjson.dumps({**value, "mimes": ["image/jpeg"] * len(images)})))
+        members.append((name, json_values.dumps({**value, "mimes": ["image/jpeg"] * len(images)})))
         key = name.partition(".")[0]
         members += [(f"{key}.{n}.jpg", image) for n, image in enumerate(images)]
 

@@ -20,7 +20,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 numbers = st.integers(-(2**50), 2**50)
 boxes = st.tuples(*[st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000)] * 4)
 locations = st.one_of(
-    st.builds(File, words, numbers, numbers),
+    st.builds(File, words, numbers, numbers, numbers),
     st.builds(
         Slice, words, numbers, numbers, numbers, st.sampled_from(["tar", "stored", "deflated"]),
         st.none() | numbers,

@@ -1,4 +1,4 @@
-"""Every built-in task keeps the contract, on its own tiny source. No task has test code here."""
+"""Every built-in task keeps the contract on its fixture, without test code for any of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3it_builder.cards.bundled import bundled
 from m3it_builder.testing import check_task
 from tests.support.paths import FIXTURES
 
-# Modules beside the sample writers that several of them use.
+# Helpers of several sample writers.
 SHARED = {"world", "files", "words", "clips", "coco-instances", "python2-pickle"}
 
 
@@ -23,7 +23,9 @@ def test_task(name: str, update: bool) -> None:
     check_task(load_task(name), FIXTURES / name, update=update)
 
 
-def test_one_name_five_places() -> None:
+def test_task_names_agree_everywhere() -> None:
+    """Cards, converters, sample writers, instruction pools and fixtures have the same names."""
+
     def modules(package: object) -> set[str]:
         folder = Path(str(package.__file__)).parent  # type: ignore[attr-defined]
         return {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
@@ -37,11 +39,11 @@ def test_one_name_five_places() -> None:
     assert {path.name for path in FIXTURES.iterdir() if path.is_dir()} - {"__pycache__"} == names
 
 
-def test_no_line_stands_in_two_converters() -> None:
-    """What two of them need goes to ``formats`` or to ``Source``."""
-    found: dict[str, set[str]] = defaultdict(set)
+def test_converters_share_no_code() -> None:
+    """What two of them need belongs in ``formats`` or in ``Source``."""
+    converters: dict[str, set[str]] = defaultdict(set)
     for path in Path(str(m3it_builder.converters.__file__)).parent.glob("[!_]*.py"):
         for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
             if len(line) >= 20 and not line.startswith(("from ", "import ", "def convert(", "#")):
-                found[line].add(path.stem)
-    assert {line: names for line, names in found.items() if len(names) > 1} == {}
+                converters[line].add(path.stem)
+    assert {line: names for line, names in converters.items() if len(names) > 1} == {}

@@ -1,4 +1,4 @@
-"""Catalogs and sources of a task: those that the split reads, with its options."""
+"""Opening the sources that a split reads, with the options of its task."""
 
 from __future__ import annotations
 

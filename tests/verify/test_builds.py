@@ -57,22 +57,3 @@ def test_no_findings_when_packing_rejects_rows(base: Path, tmp_path: Path) -> No
         report = verify(tmp_path / images)
         assert counts(report) == {}
         assert report.rows == 4
-
-
-def test_no_findings_in_a_unit_without_rows(base: Path, tmp_path: Path) -> None:
-    sources = tmp_path / "src" / "refcoco"
-    shutil.copytree(base / "src" / "refcoco", sources)
-    images = sorted((sources / "coco-2014-train-images").rglob("*.jpg"))
-    for path in images:
-        path.write_bytes(b"")
-    plan = replace(PLAN, max_reject_share=1.0)
-    build(tmp_path / "src", tmp_path / "packed", "refcoco", plan)
-    report = verify(tmp_path / "packed")
-    assert (counts(report), report.rows, report.units) == ({}, 0, 3)
-    assert report.bytes > 0, "empty shards are written and read"
-    for path in images:
-        path.unlink()
-    build(tmp_path / "src", tmp_path / "located", "refcoco", plan)
-    report = verify(tmp_path / "located")
-    assert (counts(report), report.rows, report.bytes) == ({}, 0, 0)
-    assert not (tmp_path / "located" / "refcoco" / "README.md").exists()
