@@ -10,89 +10,38 @@ is a fifth of that.
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
 import signal
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from m3it_builder import load_task
-from m3it_builder.tasks.sampling import write_sample
-from tests.support.paths import tree
+from tests.support.arena import (
+    OTHERS,
+    Arena,
+    new_arena,
+    runs_after,
+    runs_with_workers,
+    unit_tree,
+)
 from tests.support.processes import Marked, m3it, needs_proc, send
 
 pytestmark = [pytest.mark.slow, needs_proc]
 
-ROWS = 900
 DIVISOR = 1 if os.environ.get("M3IT_KILLS") == "full" else 5
-ANNOTATIONS = (("OpenEnded_mscoco_train2014_questions", "questions"),
-               ("mscoco_train2014_annotations", "annotations"))  # fmt: skip
-OTHERS = (("okvqa", "validation"), ("nlvr", "validation"))  # units built beside okvqa/train
 GONE_SECONDS = 2.0
 
-Tree = Mapping[str, bytes]
 Disturb = Callable[[Marked, random.Random], None]
-
-
-@dataclass
-class Arena:
-    """Two versions of a source, and what undisturbed builds make of them."""
-
-    folder: Path
-    trees: list[Tree] = field(default_factory=list)  # of okvqa/train, by version
-    others: dict[tuple[str, str], Tree] = field(default_factory=dict)
-    seconds: float = 0.0  # of an undisturbed build
-
-    def build(self, out: Path, version: int, unit: tuple[str, str], *more: str) -> Marked:
-        """Start a build of one unit."""
-        words = ("build", "--task", unit[0], "--split", unit[1], "--workers", "2")
-        paths = ("--source", self.folder / f"version{version}", "--out", out)
-        pipeline = ("--pipeline", self.folder / "small.yaml")
-        return Marked(m3it(*words, *paths, *pipeline, *more))
-
-
-def unit_tree(out: Path, task: str, split: str) -> Tree | None:
-    """Return the shards and metadata of a unit, or None if it is not reported as built."""
-    folder = out / task
-    if not (folder / "meta" / split / "manifest.json").exists():
-        return None
-    return {name: data for name, data in tree(folder).items() if split in name}
 
 
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
-    folder = tmp_path_factory.mktemp("arena")
-    for name in ("okvqa", "nlvr"):
-        write_sample(load_task(name), folder / "version0", ROWS if name == "okvqa" else ROWS // 4)
-    shutil.copytree(folder / "version0", folder / "version1")
-    for name, key in ANNOTATIONS:
-        path = folder / "version1" / "okvqa-annotations" / f"{name}.json"
-        value = json.loads(path.read_text())
-        del value[key][ROWS // 3]
-        path.write_text(json.dumps(value))
-    (folder / "small.yaml").write_text(
-        "output: {format: [webdataset, parquet, jsonl, arrow], shard_mb: 0.2}\n"
-    )
-    arena = Arena(folder)
-    start = time.monotonic()
-    for version in (0, 1):
-        out = folder / f"expected{version}"
-        assert arena.build(out, version, ("okvqa", "train")).finish()[0] == 0
-        arena.trees.append(unit_tree(out, "okvqa", "train") or {})
-    arena.seconds = (time.monotonic() - start) / 2
-    for unit in OTHERS:
-        assert arena.build(folder / "expected0", 0, unit).finish()[0] == 0
-        arena.others[unit] = unit_tree(folder / "expected0", *unit) or {}
-    assert arena.trees[0] != arena.trees[1]
-    return arena
+    return new_arena(tmp_path_factory.mktemp("arena"))
 
 
 @dataclass
@@ -172,23 +121,6 @@ def run(arena: Arena, tmp_path: Path) -> Run:
 def report(run: Run, capsys: pytest.CaptureFixture[str], title: str) -> None:
     with capsys.disabled():
         os.write(1, f"\n{title}: {dict(run.counts)}\n".encode())
-
-
-def runs_after(process: Marked, seconds: float) -> bool:
-    """Wait for a moment of a build; return False if it has ended before."""
-    try:
-        process.process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
-
-
-def runs_with_workers(process: Marked) -> bool:
-    """Wait for the workers of a build; return False if it has ended before."""
-    while not process.children():
-        if not runs_after(process, 0.01):
-            return False
-    return True
 
 
 def test_killed_parent(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
