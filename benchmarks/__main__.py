@@ -12,10 +12,10 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import boxes, dedup, help_cost, parquet, phase_a, phase_b, scale, table
+from benchmarks import boxes, dedup, help_cost, parquet, phase_a, phase_b, safety, scale, table
 
 # Phase A fragments memory, at the cost of writers that buffer much: it comes late.
-BENCHMARKS = (help_cost, phase_b, parquet, boxes, scale, phase_a, dedup)
+BENCHMARKS = (help_cost, phase_b, safety, parquet, boxes, scale, phase_a, dedup)
 
 
 def main() -> None:

@@ -70,8 +70,17 @@ def alternate(ways: list[str], folder: Path, rounds: int) -> dict[str, list[floa
 
 def prepare(folder: Path, count: int, boxes: int = 0, pixels: tuple[int, int] = PIXELS) -> None:
     """Write images, a complete spool for us, and the same texts for the peers."""
+    write_images(folder / "src" / "bench-images", count, pixels=pixels)
+    prepare_spool(folder, count, boxes)
+    spool = ReadSpool(folder / "spool.sqlite")
+    rows = [_peer_row(row) for shard in spool.shards() for row in spool.instances(shard)]
+    (folder / "rows.json").write_text(json.dumps(rows))
+    spool.close()
+
+
+def prepare_spool(folder: Path, count: int, boxes: int = 0) -> None:
+    """Write a complete spool, and the packing options, for images that are in place."""
     sources = folder / "src"
-    write_images(sources / "bench-images", count, pixels=pixels)
     made = task(count, boxes)
     plan = Plan(formats=("webdataset",))
     build = Build(sources=sources, out=folder / "built", plan=plan, plan_only=True)
@@ -81,10 +90,6 @@ def prepare(folder: Path, count: int, boxes: int = 0, pixels: tuple[int, int] = 
     built_from = fingerprint(made, "train", plan, catalogs_of(made, "train", sources))
     packing = ImagePhase(unit, plan, built_from).packing()
     (folder / "packing.json").write_bytes(msgspec.json.encode(packing))
-    spool = ReadSpool(folder / "spool.sqlite")
-    rows = [_peer_row(row) for shard in spool.shards() for row in spool.instances(shard)]
-    (folder / "rows.json").write_text(json.dumps(rows))
-    spool.close()
 
 
 def _peer_row(instance: Instance) -> tuple[str, dict[str, str], str]:
