@@ -19,7 +19,7 @@ import msgspec
 from m3it_builder.build.plan import Order
 from m3it_builder.build.row_codec import decode_record, encode, encode_record
 from m3it_builder.build.shard_cuts import cuts, target_rows
-from m3it_builder.build.spool_reader import Facts, TextDigest, count_reasons
+from m3it_builder.build.spool_reader import BlobDigest, Facts, count_reasons
 from m3it_builder.errors import ConvertError
 from m3it_builder.media.reader import byte_count
 from m3it_builder.records import FileIdentity, Frames, Instance, Record, Reject, Slice, Split
@@ -39,7 +39,7 @@ CREATE TABLE instances (position INTEGER PRIMARY KEY, id TEXT, bytes INTEGER, te
 CREATE TABLE rejects (seq INTEGER PRIMARY KEY, stage TEXT, id TEXT, reason TEXT, detail TEXT);
 CREATE TABLE facts (json BLOB);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
-                     key TEXT);
+                     key TEXT, refs_key TEXT);
 """
 Key = tuple[int, str]  # (rank, id): sorts in the order of deterministic sampling
 
@@ -238,20 +238,22 @@ class Spool:
         first = 1
         for shard, size in enumerate(sizes):
             texts = self._database.execute(
-                "SELECT bytes, text FROM instances WHERE position >= ? AND position < ?"
+                "SELECT bytes, text, refs FROM instances WHERE position >= ? AND position < ?"
                 " ORDER BY position",
                 (first, first + size),
             )
-            count, key = _summary(texts)
             self._database.execute(
-                "INSERT INTO shards VALUES (?, ?, ?, ?, ?)", (shard, first, size, count, key)
+                "INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?)",
+                (shard, first, size, *_summary(texts)),
             )
             first += size
 
 
-def _summary(rows: sqlite3.Cursor) -> tuple[int, str]:
-    total, digest = 0, TextDigest()
-    for size, text in rows:
+def _summary(rows: sqlite3.Cursor) -> tuple[int, str, str]:
+    """Return the expected bytes of a shard, and the digests of its texts and references."""
+    total, texts, references = 0, BlobDigest(), BlobDigest()
+    for size, text, refs in rows:
         total += size
-        digest.update(text)
-    return total, digest.hexdigest()
+        texts.update(text)
+        references.update(refs)
+    return total, texts.hexdigest(), references.hexdigest()

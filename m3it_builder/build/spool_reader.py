@@ -74,7 +74,7 @@ class ReadSpool:
 
     def instances(self, shard: ShardPlan) -> Iterator[Instance]:
         """Yield the instances of one shard in order."""
-        digest, count = TextDigest(), 0
+        texts, refs_digest, count = BlobDigest(), BlobDigest(), 0
         unit = self.facts.task, self.facts.split
         with self._corruption_reported():
             rows = self._database.execute(
@@ -83,11 +83,22 @@ class ReadSpool:
                 (shard.first, shard.first + shard.rows),
             )
             for text, references in rows:
-                digest.update(text)
+                texts.update(text)
+                refs_digest.update(references)
                 count += 1
                 yield decode(unit, text, references)
-        if (count, digest.hexdigest()) != (shard.rows, shard.key):
+            refs_key = self._refs_key(shard)
+        found = count, texts.hexdigest(), refs_digest.hexdigest()
+        if found != (shard.rows, shard.key, refs_key):
             raise self._corrupt("its rows are not those of its shards")
+
+    def _refs_key(self, shard: ShardPlan) -> str:
+        # Not part of the key: locations on this machine do not decide the bytes of a shard, but
+        # a wrong one would lose a row, or look like a source that has changed.
+        (key,) = self._database.execute(
+            "SELECT refs_key FROM shards WHERE shard = ?", (shard.shard,)
+        ).fetchone()
+        return str(key)
 
     def rejects(self) -> Iterator[tuple[str, Reject]]:
         """Yield (stage, reject) in the order of the stages."""
@@ -114,19 +125,19 @@ class ReadSpool:
         return CorruptSpoolError(f"{self._path}: truncated or corrupt ({detail})")
 
 
-class TextDigest:
-    """The digest of the encoded instances of one shard: its key."""
+class BlobDigest:
+    """The digest of the encoded instances of one shard (its key), or of their references."""
 
     def __init__(self) -> None:
         self._digest = hashlib.blake2b(digest_size=16)
 
-    def update(self, text: bytes) -> None:
-        """Add the next instance."""
-        self._digest.update(len(text).to_bytes(8))
-        self._digest.update(text)
+    def update(self, blob: bytes) -> None:
+        """Add those of the next instance."""
+        self._digest.update(len(blob).to_bytes(8))
+        self._digest.update(blob)
 
     def hexdigest(self) -> str:
-        """Return the key of the shard."""
+        """Return the digest, which of texts is the key of the shard."""
         return self._digest.hexdigest()
 
 

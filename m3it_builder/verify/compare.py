@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS
-from m3it_builder.verify.faults import Findings, Tally
+from m3it_builder.verify.findings import Findings, Tally
 from m3it_builder.verify.images import ImageChecker
 from m3it_builder.verify.stored_row import (
     READ_ERRORS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from m3it_builder.verify.faults import MAX_KEPT, Tally
+from m3it_builder.verify.findings import MAX_KEPT, Tally
 from m3it_builder.verify.stored_row import first_line
 
 _MEMORY_LIMIT = "1GB"

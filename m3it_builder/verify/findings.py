@@ -72,7 +72,7 @@ CHECKS = {
     "readme_counts": "Row or byte counts in a README differ from the manifest.",
     "arrow_state": "The JSON files beside Arrow shards are inconsistent with the shards.",
     "source_file": "A source file is missing, or its size differs from build time.",
-    "source_image": "An image is missing from its source, or its bytes have changed.",
+    "source_image": "An image is missing from its source, or has other bytes there.",
 }
 
 

@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 from m3it_builder.dataset.index_row import StoredImage
 from m3it_builder.media.decoding import opened
 from m3it_builder.media.probe import BadImage, probe
-from m3it_builder.verify.faults import Findings
+from m3it_builder.verify.findings import Findings
 from m3it_builder.verify.stored_row import first_line
 
 _MIMES = {"MPO": "image/jpeg"}  # a JPEG followed by further images

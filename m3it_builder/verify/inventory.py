@@ -7,10 +7,11 @@ from pathlib import Path
 
 from m3it_builder.dataset.layout import MANIFEST, STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest
+from m3it_builder.dataset.readme import README
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.atomic import is_partial
-from m3it_builder.verify.faults import Tally
+from m3it_builder.verify.findings import Tally
 
 
 def check_inventory(folder: Path, manifests: Sequence[Manifest], tally: Tally) -> None:
@@ -48,6 +49,6 @@ def _expected_paths(manifests: Sequence[Manifest]) -> set[str]:
                 of_split = ("state.json", "dataset_info.json")
                 paths.update(f"arrow/{manifest.split}/{file}" for file in of_split)
                 paths.add("arrow/dataset_dict.json")
-            else:
-                paths.add(f"{name}/README.md")
+            elif FORMATS[name].folder_file:  # a README there would be taken for a shard
+                paths.add(f"{name}/{README}")
     return paths

@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3it_builder.verify.faults import Findings
+from m3it_builder.verify.findings import Findings
 
 _GENERIC_NAMES = {"localhost", "root", "user", "admin", "ubuntu", "runner", "nobody", "unknown"}
 _MIN_NAME_LENGTH = 4

@@ -10,12 +10,16 @@ from typing import Any
 
 import yaml
 
+from m3it_builder.dataset.build_readme import built_tasks, common_format, is_foreign_readme
+from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest
+from m3it_builder.dataset.readme import README, license_fields
 from m3it_builder.records import JsonObject
 from m3it_builder.shards.features import table_features, to_json, to_yaml, webdataset_features
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.archives import is_safe
-from m3it_builder.verify.faults import Findings, Tally
+from m3it_builder.storage.atomic import is_partial
+from m3it_builder.verify.findings import Findings, Tally
 from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.stored_row import first_line
 
@@ -43,7 +47,7 @@ def check_readmes(
         name: tuple(unit for unit in with_shards if name in unit.plan.formats) for name in FORMATS
     }
     for name, units in by_format.items():
-        if units and name != "arrow":
+        if units and FORMATS[name].folder_file == README:
             _check(_Readme(folder / name, name, "", units), folder, scanner, tally)
     if by_format["arrow"]:
         tally.extend(f"{folder.name}/arrow", _check_arrow(folder / "arrow", by_format["arrow"]))
@@ -51,10 +55,42 @@ def check_readmes(
         _check(_task_readme(folder, by_format), folder, scanner, tally)
 
 
+def check_build_readme(out: Path, scanner: PrivacyScanner, tally: Tally) -> None:
+    """Check the README of an output folder; one that is not of a build is left to its author."""
+    path, tasks = out / README, built_tasks(out)
+    for partial in filter(is_partial, sorted(out.glob(f".{README}.*"))):
+        tally.add("partial_file", partial.name, "")
+    if is_foreign_readme(path):
+        return
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        # Without local state the folder may be a collection of copies, which needs none.
+        if tasks and (out / STATE_FOLDER).is_dir():
+            tally.add("readme_missing", README, "")
+        return
+    tally.extend(README, scanner.scan_document(text))
+    header = _parse_header(text)  # its digest is right, so it is as it was written
+    configs = {config["config_name"]: config for config in header["configs"]}
+    infos = {info["config_name"]: info for info in header["dataset_info"]}
+    name = common_format(tasks) if tasks else ""
+    expected = {
+        task: chosen
+        for task, units in tasks.items()
+        if (chosen := tuple(unit for unit in units if name in unit.plan.formats))
+    }
+    for task in sorted(expected.keys() ^ configs.keys()):
+        state = "is not listed" if task in expected else "does not exist"
+        tally.add("readme_files", README, f"{task} {state}")
+    for task in expected.keys() & configs.keys():
+        readme = _Readme(out, name, f"{task}/{name}/", expected[task])
+        tally.extend(README, _check_config(configs[task], infos[task], readme))
+
+
 def _task_readme(folder: Path, by_format: dict[str, tuple[Manifest, ...]]) -> _Readme:
     """Return the README of the task, with the format that its first pattern names."""
     try:
-        header = _parse_header((folder / "README.md").read_text(encoding="utf-8"))
+        header = _parse_header((folder / README).read_text(encoding="utf-8"))
         name = header["configs"][0]["data_files"][0]["path"].partition("/")[0]
     except (OSError, yaml.YAMLError, *_MALFORMED):
         name = ""
@@ -65,7 +101,7 @@ def _task_readme(folder: Path, by_format: dict[str, tuple[Manifest, ...]]) -> _R
 
 
 def _check(readme: _Readme, folder: Path, scanner: PrivacyScanner, tally: Tally) -> None:
-    path = readme.folder / "README.md"
+    path = readme.folder / README
     where = f"{folder.name}/{path.relative_to(folder).as_posix()}"
     try:
         text = path.read_text(encoding="utf-8")
@@ -91,17 +127,24 @@ def _parse_header(text: str) -> Any:
 
 def _check_header(header: Any, readme: _Readme) -> Findings:
     card = readme.units[0].card
-    stated = header["pretty_name"], header["language"], header["license_name"]
-    if stated != (card.title, [card.lang], card.license):
+    licenses = {key: header[key] for key in ("license", "license_name") if key in header}
+    stated = header["pretty_name"], header["language"], licenses
+    if stated != (card.title, [card.lang], license_fields(card)):
         yield "readme_header", f"title, language or license differ from the card: {stated}"
-    patterns = {entry["split"]: entry["path"] for entry in header["configs"][0]["data_files"]}
+    yield from _check_config(header["configs"][0], header["dataset_info"], readme)
+
+
+def _check_config(config: Any, info: Any, readme: _Readme) -> Findings:
+    patterns = {entry["split"]: entry["path"] for entry in config["data_files"]}
     yield from _check_patterns(patterns, readme)
-    info = header["dataset_info"]
     if info["features"] != _features(readme):
         yield "readme_features", f"not those of {readme.format} files"
     counts = {s["name"]: (s["num_examples"], s["num_bytes"]) for s in info["splits"]}
     for unit in readme.units:
-        rows, size = unit.instances, sum(s.files[readme.format].bytes for s in unit.shards)
+        rows, size = (
+            unit.instances,
+            sum(s.files[readme.format].bytes for s in unit.shards if readme.format in s.files),
+        )
         if counts.pop(unit.split, None) != (rows, size):
             yield "readme_counts", f"{unit.split} has {rows:,} rows in {size:,} bytes"
     for split in counts:
@@ -134,7 +177,7 @@ def _shard_paths(unit: Manifest, readme: _Readme) -> set[str]:
 def _features(readme: _Readme) -> list[JsonObject]:
     images = readme.units[0].plan.images
     if readme.format == "webdataset":
-        max_images = max(unit.card.images.max for unit in readme.units)
+        max_images = max(unit.max_images for unit in readme.units)
         return to_yaml(webdataset_features(images, max_images))
     return to_yaml(table_features("base64" if readme.format == "jsonl" else images))
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from m3it_builder.dataset.index_row import IndexRow, index_rows
 from m3it_builder.dataset.manifest import CardFacts
+from m3it_builder.media.codecs import MIMES
 from m3it_builder.media.images import COLORS
 from m3it_builder.records import Box, JsonObject, Style
 from m3it_builder.shards.formats import FORMATS, ImageEncoding, row_key
 from m3it_builder.sources.archives import is_safe
 from m3it_builder.stages.render import render
-from m3it_builder.verify.faults import Findings
+from m3it_builder.verify.findings import Findings
 from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.stored_row import json_object
 
@@ -29,7 +30,6 @@ _NEVER_BLANK = {
 }
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MIMES = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}
 _BOX_TOKEN = re.compile(r"\{box:\d+\}")
 _STYLES = [
     Style(answer, regions)
@@ -62,7 +62,7 @@ def parse_row(values: JsonObject) -> IndexRow | tuple[str, str]:
 
 
 def check_row(row: IndexRow, unit: UnitContext) -> Findings:
-    """Yield (check, detail) for every finding in one row of an index."""
+    """Yield (check, detail) forevery finding in one row of an index."""
     for check in _CHECKS:
         yield from check(row, unit)
 
@@ -131,7 +131,7 @@ def _images(row: IndexRow, unit: UnitContext) -> Findings:
         if not is_safe(name) or "/" not in name or "\\" in name.partition("/")[0]:
             yield "image_name", name
         digests = image.digest, image.source_digest
-        is_valid = all(map(_DIGEST.fullmatch, digests)) and image.mime in _MIMES
+        is_valid = all(map(_DIGEST.fullmatch, digests)) and image.mime in MIMES
         if not is_valid or min(image.width, image.height, image.bytes) < 1:
             yield "image_metadata", f"image {position}, {name}"
 

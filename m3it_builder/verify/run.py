@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.dataset.manifest import Manifest, read_manifest, task_folders
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, UsageError
 from m3it_builder.executors.local import run_with_progress
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import SPLITS
-from m3it_builder.verify.faults import CheckFindings, Tally
+from m3it_builder.verify.against_sources import IndexedUnit, compare_with_sources
+from m3it_builder.verify.findings import CheckFindings, Tally
 from m3it_builder.verify.inventory import check_inventory
 from m3it_builder.verify.privacy import PrivacyScanner, privacy_scanner
-from m3it_builder.verify.readmes import check_readmes
+from m3it_builder.verify.readmes import check_build_readme, check_readmes
 from m3it_builder.verify.rows import UnitContext
 from m3it_builder.verify.shard import ShardJob, ShardResult, check_shard
-from m3it_builder.verify.source_lookup import SourceLookup
-from m3it_builder.verify.sources import SourceJob, check_sources
 from m3it_builder.verify.stored_row import READ_ERRORS
 from m3it_builder.verify.units import RowGroups, UnitFolder, check_unit
-
-_GROUPS_PER_JOB = 5  # row groups of an index in one source job: about a window of images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +71,8 @@ def verify(build: Path, options: VerifyOptions) -> VerifyReport:
     units: list[_CheckedUnit] = []
     for folder in _task_folders(build, options):
         units += _check_task(folder, build, options, tally)
+    if not options.tasks and not any(build.glob("meta/*/*")):
+        check_build_readme(build, privacy_scanner(build), tally)
     report = VerifyReport(quick=options.quick, units=len(units))
     _check_shards(units, options, report, tally)
     if options.sources is not None:
@@ -91,7 +89,7 @@ def _task_folders(build: Path, options: VerifyOptions) -> list[Path]:
     missing = [name for name in options.tasks if name not in {path.name for path in chosen}]
     if missing:
         names = ", ".join(path.name for path in folders)
-        raise BuildError(f"{build} contains no build of {missing[0]}; choose from {names}")
+        raise UsageError(f"{build} contains no build of {missing[0]}; choose from {names}")
     return chosen
 
 
@@ -149,6 +147,7 @@ def _check_shards(
             total = totals[result.unit]
             total.rows += result.rows
             total.images += result.images
+            total.max_images = max(total.max_images, result.max_images)
             total.image_bytes += result.image_bytes
             total.drawn |= result.drawn
     finally:
@@ -189,6 +188,7 @@ def _compare_totals(manifest: Manifest, total: ShardResult, tally: Tally) -> Non
         return  # reported; the sums would differ as a consequence
     for actual, stated, unit in (
         (total.images, manifest.images, "images"),
+        (total.max_images, manifest.max_images, "images in a row"),
         (total.image_bytes, manifest.image_bytes, "bytes of images"),
     ):
         if actual != stated:
@@ -203,35 +203,13 @@ def _check_sources(
     report: VerifyReport,
     tally: Tally,
 ) -> None:
-    if not sources.is_dir():
-        raise BuildError(f"{sources} is not a folder; give --sources the folder of official files")
-    jobs, total = [], 0
-    for unit, groups in units:
-        manifest = unit.manifest
-        for check, name, detail in SourceLookup(manifest, sources).check_files():
-            tally.add(check, f"{manifest.name} {name}", detail)
-        jobs += list(_source_jobs(unit, groups or {}, sources))
-        total += manifest.image_bytes
-    checked, unchecked = 0, Counter[str]()
-    options.progress.start("sources", total, "bytes")
-    try:
-        for result in run_with_progress(
-            check_sources, jobs, options.workers, options.progress.advance
-        ):
-            tally.merge(result.tally)
-            checked += result.checked
-            unchecked += result.unchecked
-    finally:
-        options.progress.finish()
-    report.from_sources, report.unchecked = checked, dict(unchecked)
-
-
-def _source_jobs(unit: UnitFolder, groups: RowGroups, sources: Path) -> Iterator[SourceJob]:
-    numbers = sorted({number for of_shard in groups.values() for number in of_shard})
-    for start in range(0, len(numbers), _GROUPS_PER_JOB):
-        yield SourceJob(
-            folder=str(unit.folder),
-            manifest=unit.manifest,
-            groups=tuple(numbers[start : start + _GROUPS_PER_JOB]),
-            sources=str(sources),
+    indexed = [
+        IndexedUnit(
+            unit.manifest,
+            unit.meta_path(unit.manifest.index),
+            tuple(sorted({number for of_shard in (groups or {}).values() for number in of_shard})),
         )
+        for unit, groups in units
+    ]
+    comparison = compare_with_sources(indexed, sources, options.workers, options.progress, tally)
+    report.from_sources, report.unchecked = comparison.compared, dict(comparison.unchecked)

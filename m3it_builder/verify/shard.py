@@ -20,7 +20,7 @@ from m3it_builder.records import JsonObject
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.digest import algorithm_of, file_digest
 from m3it_builder.verify.compare import ShardFileChecker
-from m3it_builder.verify.faults import Tally
+from m3it_builder.verify.findings import Tally
 from m3it_builder.verify.images import ImageChecker
 from m3it_builder.verify.read_jsonl import read_jsonl
 from m3it_builder.verify.read_tables import batch_rows, read_arrow, read_parquet, table_batches
@@ -37,6 +37,7 @@ from m3it_builder.verify.stored_row import (
 
 _INDEX_BATCH_ROWS = 256
 _PROGRESS_BYTES = 4 << 20
+_READERS = {"webdataset": read_tar, "parquet": read_parquet, "arrow": read_arrow}
 
 Tick = Callable[[int], None]  # progress callback: bytes or rows done since the last call
 
@@ -69,6 +70,7 @@ class ShardResult:
     unit: str
     rows: int = 0
     images: int = 0
+    max_images: int = 0  # of one row
     image_bytes: int = 0
     drawn: set[bool] = field(default_factory=set)  # drawn_flags of its rows
     tally: Tally = field(default_factory=Tally)
@@ -144,6 +146,7 @@ class _ProgressThrottle:
 def _count(row: IndexRow, result: ShardResult) -> None:
     result.rows += 1
     result.images += len(row.images)
+    result.max_images = max(result.max_images, len(row.images))
     result.image_bytes += sum(image.bytes for image in row.images)
     result.drawn.update(drawn_flags(row))
 
@@ -185,9 +188,6 @@ def check_digest(path: Path, expected: ShardFile, where: str, tally: Tally) -> N
 
 
 def _read(name: str, path: Path, images: ImageEncoding, report: Reporter) -> Iterator[StoredRow]:
-    if name == "webdataset":
-        return read_tar(path, images, report)
     if name == "jsonl":
         return read_jsonl(path, report)
-    read = read_parquet if name == "parquet" else read_arrow
-    return read(path, images, report)
+    return _READERS[name](path, images, report)

@@ -1,215 +1,184 @@
 """Compares the images of a build with the official files they came from.
 
-The rows of an index are processed in windows; the images of a window are
-located by name, as a build does it, and read in disk order. Frames and cells
-of arrays are extracted again if the installed Pillow, which encodes them, is
-the version of the build; otherwise they are counted as not checked.
+Nothing here is shared with the listing, the offsets and the index by which builds find
+images: archives are read by ``second_reader``, and a file is found by the name in the
+index, with layouts of the source card. Shared are the decoder of videos and Pillow, since
+frames and cells of arrays exist only after decoding.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import stat
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
-import pyarrow.parquet as pq
+from m3it_builder.storage.regular_files import open_regular
+from m3it_builder.verify.second_reader import ARCHIVE_ERRORS, Found, walk
+from m3it_builder.verify.source_compare import Comparer, State, UnitFacts, Verdict
+from m3it_builder.verify.source_table import Role, SourceTable, Wanted
+from m3it_builder.verify.stored_row import first_line
 
-from m3it_builder.dataset.manifest import Manifest
-from m3it_builder.errors import M3ITError
-from m3it_builder.media.probe import BadImage, probe
-from m3it_builder.media.reader import ImageReader, key_of
-from m3it_builder.records import File, Frames, Image, Pixels
-from m3it_builder.verify.faults import Tally
-from m3it_builder.verify.read_tables import batch_rows, table_batches
-from m3it_builder.verify.shard import Tick
-from m3it_builder.verify.source_lookup import SourceLookup
-from m3it_builder.verify.source_refs import SourceRef, source_refs
-from m3it_builder.verify.stored_row import READ_ERRORS, ReadError, first_line
+_MAX_DETAILS = 1_000  # kept of one job
+_ACTUAL = 1  # rank of a file found under another layout
+_GUESSED = 2  # rank of a cell: ``#`` may also be part of a file name
 
-WINDOW_IMAGES = 20_000  # located and sorted together, about a kilobyte each
-_INDEX_BATCH_ROWS = 256
-_ADOPTED = "adopted: the images are inside lines of text"
-_DECODERS = {"pyav": "av", "decord": "decord"}
+Tick = Callable[[int], None]  # progress callback: bytes done since the last call
+Layouts = tuple[tuple[str, str], ...]  # (official, actual) prefixes; see ``cards.Layout``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceJob:
-    """The arguments of ``check_sources``: some row groups of one unit; picklable."""
+    """The arguments of ``check_sources``: an archive, or some names of loose files; picklable."""
 
-    folder: str  # of the task
-    manifest: Manifest
-    groups: tuple[int, ...]  # row groups of the index
+    table: str  # path of a ``SourceTable``
     sources: str
+    units: tuple[UnitFacts, ...]
+    layouts: dict[str, Layouts]  # by source
+    first: tuple[str, str] = ("", "")  # source and name of the first loose file
+    count: int = 0  # of loose files
+    source: str = ""
+    archive: str = ""  # path; empty for loose files
 
 
 @dataclass(slots=True)
 class SourceResult:
-    """Counts and findings of one job."""
+    """What one job found, by number of the reference."""
 
-    checked: int = 0  # images
-    unchecked: Counter[str] = field(default_factory=Counter)  # images, by reason
-    tally: Tally = field(default_factory=Tally)
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    states: bytearray = field(default_factory=bytearray)
+    details: dict[int, str] = field(default_factory=dict)  # of wrong ones, the first
+    source: str = ""
+    error: str = ""  # why the archive could not be read to its end
+
+
+_Ranked = Sequence[tuple[int, Wanted]]  # with the rank of the name under which it was found
+_Add = Callable[[_Ranked, Found], None]
 
 
 def check_sources(job: SourceJob, tick: Tick) -> SourceResult:
-    """Read every image again from its source, and compare its digest.
+    """Read source files, and compare them with what the indexes say.
 
     Args:
-        job: what to check.
+        job: what to read.
         tick: progress callback, in bytes of published images.
     """
-    plan = job.manifest.plan
-    with ImageReader(int(plan.max_image_mb * 1e6), plan.max_pixels, plan.video) as reader:
-        checker = _SourceChecker(job, reader, tick)
-        try:
-            for window in _windows(job, tick):
-                checker.check(window)
-        except (ReadError, *READ_ERRORS) as error:
-            where = f"{job.manifest.name} index"
-            checker.result.tally.add("index_unreadable", where, first_line(error))
-    return checker.result
-
-
-def _windows(job: SourceJob, tick: Tick) -> Iterator[list[SourceRef]]:
-    """Yield the sources of the rows in windows; a source occurs once in a window."""
-    columns = ["id", "meta", "images"]
-    path = Path(job.folder) / "meta" / job.manifest.split / Path(job.manifest.index.path).name
-    window: dict[tuple[tuple[str, ...], tuple[str, ...]], SourceRef] = {}
-    with pq.ParquetFile(path) as index:
-        for batch in table_batches(index, job.groups, _INDEX_BATCH_ROWS, columns):
-            for row in batch_rows(batch):
-                for ref in source_refs(row):
-                    if window.setdefault((ref.names, ref.digests), ref) is not ref:
-                        tick(ref.bytes)
-            if len(window) >= WINDOW_IMAGES:
-                yield list(window.values())
-                window.clear()
-    yield list(window.values())
-
-
-class _SourceChecker:
-    """Checks the windows of one job."""
-
-    def __init__(self, job: SourceJob, reader: ImageReader, tick: Tick) -> None:
-        self.result = SourceResult()
-        self._manifest = job.manifest
-        self._lookup = SourceLookup(job.manifest, Path(job.sources))
-        self._reader = reader
-        self._tick = tick
-        self._pillow_mismatch = _pillow_mismatch(job.manifest)
-        decoder = _DECODERS[job.manifest.plan.video.backend]
-        self._can_decode = importlib.util.find_spec(decoder) is not None
-
-    def check(self, window: Iterable[SourceRef]) -> None:
-        """Locate the sources, sort them by path and offset, and compare them."""
-        located = []
-        for ref in window:
-            image = self._comparable_image(ref)
-            if image is None:
-                self._tick(ref.bytes)
-            else:
-                located.append((ref, image))
-        for ref, image in sorted(located, key=_disk_order):
-            self._compare(ref, image)
-            self._tick(ref.bytes)
-
-    def _comparable_image(self, ref: SourceRef) -> Image | None:
-        """Return the located image; None if it is counted as unchecked or reported."""
-        if "adopted_from" in self._manifest.options:
-            self.result.unchecked[_ADOPTED] += len(ref.digests)
-            return None
-        try:
-            image = self._locate(ref)
-        except (M3ITError, OSError) as error:
-            self._report(ref, first_line(error))
-            return None
-        if image is None:
-            self._report(ref, "missing")
-        elif reason := self._skip_reason(image):
-            self.result.unchecked[reason] += len(ref.digests)
-            return None
-        return image
-
-    def _locate(self, ref: SourceRef) -> Image | None:
-        """Return the image with its location; ``#`` in a name may select a part of a file."""
-        name = ref.names[0]
-        if ref.frames is None and (location := self._lookup.find(name)):
-            return Image(name, location=location)
-        base, separator, index = name.rpartition("#")
-        location = self._lookup.find(base) if separator else None
-        if location is None:
-            return None
-        if ref.frames is not None:
-            return Image(base, location=location, selection=ref.frames)
-        if not index.isdecimal():
-            return None
-        return Image(base, location=location, selection=Pixels(int(index)))
-
-    def _skip_reason(self, image: Image) -> str | None:
-        if isinstance(image.selection, Frames) and not self._can_decode:
-            return "frames: no decoder is installed"
-        return self._pillow_mismatch if image.selection is not None else None
-
-    def _compare(self, ref: SourceRef, image: Image) -> None:
-        details = []
-        is_equal = False
-        for candidate in _candidates(image, ref, self._reader):
+    with closing(SourceTable.open(job.table)) as table, Comparer(job.units) as comparer:
+        verdicts = _Verdicts(table.totals()[0], tick)
+        add, error = partial(verdicts.add, comparer), ""
+        if not job.archive:
+            for source, name, wanted in table.slice(job.first, job.count):
+                _check_loose(job, (source, name), wanted, add)
+        else:
             try:
-                result = self._reader.read([candidate])[key_of(candidate)]
-            except (M3ITError, OSError) as error:
-                details.append(first_line(error))
+                _check_archive(job, table, add)
+            except ARCHIVE_ERRORS as failure:
+                error = f"{Path(job.archive).name}: {first_line(failure)}"
+        return verdicts.result(job.source, error)
+
+
+def _check_loose(
+    job: SourceJob, name: tuple[str, str], wanted: Sequence[Wanted], add: _Add
+) -> None:
+    source, path = name
+    for rank, candidate in _loose_candidates(path, job.layouts.get(source, ())):
+        # Some file systems store accented letters decomposed.
+        for spelled in dict.fromkeys((candidate, normalize("NFD", candidate))):
+            full = Path(job.sources, source, spelled)
+            try:
+                status = full.stat()
+            except (OSError, ValueError):  # absent, or no possible name
                 continue
-            if isinstance(result, BadImage):
-                details.append(str(result))
+            if stat.S_ISREG(status.st_mode):
+                found = Found(path, status.st_size, partial(open_regular, full), path=full)
+                add([(rank, one) for one in wanted], found)
+                return
+
+
+def _loose_candidates(path: str, layouts: Layouts) -> Iterator[tuple[int, str]]:
+    yield 0, path
+    for official, actual in layouts:
+        if path.startswith(official):
+            yield _ACTUAL, actual + path.removeprefix(official)
+
+
+def _check_archive(job: SourceJob, table: SourceTable, add: _Add) -> None:
+    """Compare every wanted member; a second pass follows hard links to their files."""
+    layouts = job.layouts.get(job.source, ())
+    links: dict[str, list[tuple[int, Wanted]]] = {}
+    for found in walk(Path(job.archive)):
+        wanted = [
+            (rank, one)
+            for rank, name in _official_names(found.name, layouts)
+            for one in table.wanted(job.source, name)
+        ]
+        if wanted and found.link is None:
+            add(wanted, found)
+        elif wanted and found.link:
+            links.setdefault(found.link, []).extend(wanted)
+    if not links:
+        return
+    for found in walk(Path(job.archive)):
+        if found.link is None and found.name in links:
+            add(links[found.name], found)
+
+
+def _official_names(actual: str, layouts: Layouts) -> Iterator[tuple[int, str]]:
+    """Yield the names that a member may have in the official archive, its own one first."""
+    yield 0, actual
+    for official, prefix in layouts:
+        top, slash, rest = prefix.partition("/")
+        if "*" in top:
+            own_top, own_slash, below = actual.partition("/")
+            if own_slash == slash and fnmatch(own_top, top) and below.startswith(rest):
+                yield _ACTUAL, official + below.removeprefix(rest)
+        elif actual.startswith(prefix):
+            yield _ACTUAL, official + actual.removeprefix(prefix)
+
+
+class _Verdicts:
+    """The verdicts of one job: a byte a reference, and the details of the first wrong ones."""
+
+    def __init__(self, count: int, tick: Tick) -> None:
+        self._states = bytearray(count + 1)
+        self._touched = array("q")
+        self._details: dict[int, str] = {}
+        self._tick = tick
+
+    def add(self, comparer: Comparer, wanted: _Ranked, found: Found) -> None:
+        """Compare a file; of several members with one name the last counts, as in unpacking."""
+        ranks = {(one.number, one.role): rank for rank, one in wanted}
+        for one, verdict in comparer.compare([one for _, one in wanted], found):
+            rank = ranks[one.number, one.role] + (_GUESSED if one.role == Role.CELL else 0)
+            code = rank * len(State) + verdict.state
+            known = self._states[one.number]
+            if not known:
+                self._touched.append(one.number)
+                self._tick(0 if one.role == Role.SIZE else one.bytes)
+            elif not _replaces(code, known):
                 continue
-            is_equal |= ref.digests == tuple(image.digest for image in result.images)
-            details.append("its bytes have changed")
-        self.result.checked += len(ref.digests)
-        if not is_equal:
-            self._report(ref, details[0])
+            self._states[one.number] = code
+            self._keep_detail(one.number, verdict)
 
-    def _report(self, ref: SourceRef, detail: str) -> None:
-        where = f"{self._manifest.name} {ref.names[0]} ({ref.row_id})"
-        self.result.tally.add("source_image", where, detail)
+    def _keep_detail(self, number: int, verdict: Verdict) -> None:
+        self._details.pop(number, None)
+        if verdict.detail and len(self._details) < _MAX_DETAILS:
+            self._details[number] = verdict.detail
 
-
-def _pillow_mismatch(manifest: Manifest) -> str | None:
-    """Describe why encoded frames and cells cannot be reproduced; None if they can."""
-    built_with, installed = manifest.toolchain.get("pillow"), version("pillow")
-    if built_with == installed:
-        return None
-    return f"built with pillow {built_with}, installed is {installed}"
+    def result(self, source: str, error: str) -> SourceResult:
+        """Return the verdicts, in the order in which the files were found."""
+        states = bytearray(self._states[number] % len(State) for number in self._touched)
+        return SourceResult(self._touched, states, self._details, source, error)
 
 
-def _candidates(image: Image, ref: SourceRef, reader: ImageReader) -> list[Image]:
-    """Return the image; for a cell of an array, in both channel orders.
-
-    The index states neither the channel order nor the scale; the scale follows
-    from the widths.
-    """
-    if not isinstance(image.selection, Pixels) or image.location is None:
-        return [image]
-    try:
-        result = reader.read([image])[key_of(image)]
-        width = 0 if isinstance(result, BadImage) else probe(result.images[0].data).width
-    except (M3ITError, OSError, BadImage):
-        return [image]
-    scale = max(1, ref.width // width) if width else 1
-    return [
-        Image(
-            image.name,
-            location=image.location,
-            selection=Pixels(image.selection.index, order, scale),
-        )
-        for order in ("RGB", "BGR")
-    ]
-
-
-def _disk_order(item: tuple[SourceRef, Image]) -> tuple[str, int, str]:
-    ref, image = item
-    location = image.location
-    assert location is not None  # noqa: S101 - _comparable_image returns located images only
-    return location.path, 0 if isinstance(location, File) else location.offset, ref.names[0]
+def _replaces(code: int, known: int) -> bool:
+    """Return True if a verdict counts more than the known one."""
+    rank, known_rank = code // len(State), known // len(State)
+    if rank != known_rank:
+        return rank < known_rank
+    return rank % _GUESSED == 0 or code % len(State) == State.EQUAL

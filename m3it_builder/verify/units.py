@@ -13,7 +13,7 @@ from m3it_builder.dataset.index import REJECTS, SCHEMA
 from m3it_builder.dataset.manifest import Manifest, ShardFile
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.verify.duplicates import check_duplicates
-from m3it_builder.verify.faults import Findings, Tally
+from m3it_builder.verify.findings import Findings, Tally
 from m3it_builder.verify.privacy import PrivacyScanner
 from m3it_builder.verify.read_tables import batch_rows, schema_difference, table_batches
 from m3it_builder.verify.shard import check_digest
@@ -181,7 +181,9 @@ def _count_rejects(table: pq.ParquetFile, unit: UnitFolder, tally: Tally) -> Cou
     for batch in table_batches(table, range(table.num_row_groups), _REJECT_BATCH_ROWS):
         for row in batch_rows(batch):
             where = f"{manifest.name} reject {row['id']}"
-            if None in row.values() or not row["id"] or not row["reason"]:
+            # An example without an id is rejected for that reason.
+            has_id = row["id"] or row["reason"] == "empty_id"
+            if None in row.values() or not has_id or not row["reason"]:
                 tally.add("rejects_rows", where, "a value is missing")
             elif (row["task"], row["split"]) != (manifest.task, manifest.split):
                 tally.add("rejects_rows", where, f"of {row['task']}/{row['split']}")

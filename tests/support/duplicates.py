@@ -34,7 +34,7 @@ class Row:
 
 
 def scene(number: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Return an image of soft blotches, different for every number."""
+    """Return an image of soft blotches, different forevery number."""
     cells = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
 

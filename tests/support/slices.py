@@ -40,7 +40,7 @@ def overlay(sources: Path, ids: Iterable[str]) -> Path:
 
 
 def write_placeholders(archive: Path, names: Iterable[str], data: bytes) -> None:
-    """Write a zip with the same placeholder image for every name the slice refers to."""
+    """Write a zip with the same placeholder image forevery name the slice refers to."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name in names:

@@ -14,10 +14,10 @@ from m3it_builder import load_task
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile
 from m3it_builder.cli import app
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, UsageError
 from m3it_builder.tasks.sampling import write_sample
 from tests.build.test_endurance import peak_kilobytes
-from tests.support import faults, planted
+from tests.support import edits, planted
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.paths import ALL
 from tests.support.verifying import PLAN, verify, verify_command
@@ -27,7 +27,7 @@ def test_quick_does_not_open_shards(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
     for name in ALL:
-        path = faults.shard_path(folder, name)
+        path = edits.shard_path(folder, name)
         path.write_bytes(bytes(path.stat().st_size))
     assert verify_command(folder, "--quick")[:2] == (0, {})
     code, findings, _ = verify_command(folder)
@@ -57,8 +57,8 @@ def test_progress_adds_up_to_the_total(base: Path, workers: int) -> None:
     report = verify(
         base / "out", tasks=("refcoco",), sources=sources, workers=workers, progress=progress
     )
-    assert [phase[0] for phase in progress.phases] == ["shards", "sources"]
-    assert [phase[1] for phase in progress.phases] == progress.done, "shared images count too"
+    assert [phase[0] for phase in progress.phases] == ["shards", "names of sources", "sources"]
+    assert [phase[1] for phase in progress.phases] == progress.done
     assert progress.done[0] == report.bytes > 0
     verify(base / "out", tasks=("refcoco",), quick=True, progress=progress)
     assert progress.phases[-1] == ("shards", report.rows, "rows")
@@ -68,8 +68,8 @@ def test_progress_adds_up_to_the_total(base: Path, workers: int) -> None:
 def test_report_does_not_depend_on_workers(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
-    faults.edit_jsonl(folder, lambda rows: rows[0].update(outputs="x"))
-    faults.edit_tar(folder, planted.swap_rows)
+    edits.edit_jsonl(folder, lambda rows: rows[0].update(outputs="x"))
+    edits.edit_tar(folder, planted.swap_rows)
     one, two = verify(folder), verify(folder, workers=2)
     assert one == two
     assert len(one.findings) > 1
@@ -79,13 +79,13 @@ def test_all_findings_are_counted_and_the_first_are_kept(base: Path, tmp_path: P
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
 
-    def corrupt_gold(rows: faults.Rows) -> None:
+    def corrupt_gold(rows: edits.Rows) -> None:
         for row in rows:
             row["turns"] += row["turns"] * 9
             for turn in row["turns"]:
                 turn["gold"] = 3
 
-    faults.edit_index(folder, corrupt_gold)
+    edits.edit_index(folder, corrupt_gold)
     _, findings, _ = verify_command(folder, "--quick")
     assert findings["choices"]["count"] == 120
     assert len(findings["choices"]["examples"]) == 20
@@ -97,7 +97,7 @@ def test_text_output(base: Path, tmp_path: Path) -> None:
     assert "1 units, 12 rows" in clean.stdout
     assert "no findings" in clean.stdout
     shutil.copytree(base / "out" / "mixed", tmp_path / "mixed")
-    faults.edit_jsonl(tmp_path / "mixed", lambda rows: rows[0].update(inputs="[red]x[/red]"))
+    edits.edit_jsonl(tmp_path / "mixed", lambda rows: rows[0].update(inputs="[red]x[/red]"))
     done = run_m3it("verify", tmp_path, "--quick", "-j", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "no shard was opened (--quick)" in done.stdout
@@ -108,7 +108,7 @@ def test_text_output(base: Path, tmp_path: Path) -> None:
 
 def test_nothing_to_verify_is_a_one_line_error(base: Path, tmp_path: Path) -> None:
     assert_one_line(run_m3it("verify", tmp_path), 1, "no finished build found")
-    with pytest.raises(BuildError, match="contains no build of okvq; choose from mixed, okvqa"):
+    with pytest.raises(UsageError, match="contains no build of okvq; choose from mixed, okvqa"):
         verify(base / "out", tasks=("okvq",))
     with pytest.raises(BuildError, match="is not a folder"):
         verify(base / "out", quick=True, sources=tmp_path / "none")

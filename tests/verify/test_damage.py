@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.storage.digest import algorithm_of, file_digest
-from tests.support import faults
+from tests.support import edits
 from tests.support.paths import ALL
 from tests.support.verifying import verify, verify_command
 
@@ -33,9 +33,9 @@ def test_damaged_shard_is_reported(base: Path, tmp_path: Path, name: str, damage
     """With updated digests, as if the shard had been written damaged."""
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
-    path = faults.shard_path(folder, name, 1)
+    path = edits.shard_path(folder, name, 1)
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    faults.update_digests(folder)
+    edits.update_digests(folder)
     code, findings, errors = verify_command(folder)
     assert code == 1
     assert "file_digest" not in findings

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from m3it_builder.verify.faults import CHECKS
+from m3it_builder.verify.findings import CHECKS
 from m3it_builder.verify.privacy import privacy_scanner
-from tests.support import faults
+from tests.support import edits
 from tests.support.planted import PLANTED, Fault
 from tests.support.verifying import verify_command
 
@@ -39,7 +39,7 @@ def test_host_name_is_reported(base: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(socket, "gethostname", lambda: "gpu-07.example.org")
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
-    faults.edit_index(folder, lambda rows: rows[0].update(meta='{"by":"gpu-07"}'))
+    edits.edit_index(folder, lambda rows: rows[0].update(meta='{"by":"gpu-07"}'))
     code, findings, _ = verify_command(folder, "--quick")
     assert (code, set(findings)) == (1, {"private"})
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from m3it_builder.dataset.layout import MANIFEST
-from tests.support import faults
+from tests.support import edits
 from tests.support.verifying import counts, verify, verify_command
 
 
@@ -34,7 +34,7 @@ def test_changed_and_missing_sources_are_reported(raw: tuple[Path, Path]) -> Non
     unit = json.loads((folder / "meta" / "train" / MANIFEST).read_text())
     used = {
         image["name"].partition("/")[2]
-        for row in pq.read_table(faults.index_path(folder)).to_pylist()
+        for row in pq.read_table(edits.index_path(folder)).to_pylist()
         for image in row["images"]
     }
     changed, missing, *_ = [
@@ -51,7 +51,7 @@ def test_changed_and_missing_sources_are_reported(raw: tuple[Path, Path]) -> Non
     )
     assert code == 1
     assert set(findings) == {"source_file", "source_image"}
-    assert "the official files have changed; rebuild with --replace" in errors
+    assert "the official files have changed, or the build read them wrongly" in errors
     assert "delete" not in errors
     details = {
         Path(finding["where"].split()[1]).name: finding["detail"]
@@ -92,14 +92,14 @@ def test_frames_are_compared_or_counted_as_unchecked(
     shutil.copytree(every_task[0] / "out" / "msrvtt-qa", folder)
     sources = every_task[0] / "src" / "msrvtt-qa"
 
-    def repeat_first_digest(rows: faults.Rows) -> None:
+    def repeat_first_digest(rows: edits.Rows) -> None:
         for image in rows[0]["images"]:
             image["source_digest"] = rows[0]["images"][0]["source_digest"]
 
-    faults.edit_index(folder, repeat_first_digest)
+    edits.edit_index(folder, repeat_first_digest)
     report = verify(folder, quick=True, sources=sources)
     assert counts(report)["source_image"] == 1
-    faults.edit_manifest(folder, lambda value: value["toolchain"].update(pillow="1.0"))
+    edits.edit_manifest(folder, lambda value: value["toolchain"].update(pillow="1.0"))
     report = verify(folder, quick=True, sources=sources, splits=("train",))
     assert "source_image" not in counts(report)
     (reason,) = report.unchecked
