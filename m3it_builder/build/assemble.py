@@ -11,7 +11,7 @@ from msgspec import structs
 
 from m3it_builder.dataset.index_row import IndexRow, StoredImage
 from m3it_builder.media.images import draw, exif_transposed_regions, require_decodable
-from m3it_builder.media.loaded import Loaded, LoadedImage
+from m3it_builder.media.loaded_image import Loaded, LoadedImage
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.reader import ImageKey, key_of
 from m3it_builder.media.video.extract import VideoPlan

@@ -25,6 +25,7 @@ from m3it_builder.build.shard_record import (
 from m3it_builder.build.unit import Unit
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.dataset.arrow_state import INFO, STATE, write_state
+from m3it_builder.dataset.build_readme import build_locked, write_build_readme
 from m3it_builder.dataset.index import merge, write_rejects
 from m3it_builder.dataset.layout import INDEX, MANIFEST, REJECTS, meta_path
 from m3it_builder.dataset.manifest import (
@@ -37,7 +38,12 @@ from m3it_builder.dataset.manifest import (
     readable_manifests,
     write_manifest,
 )
-from m3it_builder.dataset.readme import expected_readmes, remove_readmes, write_readmes
+from m3it_builder.dataset.readme import (
+    expected_readmes,
+    obsolete_readmes,
+    remove_readmes,
+    write_readmes,
+)
 from m3it_builder.records import Reject, Split
 from m3it_builder.storage.atomic import remove_partials, sync_file, sync_folder
 from m3it_builder.storage.digest import file_digest
@@ -92,15 +98,18 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
 
 
 def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
-    """Write the README files of the task, for the splits finished so far."""
-    if only_if_stale and _are_fresh(unit):
-        return
-    with unit.task_locked():
-        write_readmes(unit.folder, list(readable_manifests(unit.folder)))
+    """Write the README files of the task, and of the whole build, for the units finished so far."""
+    if not only_if_stale or not _are_fresh(unit):
+        with unit.task_locked():
+            write_readmes(unit.folder, list(readable_manifests(unit.folder)))
+    with build_locked(unit.out):
+        write_build_readme(unit.out)  # leaves an equal one as it is
 
 
 def _are_fresh(unit: Unit) -> bool:
-    """Return True if all README files exist, and are newer than every manifest."""
+    """Return True if exactly the README files needed exist, and are newer than every manifest."""
+    if obsolete_readmes(unit.folder):
+        return False
     units = list(readable_manifests(unit.folder))
     manifests = [unit.folder / meta_path(one.split, MANIFEST) for one in units]
     newest = max((path.stat().st_mtime_ns for path in manifests), default=0)
@@ -126,7 +135,9 @@ def _withdraw(unit: Unit) -> None:
     READMEs first: a killed run must not leave one that describes a withdrawn unit.
     """
     remove_readmes(unit.folder)
-    (unit.meta / MANIFEST).unlink(missing_ok=True)
+    with build_locked(unit.out):
+        write_build_readme(unit.out, without=(unit.task.name, unit.split))
+        (unit.meta / MANIFEST).unlink(missing_ok=True)
 
 
 def _move_shards(unit: Unit, paths: Iterable[str], stale: Iterable[str]) -> set[Path]:
@@ -160,6 +171,7 @@ def _manifest(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome
         instances=rows,
         rejects=dict(reasons.most_common()),
         images=sum(record.images for record in shards),
+        max_images=max((record.max_images for record in shards), default=0),
         image_bytes=sum(record.image_bytes for record in shards),
         sources={name: state[0] for name, state in fingerprint.files.items()},
         shards=tuple(Shard(record.shard, record.rows, record.files) for record in shards),

@@ -7,6 +7,7 @@ have been applied: rows that replaced it would not have been searched for duplic
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, UsageError
 from m3it_builder.records import SPLITS
 from m3it_builder.storage.digest import file_digest
 from m3it_builder.storage.json_values import loads
@@ -35,10 +36,13 @@ def drop_list(path: Path) -> DropList:
     """Return the drop list at a path.
 
     Raises:
-        BuildError: the file cannot be read, or has another suffix than .parquet or .jsonl.
+        UsageError: the file does not exist, or has another suffix than .parquet or .jsonl.
+        BuildError: it cannot be read.
     """
+    if not os.path.lexists(path):
+        raise UsageError(f"{path}: there is no such drop list; `m3it dedup` writes one")
     if path.suffix not in (".parquet", ".jsonl"):
-        raise BuildError(f"{path}: the name of a drop list must end in .parquet or .jsonl")
+        raise UsageError(f"{path}: the name of a drop list must end in .parquet or .jsonl")
     return DropList(path, _digest(path))
 
 

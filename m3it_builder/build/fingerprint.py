@@ -196,7 +196,8 @@ def _converter_code(task: Task) -> str:
 # Code that decides rows, and code that decides the shards of given rows. They are separate, since
 # a change of row code alone rewrites no shard whose rows stay the same.
 _ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
-             "build/spool_reader", "build/shard_cuts", "build/text_phase")  # fmt: skip
+             "build/spool_reader", "build/shard_cuts", "build/text_phase",
+             "media/codecs")  # fmt: skip
 _SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
                "sources/base64_span", "sources/member_stream", "sources/members",
                "stages/render", "stages/words", "build/row_codec", "build/assemble", "build/pack",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m3it_builder.build.fingerprint import (
@@ -19,7 +20,7 @@ from m3it_builder.build.fingerprint import (
 from m3it_builder.build.source_state import are_archives_unchanged
 from m3it_builder.build.spool_reader import ReadSpool
 from m3it_builder.build.unit import Unit
-from m3it_builder.dataset.layout import MANIFEST
+from m3it_builder.dataset.layout import MANIFEST, REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest, readable_manifests
 from m3it_builder.errors import BuildError, first_few
 from m3it_builder.records import File
@@ -49,21 +50,41 @@ def finished(
     manifest = read_manifest(unit.meta)
     if manifest is None:
         return None
-    missing = _missing_files(unit, manifest)
+    missing = missing_files(unit.folder, manifest)
     if missing:
         raise BuildError(
             f"{unit.folder}: files of the finished {unit.name} are missing or have another "
             f"size: {first_few(missing)}. Rebuild the unit with --replace"
         )
-    different = _changes(unit, fingerprint, catalogs, sources) or _newly_usable(
-        unit, manifest, catalogs
-    )
+    different = input_changes(unit, manifest, fingerprint, catalogs, sources)
     if different:
         raise BuildError(
             f"{unit.folder}: {unit.name} was built from other inputs; changed: "
             f"{'; '.join(different)}. Rebuild it with --replace, or choose another --out"
         )
     return manifest
+
+
+def input_changes(
+    unit: Unit,
+    manifest: Manifest,
+    fingerprint: Fingerprint,
+    catalogs: Mapping[str, Catalog],
+    sources: Path,
+) -> list[str]:
+    """Describe what has changed since a finished unit was built; empty if it is up to date."""
+    changed = _changes(unit, fingerprint, catalogs, sources)
+    return changed or _newly_usable(unit, manifest, catalogs)
+
+
+def missing_files(task_folder: Path, manifest: Manifest) -> list[str]:
+    """Return the files of a finished unit that are missing or have another size."""
+    files = [file for shard in manifest.shards for file in shard.files.values()]
+    return [
+        file.path
+        for file in (*files, manifest.index, manifest.reject_table)
+        if _size(task_folder / file.path) != file.bytes
+    ]
 
 
 def can_resume(
@@ -103,15 +124,6 @@ def require_same_encoding(unit: Unit, images: ImageEncoding) -> None:
             )
 
 
-def _missing_files(unit: Unit, manifest: Manifest) -> list[str]:
-    files = [file for shard in manifest.shards for file in shard.files.values()]
-    return [
-        file.path
-        for file in (*files, manifest.index, manifest.reject_table)
-        if _size(unit.folder / file.path) != file.bytes
-    ]
-
-
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
 
@@ -131,11 +143,15 @@ def _newly_usable(unit: Unit, manifest: Manifest, catalogs: Mapping[str, Catalog
     """Describe a missing image that exists now, or an unusable one whose file has changed."""
     if not any(manifest.rejects.get(reason) for reason in _MAY_CHANGE):
         return []
-    table = pq.read_table(
-        unit.folder / manifest.reject_table.path,
-        columns=["reason", "detail"],
-        filters=[("reason", "in", _MAY_CHANGE)],
-    )
+    try:
+        table = pq.read_table(
+            unit.meta / REJECTS,
+            columns=["reason", "detail"],
+            filters=[("reason", "in", _MAY_CHANGE)],
+            partitioning=None,
+        )
+    except (OSError, pa.ArrowException):
+        return ["unknown, the list of rejects cannot be read"]
     built = (unit.meta / MANIFEST).stat().st_mtime_ns
     for row in table.slice(0, _MAX_LOOKUPS).to_pylist():
         is_missing = row["reason"] == "image_missing"

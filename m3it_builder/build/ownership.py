@@ -7,14 +7,16 @@ local state while a build replaces another.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.layout import MANIFEST, STATE_FOLDER
-from m3it_builder.errors import BuildError, first_few
+from m3it_builder.errors import BuildError, UsageError, first_few
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.storage.atomic import write_atomic
@@ -40,15 +42,38 @@ def require_own_folder(unit: Unit) -> None:
         )
 
 
+def require_roots_apart(sources: Path, out: Path, tasks: Iterable[str]) -> None:
+    """Require that the output folder is not among the source files, nor the reverse.
+
+    The folder of the sources may be in the output folder, but not where a build writes.
+
+    Raises:
+        UsageError: one is where the files of the other are.
+    """
+    # Unlike ``Path.resolve``, this accepts symbolic links that form a loop.
+    source_root, root = Path(os.path.realpath(sources)), Path(os.path.realpath(out))
+    if root.is_relative_to(source_root):
+        raise UsageError(
+            f"--out {out} is the folder of the source files, or in it ({sources}); choose another "
+            "--out"
+        )
+    for name in (*tasks, STATE_FOLDER):
+        if source_root.is_relative_to(root / name):
+            raise UsageError(
+                f"--source {sources} is in {out / name}, where the build writes; choose another "
+                "--out"
+            )
+
+
 def require_apart(unit: Unit, catalogs: Mapping[str, Catalog]) -> None:
     """Require that a build writes nothing into the folder of a source.
 
     Raises:
         BuildError: the output or task folder is, or is in, one, or has one in it.
     """
-    out, folder = unit.out.resolve(), unit.folder.resolve()
+    out, folder = Path(os.path.realpath(unit.out)), Path(os.path.realpath(unit.folder))
     for catalog in catalogs.values():
-        source = catalog.folder.resolve()
+        source = Path(os.path.realpath(catalog.folder))
         if any(
             inner.is_relative_to(outer)
             for inner, outer in ((out, source), (folder, source), (source, folder))

@@ -70,6 +70,7 @@ def pack(job: PackJob, progress: Progress = lambda *_: None) -> ShardRecord:
             index.write(described)
             counts["rows"] += 1
             counts["images"] += len(row.images)
+            counts["max_images"] = max(counts["max_images"], len(row.images))
             counts["bytes"] += sum([len(image.data) for image in row.images])
         for file in files.values():
             file.finish()
@@ -81,6 +82,7 @@ def pack(job: PackJob, progress: Progress = lambda *_: None) -> ShardRecord:
         sources=job.sources,
         rows=counts["rows"],
         images=counts["images"],
+        max_images=counts["max_images"],
         image_bytes=counts["bytes"],
         files={name: file.described for name, file in files.items()},
         rejects=tuple(rejects),

@@ -14,7 +14,7 @@ from m3it_builder.build.drop_list import DropList, drop_list
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.dataset.manifest import PlanChoices
-from m3it_builder.errors import CardError
+from m3it_builder.errors import CardError, PipelineError
 from m3it_builder.media.video import Backend, Policy
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import SPLITS, Split
@@ -25,45 +25,115 @@ Decode = Literal["probe", "full"]
 Order = Literal["source", "digest"]
 
 
-class Output(Strict):
-    """Output options of a pipeline."""
+# Larger integers cannot be stored: the manifest and the audits have 64 bits.
+_MAX_INTEGER = 2**63 - 1
+_MAX_MB = 1e9  # a petabyte
+_DAY = 86_400.0  # seconds
 
-    format: tuple[FormatName, ...] = Field(default=("webdataset",), min_length=1)
-    images: ImageEncoding = "bytes"
+
+class Output(Strict):
+    """Shards: their formats, image encoding and size."""
+
+    format: tuple[FormatName, ...] = Field(
+        default=("webdataset",), min_length=1, description="Shard formats, as `--format`."
+    )
+    images: ImageEncoding = Field(
+        default="bytes",
+        description="Image encoding, as `--images`; `base64` is the layout of the published M3IT.",
+    )
     shard_mb: float = Field(
-        default=256.0, gt=0, allow_inf_nan=False
-    )  # target size of a shard, in megabytes (10^6 bytes)
+        default=256.0,
+        gt=0,
+        le=_MAX_MB,
+        description="Target size of a shard, in megabytes (10^6 bytes), as `--shard-mb`.",
+    )
 
 
 class VideoOptions(Strict):
-    """Options of frame extraction; which frames to extract is an option of each task."""
+    """Extraction of frames; which frames to extract is an option of each task."""
 
-    backend: Backend = "pyav"
-    policy: Policy = "strict"  # reject a damaged video, or salvage its intact frames
-    timeout: float = Field(default=120.0, gt=0)  # seconds per video
-    quality: int = Field(default=90, ge=1, le=100)  # of the JPEG frames
+    backend: Backend = Field(default="pyav", description="Decoder; `decord` is an extra.")
+    policy: Policy = Field(
+        default="strict", description="Reject a damaged video, or salvage its intact frames."
+    )
+    timeout: float = Field(
+        default=120.0, gt=0, le=_DAY, description="Maximum time per video, in seconds."
+    )
+    quality: int = Field(
+        default=90, ge=1, le=100, description="JPEG quality of the extracted frames."
+    )
 
 
 class PipelineFile(Strict):
     """A file under ``pipelines/``: tasks to build, and all build options."""
 
-    tasks: tuple[str, ...] = ()
-    splits: tuple[Split, ...] = SPLITS
-    rows: Literal["published", "all"] = "published"  # for splits of which M3IT has a sample
-    limit: int | None = Field(default=None, gt=0)  # maximum rows per split
-    order: dict[Split, Order] = Field(
-        default={"train": "digest", "validation": "source", "test": "source"}
+    tasks: tuple[str, ...] = Field(
+        default=(), description="Tasks and variants to build if there is no `--task`."
     )
-    seed: int = 1234
-    instructions: int | None = Field(default=None, gt=0)  # use the first N of each pool
-    checks: tuple[str, ...] = tuple(CHECKS)
-    decode: Decode = "probe"
-    max_pixels: int = Field(default=178_956_970, gt=0)  # a larger image is a reject
-    max_image_mb: float = Field(default=128.0, gt=0, allow_inf_nan=False)
-    max_reject_share: float = Field(default=0.05, ge=0, le=1)
-    drop: tuple[str, ...] = ()  # drop lists; paths relative to this file
-    video: VideoOptions = VideoOptions()
-    output: Output = Output()
+    splits: tuple[Split, ...] = Field(
+        default=SPLITS, description="Splits to build if there is no `--split`."
+    )
+    rows: Literal["published", "all"] = Field(
+        default="published",
+        description="Where M3IT has a sample of a split: as many rows as published, or all.",
+    )
+    limit: int | None = Field(
+        default=None,
+        gt=0,
+        le=_MAX_INTEGER,
+        description="Maximum rows per split, a deterministic sample; as `--limit`.",
+    )
+    order: dict[Split, Order] = Field(
+        default={"train": "digest", "validation": "source", "test": "source"},
+        description="Order of the rows of a split: as in the source, or shuffled by a keyed "
+        "digest of the id.",
+    )
+    seed: int = Field(
+        default=1234,
+        ge=-_MAX_INTEGER,
+        le=_MAX_INTEGER,
+        description="Random seed for sampling instructions and rows, and row order; as `--seed`.",
+    )
+    instructions: int | None = Field(
+        default=None,
+        gt=0,
+        le=_MAX_INTEGER,
+        description="Use the first N instructions of each pool; all if not given.",
+    )
+    checks: tuple[str, ...] = Field(
+        default=tuple(CHECKS),
+        description="Checks of records. A record that fails one is a reject, with the name of "
+        "the check as reason.",
+    )
+    decode: Decode = Field(
+        default="probe",
+        description="Read the header of every image, or decode all of its pixels, too.",
+    )
+    max_pixels: int = Field(
+        default=178_956_970,
+        gt=0,
+        le=_MAX_INTEGER,
+        description="Maximum pixels of an image; a larger one is a reject.",
+    )
+    max_image_mb: float = Field(
+        default=128.0,
+        gt=0,
+        le=_MAX_MB,
+        description="Maximum size of an image, in megabytes (10^6 bytes); a larger one is a "
+        "reject.",
+    )
+    max_reject_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Maximum share of rejected examples per split; as `--max-reject-share`.",
+    )
+    drop: tuple[str, ...] = Field(
+        default=(),
+        description="Drop lists, as `--drop`; paths are relative to the pipeline file.",
+    )
+    video: VideoOptions = Field(default=VideoOptions())
+    output: Output = Field(default=Output())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +181,7 @@ class Overrides:
 
     formats: Sequence[str] | None = None
     images: str | None = None
+    shard_mb: float | None = None
     limit: int | None = None
     seed: int | None = None
     max_reject_share: float | None = None
@@ -122,7 +193,7 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
     """Read a pipeline by the name of a bundled one (``default``), or by path.
 
     Raises:
-        CardError: it does not exist, or has unknown keys or checks.
+        PipelineError: it does not exist, or has unknown keys or checks.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -130,11 +201,14 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
     if not path.exists():
         known = sorted(entry.stem for entry in bundled("pipelines").glob("*.yaml"))
         near = difflib.get_close_matches(name_or_path, known, n=2) or known
-        raise CardError(f"unknown pipeline {name_or_path!r}; available: {', '.join(near)}")
-    file = read_card(path, PipelineFile)
+        raise PipelineError(f"unknown pipeline {name_or_path!r}; available: {', '.join(near)}")
+    try:
+        file = read_card(path, PipelineFile)
+    except CardError as error:
+        raise PipelineError(str(error)) from error
     for check_name in file.checks:
         if check_name not in CHECKS:
-            raise CardError(
+            raise PipelineError(
                 f"{path.name}: unknown check {check_name!r}; available: {', '.join(CHECKS)}"
             )
     lists = tuple(str(path.absolute().parent / name) for name in file.drop)
@@ -145,13 +219,15 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
     """Return the plan of a pipeline file with the overrides of the command line.
 
     Raises:
-        CardError: a format or an image encoding is unknown.
+        CardError: a format or an image encoding is unknown, or the shard size is not positive.
         BuildError: a drop list cannot be read.
     """
     formats = tuple(dict.fromkeys(overrides.formats or file.output.format))
     images = overrides.images or file.output.images
     _require_known("--format", formats, get_args(FormatName))
     _require_known("--images", (images,), get_args(ImageEncoding))
+    if overrides.shard_mb is not None:
+        file = _with_shard_mb(file, overrides.shard_mb)
     lists = (*file.drop, *(overrides.drop or ()))
     share = overrides.max_reject_share
     return Plan(
@@ -164,6 +240,15 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
         is_sample=overrides.is_sample,
         drop=tuple(drop_list(Path(name).absolute()) for name in lists),
     )
+
+
+def _with_shard_mb(file: PipelineFile, shard_mb: float) -> PipelineFile:
+    if not 0 < shard_mb <= _MAX_MB:
+        raise CardError(
+            f"--shard-mb: {shard_mb} is not a positive number of at most {_MAX_MB:,.0f}"
+        )
+    output = file.output.model_copy(update={"shard_mb": shard_mb})
+    return file.model_copy(update={"output": output})
 
 
 def _require_known(option: str, given: Sequence[str], known: Sequence[str]) -> None:

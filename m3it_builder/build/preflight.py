@@ -9,7 +9,7 @@ from pathlib import Path
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.spool_reader import ShardPlan
 from m3it_builder.build.unit import Unit
-from m3it_builder.errors import BuildError, SourceError, first_few
+from m3it_builder.errors import BuildError, MissingSourcesError, SourceError, first_few
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.catalog import Catalog
 
@@ -21,23 +21,20 @@ def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) 
     """Require that every mandatory source of a split has at least one readable file.
 
     Raises:
-        SourceError: one has none; the message names the files and how to get them.
+        MissingSourcesError: one has none; the message names the files and how to get them.
+        SourceError: the only file of one must be repacked.
     """
     task = unit.task
-    missing = []
+    missing = {}
     for name in task.card.sources_of(unit.split, optional=False):
         catalog = catalogs[name]
         if catalog.is_empty():
             files = [file.file for file in task.sources[name].files]
-            missing.append(f"{sources / name}/ ({first_few(files)})")
+            missing[str(sources / name)] = first_few(files)
         elif catalog.needs_repack():
             raise SourceError(f"{sources / name}: {catalog.unreadable_hint()}")
     if missing:
-        raise SourceError(
-            f"{unit.name}: source files are missing: {'; '.join(missing)}. Get them with "
-            f"`m3it fetch --task {task.name}`, give their folder with --source, or try the task "
-            f"without a download: `m3it build --task {task.name} --sample`"
-        )
+        raise MissingSourcesError(task.name, (unit.split,), missing)
 
 
 def unreadable_archives(catalogs: Mapping[str, Catalog]) -> str:

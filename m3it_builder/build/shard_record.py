@@ -33,6 +33,7 @@ class ShardRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     sources: str  # digest of the state of the source files
     rows: int
     images: int
+    max_images: int  # of one row
     image_bytes: int
     files: dict[str, ShardFile]  # by format
     rejects: tuple[Reject, ...]  # rows whose images cannot be used

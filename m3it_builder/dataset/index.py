@@ -128,7 +128,11 @@ def without_ranges(table: pa.Table, formats: Iterable[str]) -> pa.Table:
 
 
 def write_rejects(path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str, Reject]]) -> None:
-    """Write the table of rejects of a unit in batches; without rejects, an empty table."""
+    """Write the table of rejects of a unit in batches; without rejects, an empty table.
+
+    An empty table has no row group: ``datasets`` takes the number of rows of the first one
+    for its batch size, which cannot be 0.
+    """
     task, split = unit
     with pq.ParquetWriter(path, REJECTS, compression="ZSTD") as writer:
         rows: list[tuple[str, ...]] = []
@@ -137,12 +141,13 @@ def write_rejects(path: Path, unit: tuple[str, str], rejects: Iterable[tuple[str
             if len(rows) == _REJECT_ROWS:
                 writer.write_batch(_reject_batch(rows))
                 rows.clear()
-        writer.write_batch(_reject_batch(rows))
+        if rows:
+            writer.write_batch(_reject_batch(rows))
 
 
 def _reject_batch(rows: Sequence[tuple[str, ...]]) -> pa.RecordBatch:
-    columns = zip(*rows, strict=True) if rows else [()] * len(REJECTS)
-    return pa.RecordBatch.from_arrays([pa.array(c, pa.string()) for c in columns], schema=REJECTS)
+    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=REJECTS)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

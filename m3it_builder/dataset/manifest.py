@@ -18,7 +18,9 @@ from m3it_builder.storage.atomic import sync_folder, write_atomic
 
 FORMAT_VERSION = 2
 
-Count = Annotated[int, Meta(ge=0)]
+_MAX_INTEGER = 2**63 - 1  # of DuckDB's BIGINT, which the views of audits have
+Count = Annotated[int, Meta(ge=0, le=_MAX_INTEGER)]
+Integer = Annotated[int, Meta(ge=-_MAX_INTEGER, le=_MAX_INTEGER)]
 OptionValue = bool | int | float | str
 
 
@@ -71,16 +73,16 @@ class PlanChoices(Struct, frozen=True, kw_only=True):
     """All options of the pipeline and the command line that change rows or shards."""
 
     rows: Literal["published", "all"]
-    limit: int | None
+    limit: Count | None
     order: dict[Split, Literal["source", "digest"]]
-    seed: int
-    instructions: int | None
+    seed: Integer
+    instructions: Count | None
     checks: tuple[str, ...]
     decode: Literal["probe", "full"]
-    max_pixels: int
+    max_pixels: Count
     max_image_mb: float
     video: VideoPlan
-    formats: tuple[FormatName, ...]
+    formats: Annotated[tuple[FormatName, ...], Meta(min_length=1)]
     images: ImageEncoding
     shard_mb: float
     sample: bool  # built from synthetic sample data
@@ -101,6 +103,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     instances: Count
     rejects: dict[str, Count]  # by reason
     images: Count
+    max_images: Count  # of one row
     image_bytes: Count
     sources: dict[str, Count]  # bytes of the source files, by name
     shards: tuple[Shard, ...]

@@ -14,12 +14,15 @@ import pyarrow.parquet as pq
 import pybase64
 
 from m3it_builder.dataset.index_row import IndexRow, index_rows
+from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import Manifest, manifests
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, foreseen
 from m3it_builder.shards.formats import FORMATS
 
 _BLOCK = 512
 _LENGTH_BYTES = 4  # before each plain value of a Parquet page
+# What readers raise for files that are missing, malformed, or of another build.
+_MALFORMED = (OSError, pa.ArrowException, ValueError, LookupError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,30 @@ def read_rows(
         format_name: format to read images from; None for the one with the cheapest access.
 
     Raises:
-        BuildError: a shard is truncated, or inconsistent with the byte ranges in the index.
+        BuildError: a file is missing, truncated or malformed, or inconsistent with the byte
+            ranges in the index; another process may be rebuilding the unit.
     """
+    try:
+        yield from _read_rows(task_folder, unit, positions, format_name)
+    except _MALFORMED as error:
+        if foreseen(error):  # a full disk, no permission: not about this file
+            raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BuildError(
+            f"{task_folder}: {unit.name} cannot be read ({reason}); if it is being rebuilt, "
+            "repeat the command later, otherwise check it with `m3it verify`"
+        ) from error
+
+
+def _read_rows(
+    task_folder: Path, unit: Manifest, positions: Sequence[int] | None, format_name: str | None
+) -> Iterator[BuiltRow]:
     name = format_name or min(
         unit.formats, key=lambda name: FORMATS[name].reading_cost(unit.plan.images)
     )
-    paths = {shard.shard: task_folder / shard.files[name].path for shard in unit.shards}
-    for rows in _index_rows(task_folder / unit.index.path, positions):
-        path = paths[rows[0].shard]
+    # Paths follow from the split; those in the manifest could lead out of the folder.
+    for rows in _index_rows(task_folder / meta_path(unit.split, INDEX), positions):
+        path = task_folder / FORMATS[name].path(unit.split, rows[0].shard)
         for row, images in zip(rows, _READERS[name](path, rows), strict=True):
             yield BuiltRow(row, images)
 

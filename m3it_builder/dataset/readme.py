@@ -3,7 +3,8 @@
 ``datasets`` chooses one reader for a folder from its first config, so every format has its
 own README, and that of the task names the format that loads best. Features must be declared:
 otherwise ``datasets`` infers them from the first few rows, and drops images of rows that
-have more (see ``shards.features``).
+have more (see ``shards.features``). Parquet files declare their features themselves. Their
+folder has no README, because most other readers take every file of a folder for Parquet.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ from typing import Any
 import yaml
 
 from m3it_builder.dataset.arrow_state import write_splits
-from m3it_builder.dataset.manifest import Manifest
+from m3it_builder.dataset.manifest import CardFacts, Manifest
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.features import Feature, format_features, to_yaml
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.storage.atomic import remove_partials, write_atomic
 
 README = "README.md"
+# SPDX identifiers; those of the Hub are the same in lower case.
+_HUB_LICENSES = (
+    *("Apache-2.0", "BSD-3-Clause", "MIT", "CC0-1.0", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0"),
+    *("CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0"),
+)
+_SEE_ABOVE = "\n\nSee the README one folder up.\n"
 
 
 def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
@@ -32,6 +39,8 @@ def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
     # The format with most splits comes first; of several, the one that loads best.
     formats.sort(key=lambda name: (-len(by_format[name]), FORMATS[name].loading_rank))
     for name, entry in FORMATS.items():
+        if entry.folder_file is None:
+            continue
         path = folder / name / entry.folder_file
         if name not in formats:
             path.unlink(missing_ok=True)
@@ -40,6 +49,8 @@ def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
         else:
             header = _header(by_format[name], name, inside=True)
             _write(path, header, _format_text(by_format[name], name))
+    for path in obsolete_readmes(folder):
+        path.unlink()
     if not formats:
         (folder / README).unlink(missing_ok=True)
         return
@@ -50,63 +61,102 @@ def write_readmes(folder: Path, units: Sequence[Manifest]) -> None:
 def expected_readmes(folder: Path, units: Sequence[Manifest]) -> list[Path]:
     """Return the paths of the files that ``write_readmes`` writes for these units."""
     formats = sorted({name for unit in units if unit.shards for name in unit.formats})
-    inside = [folder / name / FORMATS[name].folder_file for name in formats]
+    inside = [folder / name / file for name in formats if (file := FORMATS[name].folder_file)]
     return [folder / README, *inside] if formats else []
+
+
+def obsolete_readmes(folder: Path) -> list[Path]:
+    """Return READMEs of an older version, in folders of formats that have none now."""
+    paths = [folder / name / README for name, entry in FORMATS.items() if not entry.folder_file]
+    return [path for path in paths if _is_format_readme(path)]
+
+
+def _is_format_readme(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return text.startswith("---\npretty_name:") and text.endswith(_SEE_ABOVE)
 
 
 def remove_readmes(folder: Path) -> None:
     """Remove the README files while a unit is being replaced."""
     (folder / README).unlink(missing_ok=True)
     for name, entry in FORMATS.items():
-        (folder / name / entry.folder_file).unlink(missing_ok=True)
+        if entry.folder_file:
+            (folder / name / entry.folder_file).unlink(missing_ok=True)
+    for path in obsolete_readmes(folder):
+        path.unlink()
 
 
 def declared_features(units: Sequence[Manifest], name: str) -> dict[str, Feature]:
-    """Return the features of one format, as its README declares them."""
-    max_images = max(unit.card.images.max for unit in units)
+    """Return the features of one format, as its README declares them: for the rows as built."""
+    max_images = max(unit.max_images for unit in units)
     return format_features(name, units[0].plan.images, max_images)
 
 
+def config_entries(
+    units: Sequence[Manifest], name: str, config: str, prefix: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the entries of one config in ``configs`` and in ``dataset_info``.
+
+    Args:
+        units: of one task, all with shards in this format.
+        name: of the format.
+        config: name of the config.
+        prefix: from the README to the folder of the format, with a slash at the end.
+    """
+    entry = FORMATS[name]
+    files = [{"split": unit.split, "path": prefix + entry.pattern(unit.split)} for unit in units]
+    splits = [
+        {
+            "name": unit.split,
+            "num_bytes": sum(one.files[name].bytes for one in unit.shards if name in one.files),
+            "num_examples": unit.instances,
+        }
+        for unit in units
+    ]
+    features = to_yaml(declared_features(units, name))
+    info = {"config_name": config, "features": features, "splits": splits}
+    return {"config_name": config, "data_files": files}, info
+
+
+def license_fields(card: CardFacts) -> dict[str, str]:
+    """Return the license of a task in the terms of the Hub, which filters by identifier.
+
+    A dataset has an identifier there if its annotations and images have the same license,
+    and the Hub knows it; otherwise ``other``, with the license of the annotations as text.
+    """
+    if card.license == card.image_license and card.license in _HUB_LICENSES:
+        return {"license": card.license.lower()}
+    return {"license": "other", "license_name": card.license}
+
+
+def document(header: dict[str, Any], text: str) -> str:
+    """Return a README with a YAML header."""
+    head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
+    return f"---\n{head}---\n\n{text}"
+
+
 def _header(units: Sequence[Manifest], name: str, inside: bool) -> dict[str, Any]:
-    card, entry = units[0].card, FORMATS[name]
-    prefix = "" if inside else f"{name}/"
+    card = units[0].card
+    config, info = config_entries(units, name, "default", "" if inside else f"{name}/")
     return {
         "pretty_name": card.title,
         "language": [card.lang],
-        "license": "other",
-        "license_name": card.license,
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": unit.split, "path": prefix + entry.pattern(unit.split)}
-                    for unit in units
-                ],
-            }
-        ],
-        "dataset_info": {
-            "config_name": "default",
-            "features": to_yaml(declared_features(units, name)),
-            "splits": [
-                {
-                    "name": unit.split,
-                    "num_bytes": sum(shard.files[name].bytes for shard in unit.shards),
-                    "num_examples": unit.instances,
-                }
-                for unit in units
-            ],
-        },
+        **license_fields(card),
+        "configs": [config],
+        "dataset_info": info,
     }
 
 
 def _write(path: Path, header: dict[str, Any], text: str) -> None:
-    head = yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=100)
     remove_partials(path)
-    write_atomic(path, f"---\n{head}---\n\n{text}".encode())
+    write_atomic(path, document(header, text).encode())
 
 
 def _format_text(units: Sequence[Manifest], name: str) -> str:
-    return f"# {units[0].card.title} as {name}\n\nSee the README one folder up.\n"
+    return f"# {units[0].card.title} as {name}{_SEE_ABOVE}"
 
 
 def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
@@ -115,7 +165,7 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         f"# {card.title}",
         "",
         f"Task `{first.task}` of the M3IT instruction-tuning collection, {_origin(first)} "
-        f"with m3it_builder {first.toolchain['m3it_builder']}.",
+        f"with m3it_builder {first.toolchain.get('m3it_builder', 'unknown')}.",
         "",
         f"- Source: {card.homepage} ({card.citation})",
         f"- License of the annotations: {card.license}",

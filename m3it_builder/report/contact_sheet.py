@@ -16,6 +16,8 @@ _COLUMNS = 3
 _CELL_WIDTH = 380  # pixels
 _IMAGE_HEIGHT = 220  # pixels, of the images of a cell
 _MARGIN = 14
+_IMAGE_WIDTH = _CELL_WIDTH - 2 * _MARGIN
+_GAP = 4  # pixels between the images of a row
 _LINE_HEIGHT = 17
 _FONT_SIZE = 13  # pixels
 _LINE_COLUMNS = 54  # characters per line; East Asian characters count two
@@ -49,7 +51,7 @@ def _cell(built: BuiltRow) -> Image.Image:
     canvas = ImageDraw.Draw(cell)
     canvas.rectangle((4, 4, _CELL_WIDTH - 5, height - 5), outline=(228, 228, 231))
     title = f"{row.task}/{row.split}/{row.id}"
-    _draw_text(canvas, _MARGIN - 4, truncate(title, _LINE_COLUMNS), _GRAY)
+    _draw_text(canvas, _MARGIN - 4, _shortened(title), _GRAY)
     _paste_images(cell, built.images, _MARGIN + _LINE_HEIGHT)
     y = _MARGIN * 2 + _LINE_HEIGHT + _IMAGE_HEIGHT
     for name, color, lines in blocks:
@@ -62,19 +64,45 @@ def _cell(built: BuiltRow) -> Image.Image:
 
 
 def _paste_images(cell: Image.Image, images: Sequence[bytes], top: int) -> None:
-    """Paste the images of one row side by side, scaled to fit."""
+    """Paste the images of one row in a grid, each centered in its place, and scaled to fit."""
     if not images:
         return
-    width = (_CELL_WIDTH - 2 * _MARGIN) // len(images)
-    for position, data in enumerate(images):
-        try:
-            image = exif_transposed(data)
-        except BadImage:  # `m3it build` checks headers only, unless the pipeline sets decode: full
-            image = Image.new("RGB", (_IMAGE_HEIGHT, _IMAGE_HEIGHT), _GRAY)
-        scale = min((width - 4) / image.width, _IMAGE_HEIGHT / image.height)
-        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        small = image.resize(size, Image.Resampling.LANCZOS)
-        cell.paste(small, (_MARGIN + position * width, top + (_IMAGE_HEIGHT - size[1]) // 2))
+    decoded = [_decoded(data) for data in images]
+    columns = grid_columns([image.size for image in decoded])
+    lines = -(-len(decoded) // columns)
+    width, height = _IMAGE_WIDTH // columns, _IMAGE_HEIGHT // lines
+    for line in range(lines):
+        group = decoded[line * columns : (line + 1) * columns]
+        left = _MARGIN + (_IMAGE_WIDTH - len(group) * width) // 2  # the last line may have fewer
+        for column, image in enumerate(group):
+            scale = min((width - _GAP) / image.width, (height - _GAP) / image.height)
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+            small = image.resize(size, Image.Resampling.LANCZOS)
+            x = left + column * width + (width - size[0]) // 2
+            cell.paste(small, (x, top + line * height + (height - size[1]) // 2))
+
+
+def grid_columns(sizes: Sequence[tuple[int, int]]) -> int:
+    """Return the number of columns of the grid that shows images of these sizes best.
+
+    Large images are good, and so is a last line that is full: 8 frames are shown 4 by 2.
+    """
+
+    def quality(columns: int) -> float:
+        lines = -(-len(sizes) // columns)
+        width = max(1, _IMAGE_WIDTH // columns - _GAP)
+        height = max(1, _IMAGE_HEIGHT // lines - _GAP)
+        area = sum(min(width / w, height / h) ** 2 * w * h for w, h in sizes)
+        return area * (len(sizes) / (columns * lines)) ** 2
+
+    return max(range(1, len(sizes) + 1), key=quality)
+
+
+def _decoded(data: bytes) -> Image.Image:
+    try:
+        return exif_transposed(data)
+    except BadImage:  # `m3it build` checks headers only, unless the pipeline sets decode: full
+        return Image.new("RGB", (_IMAGE_HEIGHT, _IMAGE_HEIGHT), _GRAY)
 
 
 def _lines(text: str) -> list[str]:
@@ -83,6 +111,12 @@ def _lines(text: str) -> list[str]:
         last = truncate(lines[_MAX_LINES - 1], _LINE_COLUMNS - 2) + " …"
         lines = [*lines[: _MAX_LINES - 1], last]
     return lines or ["(empty)"]
+
+
+def _shortened(text: str) -> str:
+    """Return a text that fits in one line, with an ellipsis if it is cut."""
+    start = truncate(text, _LINE_COLUMNS)
+    return text if start == text else truncate(text, _LINE_COLUMNS - 2) + " …"
 
 
 def _draw_text(

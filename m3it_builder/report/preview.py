@@ -8,7 +8,9 @@ from pathlib import Path
 
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.text_phase import finish, read_records
-from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
+from m3it_builder.dataset.manifest import manifests, task_folders
+from m3it_builder.dataset.reader import BuiltRow, read_rows
+from m3it_builder.errors import BuildError
 from m3it_builder.records import JsonObject, Reject, Split
 from m3it_builder.tasks.opening import open_source
 from m3it_builder.tasks.registry import Task
@@ -42,13 +44,25 @@ def _discard(stage: str, reject: Reject) -> None:
     del stage, reject
 
 
-def built_rows(task_folder: Path, split: Split | str | None, count: int) -> list[BuiltRow]:
-    """Return rows at regular intervals over a split of a built task, by default its first.
+def built_rows(build: Path, split: Split | str | None, count: int) -> list[BuiltRow]:
+    """Return rows at regular intervals over one split of every task of a build.
+
+    Args:
+        build: output folder, or the folder of one task in it.
+        split: by default, the first of each task; tasks without it are left out.
+        count: number of rows per task.
 
     Raises:
-        BuildError: there is no finished build.
+        BuildError: there is no finished build, or it cannot be read.
     """
-    unit = read_units(task_folder, split)[0]
-    count = min(count, unit.instances)
-    positions = [unit.instances * n // count for n in range(count)]
-    return list(read_rows(task_folder, unit, positions))
+    rows: list[BuiltRow] = []
+    found = False
+    for folder in task_folders(build):
+        units = [unit for unit in manifests(folder) if split in (None, unit.split)]
+        for unit in units[:1]:
+            found = True
+            wanted = min(count, unit.instances)
+            rows += read_rows(folder, unit, [unit.instances * n // wanted for n in range(wanted)])
+    if not found:
+        raise BuildError(f"{build}: no finished build of split {split} found")
+    return rows

@@ -116,6 +116,7 @@ class Format:
     embeds_base64: bool = False  # whatever encoding is asked for
     folder_per_split: bool = False
     state_file: str | None = None  # makes its folder loadable, in place of a README
+    declares_features: bool = False  # in each file, so that its folder needs no README
 
     def path(self, split: str, shard: int) -> str:
         """Return the path of a shard inside the folder of its task."""
@@ -145,9 +146,9 @@ class Format:
         return "base64" if self.embeds_base64 else encoding
 
     @property
-    def folder_file(self) -> str:
-        """Return the name of the file that makes its folder loadable."""
-        return self.state_file or "README.md"
+    def folder_file(self) -> str | None:
+        """Return the name of the file that makes its folder loadable; None if none is needed."""
+        return self.state_file or (None if self.declares_features else "README.md")
 
     @property
     def loader(self) -> str:
@@ -172,6 +173,7 @@ _FORMATS = (
         loading_rank=0,
         reading_rank=1,
         range_encodings=("bytes",),  # base64 text is compressed, a page at a time
+        declares_features=True,
     ),
     Format(
         name="arrow",

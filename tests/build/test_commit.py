@@ -88,7 +88,7 @@ def test_replace_deletes_formats_that_are_not_built(sample: Path, tmp_path: Path
     build(sample, tmp_path)
     build(sample, tmp_path, replace(PLAN, formats=("parquet",)), replace=True)
     files = [name for name in tree(tmp_path) if "/parquet/" not in name and "/meta/" not in name]
-    assert files == ["okvqa/README.md"]
+    assert files == ["README.md", "okvqa/README.md"]
 
 
 def test_missing_readmes_are_written_again(sample: Path, tmp_path: Path) -> None:

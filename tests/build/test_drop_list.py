@@ -13,7 +13,7 @@ import pytest
 
 from m3it_builder.build.builder import Build
 from m3it_builder.build.drop_list import drop_list, dropped_digest, listed
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, M3ITError
 from tests.support.building import (
     TEXT_PLAN,
     build,
@@ -33,7 +33,7 @@ def write_list(path: Path, ids: Iterable[str], task: str = "numbers", split: str
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("gone.jsonl", None, "the drop list cannot be read"),
+        ("gone.jsonl", None, "there is no such drop list"),
         ("list.csv", "task,split,id", r"\.parquet or \.jsonl"),
         ("list.jsonl", '{"task": "one", "split": "train"}\n', "not a drop list.*line 1"),
         ("list.jsonl", "nonsense\n", "line 1"),
@@ -47,7 +47,7 @@ def test_malformed_lists(tmp_path: Path, name: str, text: str | None, message: s
     path = tmp_path / name
     if text is not None:
         path.write_text(text)
-    with pytest.raises(BuildError, match=message) as caught:
+    with pytest.raises(M3ITError, match=message) as caught:
         plan = replace(TEXT_PLAN, drop=(drop_list(path),))
         build(placeholder_sources(tmp_path), tmp_path / "out", plan, numbered_task(3))
     assert str(caught.value).startswith(f"{path}: ")

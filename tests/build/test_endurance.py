@@ -103,6 +103,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
             finished += 1
         if not (out / "okvqa" / "meta" / "train" / "manifest.json").exists():
             assert not (out / "okvqa" / "README.md").exists()
+            assert not (out / "README.md").exists()
     assert finished >= 3, "first and incremental builds were finished"
     last = [*command(sources[finished % 2], out, *more), "--replace"]
     assert subprocess.run(last, check=False, capture_output=True).returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder.build.plan import Overrides, PipelineFile, load_pipeline, make_plan
-from m3it_builder.errors import BuildError, CardError
+from m3it_builder.errors import CardError, UsageError
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.stages.check import CHECKS
 
@@ -37,6 +37,9 @@ def test_unknown_names(tmp_path: Path) -> None:
         make_plan(PipelineFile(), Overrides(formats=["parket"]))
     with pytest.raises(CardError, match="--images: unknown value 'xyz'; choose from bytes, base64"):
         make_plan(PipelineFile(), Overrides(images="xyz"))
+    for size in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(CardError, match=r"--shard-mb: .* is not a positive number"):
+            make_plan(PipelineFile(), Overrides(shard_mb=size))
 
 
 def test_command_line_overrides_the_file(tmp_path: Path) -> None:
@@ -58,6 +61,9 @@ def test_command_line_overrides_the_file(tmp_path: Path) -> None:
     choices = plan.choices()
     assert (choices.limit, choices.seed, choices.shard_mb) == (3, 0, 2)
     assert choices.formats == ("arrow", "parquet"), "the order of formats changes nothing"
+    small = make_plan(file, Overrides(shard_mb=0.5))
+    assert (small.choices().shard_mb, small.formats, small.images) == (0.5, ("jsonl",), "base64")
+    assert file.output.shard_mb == 2
 
 
 def test_drop_lists_of_file_and_command_line_are_combined(
@@ -73,7 +79,7 @@ def test_drop_lists_of_file_and_command_line_are_combined(
     plan = make_plan(load_pipeline(str(path)), Overrides(drop=["b.jsonl"]))
     assert [drops.path for drops in plan.drop] == [folder / "a.jsonl", tmp_path / "b.jsonl"]
     (folder / "a.jsonl").unlink()
-    with pytest.raises(BuildError, match=r"a\.jsonl: the drop list cannot be read"):
+    with pytest.raises(UsageError, match=r"a\.jsonl: there is no such drop list"):
         make_plan(load_pipeline(str(path)), Overrides())
 
 

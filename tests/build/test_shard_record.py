@@ -33,6 +33,7 @@ RECORD = ShardRecord(
     sources="s",
     rows=2,
     images=1,
+    max_images=1,
     image_bytes=5,
     files={"jsonl": ShardFile(SHARD, 5, "xxh3_128:0")},
     rejects=(Reject("7", "image_truncated", "a.jpg"),),

@@ -14,7 +14,7 @@ import pytest
 from m3it_builder.dataset.reader import read_rows, read_units
 from m3it_builder.errors import BuildError
 from m3it_builder.shards.formats import FORMATS, ImageEncoding
-from tests.support import faults
+from tests.support import edits
 from tests.support.verifying import PLAN, build
 
 ENCODINGS: tuple[ImageEncoding, ...] = ("bytes", "base64")
@@ -64,7 +64,7 @@ def test_parquet_is_read_by_byte_range(builds: Path, monkeypatch: pytest.MonkeyP
 
 
 def _truncate(folder: Path) -> None:
-    path = faults.shard_path(folder, "parquet")
+    path = edits.shard_path(folder, "parquet")
     path.write_bytes(path.read_bytes()[:64])
 
 
@@ -72,8 +72,8 @@ def _truncate(folder: Path) -> None:
     ("damage", "message"),
     [
         (_truncate, "truncated"),
-        (lambda f: faults.edit_index(f, _set(parquet_offset=5)), "not at the byte offset"),
-        (lambda f: faults.edit_index(f, _set(parquet_length=9)), "not at the byte offset"),
+        (lambda f: edits.edit_index(f, _set(parquet_offset=5)), "not at the byte offset"),
+        (lambda f: edits.edit_index(f, _set(parquet_length=9)), "not at the byte offset"),
     ],
     ids=["truncated", "offset", "length"],
 )
@@ -87,8 +87,8 @@ def test_wrong_ranges_are_an_error_that_names_the_file(
         list(read_rows(folder, read_units(folder, "train")[0], format_name="parquet"))
 
 
-def _set(**values: int) -> Callable[[faults.Rows], None]:
-    def edit(rows: faults.Rows) -> None:
+def _set(**values: int) -> Callable[[edits.Rows], None]:
+    def edit(rows: edits.Rows) -> None:
         next(row for row in rows if row["images"]).update(values)
 
     return edit

@@ -35,12 +35,16 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def test_one_readme_per_format_and_one_for_the_best(tmp_path: Path) -> None:
-    """The format of most splits comes first; of several, the one that ``datasets`` loads best."""
+    """The format of most splits comes first; of several, the one that ``datasets`` loads best.
+
+    Parquet files declare their features themselves, and most readers of Parquet want no other
+    file in the folder.
+    """
     sources, task = placeholder_sources(tmp_path), numbered_task(3, train={}, test={})
     both = replace(TEXT_PLAN, formats=("jsonl", "parquet"))
     Build(sources=sources, out=tmp_path, plan=both).unit(task, "train")
     folder = tmp_path / "numbers"
-    names = ["README.md", "jsonl/README.md", "parquet/README.md"]
+    names = ["README.md", "jsonl/README.md"]
     assert sorted(p.relative_to(folder).as_posix() for p in folder.rglob("README.md")) == names
     assert [p.relative_to(folder).as_posix() for p in
             expected_readmes(folder, list(manifests(folder)))] == names  # fmt: skip
@@ -53,7 +57,7 @@ def test_one_readme_per_format_and_one_for_the_best(tmp_path: Path) -> None:
     assert paths("jsonl/README.md") == [("train", "train-*.jsonl")]
     Build(sources=sources, out=tmp_path, plan=TEXT_PLAN).unit(task, "test")
     assert paths("README.md") == [("train", "jsonl/train-*.jsonl"), ("test", "jsonl/test-*.jsonl")]
-    assert paths("parquet/README.md") == [("train", "train-*.parquet")]
+    assert not (folder / "parquet" / "README.md").exists()
 
 
 def test_without_rows_there_is_no_readme(tmp_path: Path) -> None:
@@ -77,3 +81,17 @@ def test_readmes_can_be_removed_and_written_again(tmp_path: Path) -> None:
     assert not any(path.exists() for path in before)
     write_readmes(folder, units)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_license_has_an_identifier_of_the_hub_if_it_covers_the_images(tmp_path: Path) -> None:
+    def stated(annotations: str, images: str) -> tuple[str, str | None]:
+        update = {"license": annotations, "image_license": images}
+        task = numbered_task(3)
+        task = replace(task, card=task.card.model_copy(update=update))
+        build(placeholder_sources(tmp_path), tmp_path, TEXT_PLAN, task, replace=True)
+        values = header(tmp_path / "numbers" / "README.md")
+        return values["license"], values.get("license_name")
+
+    assert stated("CC-BY-NC-SA-4.0", "CC-BY-NC-SA-4.0") == ("cc-by-nc-sa-4.0", None)
+    assert stated("CC-BY-4.0", "Flickr photos") == ("other", "CC-BY-4.0")
+    assert stated("Not stated", "Not stated") == ("other", "Not stated")

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.report import contact_sheet
 from m3it_builder.report import fonts as fonts_module
-from m3it_builder.report.contact_sheet import write_sheet
+from m3it_builder.report.contact_sheet import grid_columns, write_sheet
 from m3it_builder.report.fonts import font_for, truncate, wrap
 from m3it_builder.report.preview import built_rows
 from m3it_builder.tasks.sampling import write_sample
@@ -119,3 +120,40 @@ def test_sheet_of_chinese_rows(
     sheets = [Image.open(tmp_path / name) for name in ("with.png", "without.png")]
     assert sheets[0].size == sheets[1].size
     assert sheets[0].tobytes() != sheets[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "columns"),
+    [
+        ((640, 480), 1, 1),
+        ((640, 480), 2, 2),
+        ((640, 480), 5, 3),
+        ((640, 480), 8, 4),
+        ((480, 640), 8, 4),
+        ((4000, 200), 4, 1),
+        ((10, 4000), 4, 4),
+        ((640, 480), 64, 8),
+    ],
+)
+def test_images_are_shown_in_a_grid(size: tuple[int, int], count: int, columns: int) -> None:
+    assert grid_columns([size] * count) == columns
+
+
+def test_long_texts_end_with_an_ellipsis() -> None:
+    assert contact_sheet._lines("word " * 200)[-1].endswith(" …")
+    assert contact_sheet._shortened("x" * 54) == "x" * 54
+    assert contact_sheet._shortened("x" * 55) == "x" * 52 + " …"
+
+
+def test_album_fills_its_cell(tmp_path: Path) -> None:
+    """Images of one row are in two lines, and centered."""
+    task = load_task("vist")
+    write_sample(task, tmp_path / "src", 2)
+    Build(sources=tmp_path / "src", out=tmp_path / "out", plan=Plan()).unit(task, "train")
+    write_sheet(tmp_path / "sheet.png", built_rows(tmp_path / "out" / task.name, "train", 1))
+    sheet = Image.open(tmp_path / "sheet.png").convert("L")
+    images = sheet.crop((8, 35, sheet.width - 8, 31 + 220)).point(lambda gray: 255 * (gray < 252))
+    left, top, right, bottom = images.getbbox() or (0, 0, 0, 0)
+    assert right - left > 340
+    assert bottom - top > 190
+    assert abs(left + 8 - (sheet.width - 8 - right)) <= 2 * 4

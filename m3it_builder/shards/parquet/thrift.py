@@ -88,7 +88,7 @@ def template(fields: Mapping[int, Value | int]) -> Callable[..., bytes]:
         fields: by id; ids ascend in steps of at most 15. A field given as a type code
             alone is a parameter of the function, which takes its encoded bytes.
     """
-    # A page header or page location is written for every page. Its field headers depend on
+    # A page header or page location is written forevery page. Its field headers depend on
     # nothing but the ids and types, so they are encoded once, here, and a struct costs one
     # bytes formatting ("%b" is replaced by an argument) instead of a loop over its fields.
     encoded = b""
