@@ -85,10 +85,12 @@ def test_split_without_rows(tmp_path: Path) -> None:
 
 def test_random_sample_writer() -> None:
     task = load_task("okvqa")
+    sample = task.sample
+    assert sample is not None
     seeds = iter(range(100))
 
     def write(world: World, sources: Path, count: int) -> None:
-        task.sample(World(next(seeds)), sources, count)
+        sample(World(next(seeds)), sources, count)
 
     with pytest.raises(ContractError, match="two runs over equal input differ in"):
         check_task(replace(task, sample=write), FIXTURE)
@@ -101,3 +103,42 @@ def test_missing_expected_file(tmp_path: Path) -> None:
     check_task(load_task("okvqa"), tmp_path, update=True)
     expected = (FIXTURE / "expected.json").read_text()
     assert (tmp_path / "expected.json").read_text() == expected
+
+
+def test_task_without_fixture_is_checked_on_its_sample() -> None:
+    task = replace(load_task("okvqa"), origin="a-package")
+    checked = check_task(task)
+    assert checked.rows == 8
+    assert checked.rejects == 0
+    with pytest.raises(ContractError, match="rejected as image_count"):
+        check_task(replace(task, convert=mutants.two_images))
+
+
+def test_task_without_sample_writer_is_checked_on_its_fixture() -> None:
+    task = replace(load_task("okvqa"), sample=None, origin="a-package")
+    assert check_task(task, FIXTURE).rejects > 0
+    with pytest.raises(ContractError, match="neither a fixture nor a sample writer"):
+        check_task(task)
+    with pytest.raises(ContractError, match="a built-in task needs a sample writer"):
+        check_task(replace(load_task("okvqa"), sample=None), FIXTURE)
+
+
+def test_missing_source_names_the_command_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"source is missing; `m3it check okvqa --update`"):
+        check_task(load_task("okvqa"), tmp_path)
+
+
+def test_malformed_expected_file(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURE / "source", tmp_path / "source")
+    (tmp_path / "expected.json").write_text("{")
+    with pytest.raises(ContractError, match=r"expected\.json is not valid JSON"):
+        check_task(load_task("okvqa"), tmp_path)
+
+
+def test_error_in_a_sample_writer_names_its_line() -> None:
+    def write(world: World, sources: Path, count: int) -> None:
+        raise KeyError("caption")
+
+    task = replace(load_task("okvqa"), sample=write)
+    with pytest.raises(ContractError, match=r"okvqa: KeyError in test_testing\.py line \d+: 'cap"):
+        check_task(task, FIXTURE)

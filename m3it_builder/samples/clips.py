@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, install_hint
 from m3it_builder.samples.files import write_bytes
 from m3it_builder.samples.world import Scene, Thing, World, paint
 
@@ -18,6 +18,16 @@ FRAMES = 16
 RATE = 8  # frames per second
 # Other x264 presets decide by floating-point sums that differ from run to run.
 REPEATABLE = {"preset": "ultrafast"}
+# Matroska files, which WebM files are, get random ids of file and tracks unless this is set.
+_REPEATABLE_CONTAINER = {"fflags": "bitexact"}
+_WITH_RANDOM_IDS = ("matroska", "webm")
+# file suffix: container, encoder, and options for the same bytes in every run
+_CONTAINERS: dict[str, tuple[str, str, dict[str, str]]] = {
+    ".mp4": ("mp4", "libx264", REPEATABLE),
+    ".mkv": ("matroska", "libx264", REPEATABLE),
+    ".webm": ("webm", "libvpx-vp9", {"cpu-used": "8"}),
+    ".avi": ("avi", "mpeg4", {}),
+}
 DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "down": (0.0, 1.0), "up": (0.0, -1.0)}
 
 
@@ -64,7 +74,7 @@ def encode_clip(
     options: Mapping[str, str] | None = None,
     timestamps: Iterable[int] | None = None,
 ) -> bytes:
-    """Return frames as a video file.
+    """Return frames as a video file, of the same bytes in every run.
 
     Args:
         frames: images of one size, with even sides.
@@ -79,12 +89,13 @@ def encode_clip(
     try:
         import av
     except ImportError as error:
-        raise BuildError(
-            "sample clips are made with PyAV; run `pip install 'm3it-builder[video]'`"
-        ) from error
+        raise BuildError(f"sample clips are made with PyAV; {install_hint('video')}") from error
     images = list(frames)
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container) as out:
+    random_ids = container in _WITH_RANDOM_IDS
+    with av.open(
+        buffer, "w", format=container, options=_REPEATABLE_CONTAINER if random_ids else {}
+    ) as out:
         stream = out.add_stream(codec, rate=RATE, options=dict(options or {}))
         stream.width, stream.height = images[0].size
         stream.pix_fmt = "yuv420p"
@@ -102,5 +113,6 @@ def encode_clip(
 
 
 def write_clip(path: Path, world: World, number: int) -> None:
-    """Write one clip as MP4."""
-    write_bytes(path, encode_clip(clip(world, number).frames, options=REPEATABLE))
+    """Write one clip; the suffix of the path decides the container: mp4, mkv, webm or avi."""
+    container, codec, options = _CONTAINERS[path.suffix]
+    write_bytes(path, encode_clip(clip(world, number).frames, container, codec, options))

@@ -32,6 +32,7 @@ def write(world: World, sources: Path, count: int) -> None:
 def image(world: World, number: int) -> bytes:
     """Return an image of one shape; the number selects its class."""
     color, shape = CLASSES[number % len(CLASSES)].split()
+    world.drawn()
     rng = world.rng(f"imagenet/{number}")
     side = min(world.width, world.height) * rng.uniform(0.4, 0.8)
     x, y = rng.uniform(0, world.width - side), rng.uniform(0, world.height - side)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
@@ -107,9 +108,11 @@ class World:
     seed: int = 0
     width: int = 160  # pixels
     height: int = 120
+    drawn: Callable[[], object] = field(default=bool, compare=False)  # called forevery scene
 
     def scene(self, number: int) -> Scene:
         """Return one scene, a function of seed and number."""
+        self.drawn()
         rng = self.rng(f"scene/{number}")
         cells = [(column, row) for row in range(_ROWS) for column in range(_COLUMNS)]
         chosen = sorted(rng.sample(cells, rng.randint(1, 5)))

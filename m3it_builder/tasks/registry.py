@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,9 @@ from m3it_builder.cards.cards import (
     load_task_card,
 )
 from m3it_builder.cards.instructions import load_instructions
-from m3it_builder.errors import CardError, PluginError, TaskNotFound
+from m3it_builder.errors import CardError, M3ITError, PluginError, TaskNotFound, first_few
 from m3it_builder.records import Record, Reject
+from m3it_builder.tasks.installed import installed, load_object, name_conflict, package_of
 
 if TYPE_CHECKING:
     from m3it_builder.samples.world import World
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 Converter = Callable[["Source"], Iterator[Record | Reject]]
 SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples per split
 
-ENTRY_POINT = "m3it.tasks"
-PLUGINS = "M3IT_PLUGINS"  # environment variable; 0 disables installed tasks
 BUILT_IN = "built in"
 
 
@@ -50,7 +48,7 @@ class Task:
     card: TaskCard
     instructions: tuple[str, ...]
     convert: Converter
-    sample: SampleWriter
+    sample: SampleWriter | None  # built-in tasks have one
     sources: Mapping[str, SourceCard]
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     variant_instructions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -80,12 +78,25 @@ class Task:
 
 def task_names() -> list[str]:
     """Return the names of all built-in and installed tasks, sorted, without variants."""
-    return sorted({*_builtin_names(), *_installed()})
+    return sorted({*_builtin_names(), *installed().entries})
 
 
 def all_names() -> set[str]:
     """Return the names of all tasks and of their variants."""
     return set(task_names()).union(*(task.card.variants for task in _loadable()))
+
+
+def broken_plugins() -> dict[str, PluginError]:
+    """Return the errors of installed packages whose entry points cannot be used, by name.
+
+    Nothing is imported: errors that loading a task raises are not among them.
+    """
+    conflicts = {
+        name: name_conflict(name, package_of(entry))
+        for name, entry in installed().entries.items()
+        if name in _builtin_names()
+    }
+    return {**installed().broken, **conflicts}
 
 
 def load_task(name: str) -> Task:
@@ -96,18 +107,44 @@ def load_task(name: str) -> Task:
         PluginError: an installed task failed to load, or is not a ``Task``.
         CardError: its card or its instruction pool is invalid.
     """
+    if error := broken_plugins().get(name):
+        raise error
     if name in _builtin_names():
         return _load_builtin(name)
-    if entry := _installed().get(name):
-        return _load_installed(entry)
+    if entry := installed().entries.get(name):
+        return load_entry(entry, package_of(entry))
     for base in _loadable():
         if name in base.card.variants:
             return _variant(base, name)
     raise _not_found(name)
 
 
+def load_entry(entry: EntryPoint, origin: str) -> Task:
+    """Return the task of an entry point.
+
+    Args:
+        entry: of the group ``m3it.tasks``.
+        origin: name of the package, or the folder of one that is not installed.
+
+    Raises:
+        PluginError: importing it failed, or it is not a ``Task`` of that name.
+    """
+    task = load_object(entry)
+    if not isinstance(task, Task) or not isinstance(task.card, TaskCard):
+        raise PluginError(f"{entry.value} of package {origin} is not an m3it_builder.Task")
+    if task.name != entry.name:
+        raise PluginError(
+            f"package {origin} registers a task as {entry.name!r}, but its name is {task.name!r}"
+        )
+    return replace(task, origin=origin)
+
+
 def task_from_folder(
-    folder: Path, name: str, convert: Converter, sample: SampleWriter, origin: str = "installed"
+    folder: Path,
+    name: str,
+    convert: Converter,
+    sample: SampleWriter | None = None,
+    origin: str = "installed",
 ) -> Task:
     """Assemble a task from data files in the layout of this project.
 
@@ -115,6 +152,13 @@ def task_from_folder(
     ``VARIANT.json`` if a variant has its own pool), and the source cards it names from
     ``folder/task_cards/sources/``. Source cards that are bundled with m3it_builder, such as
     COCO images, need not be repeated.
+
+    Args:
+        folder: with ``task_cards/`` and ``instructions/``.
+        name: of the task, and of its files.
+        convert: function from a source to records and rejects.
+        sample: writes synthetic sample data; optional, but ``--sample`` needs it.
+        origin: name of the package; set when the task is loaded.
 
     Raises:
         CardError: one of the files is missing or invalid.
@@ -196,52 +240,25 @@ def _source_card(folder: Path, source: str, task: str) -> SourceCard:
     return load_source_card(path)
 
 
-def _load_installed(entry: EntryPoint) -> Task:
-    package = entry.dist.name if entry.dist else entry.value
-    try:
-        task = entry.load()
-    except Exception as error:
-        raise PluginError(
-            f"task {entry.name!r} of package {package} failed to load: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(task, Task):
-        raise PluginError(f"{entry.value} of package {package} is not an m3it_builder.Task")
-    if task.name != entry.name:
-        raise PluginError(
-            f"package {package} registers a task as {entry.name!r}, but its name is {task.name!r}"
-        )
-    return replace(task, origin=package)
-
-
 @cache
 def _builtin_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in bundled("task_cards").glob("*.yaml")))
 
 
-@cache
-def _installed() -> dict[str, EntryPoint]:
-    if os.environ.get(PLUGINS) == "0":
-        return {}
-    entries: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=ENTRY_POINT):
-        if entry.name in _builtin_names() or entry.name in entries:
-            package = entry.dist.name if entry.dist else entry.value
-            raise PluginError(
-                f"package {package} registers the task {entry.name!r}, but another task has that "
-                f"name; uninstall one of the two packages, or set {PLUGINS}=0"
-            )
-        entries[entry.name] = entry
-    return entries
-
-
 def _loadable() -> Iterator[Task]:
-    for name in task_names():
-        with suppress(PluginError):  # a broken package fails only when its task is loaded by name
+    """Yield all tasks that load; a broken one fails only when it is loaded by name.
+
+    Built-in tasks are first, so that a search for one of their variants imports no plugin.
+    """
+    for name in (*_builtin_names(), *sorted(installed().entries)):
+        with suppress(M3ITError):
             yield load_task(name)
 
 
 def _not_found(name: str) -> TaskNotFound:
     near = difflib.get_close_matches(name, sorted(all_names()), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists all tasks"
-    return TaskNotFound(f"unknown task {name!r}; {hint}")
+    unusable = sorted(set(installed().entries) - {task.name for task in _loadable()})
+    broken = sorted({*broken_plugins(), *unusable})
+    note = f"; not searched, because they fail to load: {first_few(broken)}" if broken else ""
+    return TaskNotFound(f"unknown task {name!r}; {hint}{note}")

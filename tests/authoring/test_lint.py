@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder.authoring.lint import POOL_SIZE, Finding, lint_folder
+from m3it_builder.authoring.scaffold import write_scaffold
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.errors import CardError
 
@@ -71,7 +72,7 @@ def test_split_without_sources(home: Path) -> None:
 
 
 def test_pools(home: Path) -> None:
-    (home / POOL).write_text(json.dumps(["a", "b"]))
+    (home / POOL).write_text(json.dumps(["Describe the image in full.", "Name what a camera saw."]))
     assert lint_folder(home)[1] == [Finding(POOL, f"has 2 instructions instead of {POOL_SIZE}")]
     (home / POOL).unlink()
     assert lint_folder(home)[1] == [Finding(CARD, f"has no instruction pool ({POOL})")]
@@ -80,3 +81,36 @@ def test_pools(home: Path) -> None:
 def test_folder_without_cards(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="has no task_cards, instructions or pipelines to check"):
         lint_folder(tmp_path)
+
+
+def test_every_todo_is_listed(home: Path) -> None:
+    edit(home / CARD, "Marino et al.", "TODO")
+    edit(home / CARD, "images: {min: 1", "images: {min: 1  # TODO\n  ")
+    messages = [finding.message for finding in lint_folder(home)[1]]
+    assert sum("still has a TODO" in message for message in messages) == 2
+
+
+def test_language_of_a_pool_is_that_of_its_card(home: Path) -> None:
+    edit(home / CARD, "lang: en", "lang: zh")
+    findings = lint_folder(home)[1]
+    assert len(findings) == POOL_SIZE
+    assert "instruction 1 has Latin letters, but the language of the task is 'zh'" in str(
+        findings[0]
+    )
+
+
+def test_folder_of_a_package(tmp_path: Path) -> None:
+    """The files of every task are checked; findings name the entry point and the file."""
+    project = write_scaffold("birds", tmp_path).folder
+    write_scaffold("crows", project)
+    checked, findings = lint_folder(project)
+    assert checked == 2 * 6
+    assert {finding.entry for finding in findings} == {
+        "birds = m3it_birds.birds:TASK (m3it-birds)",
+        "crows = m3it_birds.crows:TASK (m3it-birds)",
+    }
+    assert "m3it_birds/crows/converter.py" in {finding.file for finding in findings}
+    card = project / "m3it_birds" / "task_cards" / "crows.yaml"
+    card.write_text("name: [")
+    messages = [finding.message for finding in lint_folder(project)[1] if "crows" in finding.file]
+    assert any("crows.yaml" in message for message in messages)
