@@ -42,6 +42,7 @@ check: $(VENV)/dev  ## Check lint, format, types, imports, cards and generated d
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/m3it lint
 	$(BIN)/python docs/reference.py --check
+	$(BIN)/python docs/api.py --check
 
 format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format .
@@ -51,8 +52,9 @@ fixtures: $(VENV)/dev  ## Regenerate the test sources and their expected.json
 	for make in tests/fixtures/*/make.py; do $(BIN)/python $$make || exit 1; done
 	$(BIN)/python -m pytest tests/tasks/test_contract.py --update
 
-docs: $(VENV)/dev  ## Regenerate docs/reference.md and docs/drawing/
+docs: $(VENV)/dev  ## Regenerate docs/reference.md, docs/api.md and docs/drawing/
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/api.py
 	$(BIN)/python docs/gallery.py
 
 bench: $(VENV)/dev  ## Measure speed against named peers, in one run (15 minutes)

@@ -1,9 +1,12 @@
 """The exceptions of this package, for failures that users can fix.
 
 M3ITError
+├── UsageError       a value on the command line is wrong: exit status 2
+│   └── TaskNotFound       no built-in or installed task has this name
 ├── CardError        a card, instruction pool or pipeline file is invalid
-├── TaskNotFound     no built-in or installed task has this name
+│   └── PipelineError      a pipeline file is invalid, or does not exist: exit status 2
 ├── SourceError      a source file is missing, corrupt, or not the one on the card
+│   ├── MissingSourcesError  sources of a unit have no file at all
 │   └── SourceChangedError  it changed while a build was reading it
 ├── ConvertError     a source record does not have the structure the converter expects
 ├── PluginError      an installed task failed to load
@@ -17,6 +20,8 @@ The command line prints the message, one line that can be understood without the
 and exits with ``exit_code``.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +34,27 @@ class M3ITError(Exception):
     """Base class of all foreseen failures; the message ends with a remedy."""
 
     exit_code = 1
+    cause: str | None = None  # equal for failures of several units that have the same cause
+
+
+class UsageError(M3ITError):
+    """A value on the command line is wrong, whatever is on the disk."""
+
+    exit_code = 2
+
+
+class TaskNotFound(UsageError):  # noqa: N818 - reads better where it is raised
+    """No built-in or installed task has this name."""
 
 
 class CardError(M3ITError):
     """A card, instruction pool or pipeline file is invalid."""
 
 
-class TaskNotFound(M3ITError):  # noqa: N818 - reads better where it is raised
-    """No built-in or installed task has this name."""
+class PipelineError(CardError):
+    """A pipeline file is invalid, or does not exist."""
+
+    exit_code = 2
 
 
 class SourceError(M3ITError):
@@ -45,6 +63,34 @@ class SourceError(M3ITError):
 
 class SourceChangedError(SourceError):
     """A source file changed while a build was reading it."""
+
+
+class MissingSourcesError(SourceError):
+    """Sources of a unit, or of several units of one task, have no file at all."""
+
+    def __init__(self, task: str, splits: Sequence[str], missing: Mapping[str, str]) -> None:
+        self.task = task
+        self.splits = tuple(splits)
+        self.missing = missing  # description of the files, by folder
+        folders = "; ".join(f"{folder}/ ({files})" for folder, files in missing.items())
+        unit = f"{task}/{self.splits[0]}" if len(splits) == 1 else f"{task} ({', '.join(splits)})"
+        super().__init__(
+            f"{unit}: source files are missing: {folders}. Get them with "
+            f"`m3it fetch --task {task}`, give their folder with --source, or try the task "
+            f"without a download: `m3it build --task {task} --sample`"
+        )
+
+    def __reduce__(self) -> Any:
+        """Keep the fields when the error comes from another process."""
+        return type(self), (self.task, self.splits, self.missing)
+
+    def with_others(self, others: Sequence[MissingSourcesError]) -> MissingSourcesError:
+        """Return one error for several units of the same task."""
+        splits = (split for error in (self, *others) for split in error.splits)
+        missing = {
+            name: files for error in (self, *others) for name, files in error.missing.items()
+        }
+        return MissingSourcesError(self.task, tuple(splits), missing)
 
 
 class ConvertError(M3ITError):
@@ -182,7 +228,9 @@ def _foreseen_os(error: BaseException) -> M3ITError | None:
     if number not in _ADVICE:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    return BuildError(f"{where}{_ADVICE[number]}")
+    foreseen_error = BuildError(f"{where}{_ADVICE[number]}")
+    foreseen_error.cause = _ADVICE[number]
+    return foreseen_error
 
 
 def _number_in(text: str) -> int | None:
@@ -219,3 +267,8 @@ def first_few(names: Sequence[str], limit: int = 3) -> str:
     """Return the first names of a list and the number of the others, for a message."""
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
+
+
+def install_hint(extra: str) -> str:
+    """Return how to install an extra of this package: from an index, and in a clone."""
+    return f"run `pip install 'm3it-builder[{extra}]'`, or in a clone `pip install '.[{extra}]'`"

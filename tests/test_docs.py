@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 import m3it_builder
+from m3it_builder.build.plan import Output, PipelineFile, VideoOptions
 from m3it_builder.cli import app
 from m3it_builder.cli.main import COMMANDS
 from m3it_builder.stages.check import CHECKS
@@ -43,10 +45,23 @@ def test_every_option_has_help(name: str) -> None:
             assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
 
 
-def test_reference_is_up_to_date() -> None:
-    script = [sys.executable, str(ROOT / "docs" / "reference.py"), "--check"]
+@pytest.mark.parametrize("page", ["reference", "api"])
+def test_generated_page_is_up_to_date(page: str) -> None:
+    script = [sys.executable, str(ROOT / "docs" / f"{page}.py"), "--check"]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_key_of_a_pipeline_file_is_described() -> None:
+    """The reference is generated from these models."""
+    models: list[type[BaseModel]] = [PipelineFile, VideoOptions, Output]
+    for model in models:
+        for name, field in model.model_fields.items():
+            assert field.annotation in models or field.description, name
+    table = (ROOT / "docs" / "reference.md").read_text()
+    for key in ("`tasks`", "`output.shard_mb`", "`video.policy`", "`max_reject_share`"):
+        assert f"| {key} |" in table
+    assert "docs/reference.md#pipeline-files" in (ROOT / "README.md").read_text()
 
 
 def test_exported_names_exist() -> None:

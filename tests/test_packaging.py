@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -76,8 +77,10 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("birds")
     assert run_m3it("new", "birds-of-asia", "--into", folder).returncode == 0
     project = folder / "m3it-birds-of-asia"
-    for path in [*project.rglob("*.yaml"), *project.rglob("*.json"), *project.rglob("*.py")]:
+    for path in [*project.rglob("*.yaml"), *project.rglob("*.py")]:
         path.write_text(path.read_text().replace("TODO: ", "").replace("TODO", "done"))
+    pool = project / "m3it_birds_of_asia" / "instructions" / "birds-of-asia.json"
+    shutil.copy(ROOT / "instructions" / "coco.json", pool)
     wheel = build_wheel(project, folder / "dist")
     pip("install", "--no-deps", "--target", folder / "site", wheel)
     return folder
@@ -85,6 +88,11 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plugins(birds: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(birds / "site"), "M3IT_PLUGINS": "1"}
+
+
+def lint_findings(birds: Path, folder: Path) -> list[str]:
+    done = run_m3it("lint", "--json", cwd=folder, env=plugins(birds))
+    return list(json.loads(done.stdout)["findings"])
 
 
 def test_installed_task_is_listed_built_and_checked(birds: Path, tmp_path: Path) -> None:
@@ -96,25 +104,15 @@ def test_installed_task_is_listed_built_and_checked(birds: Path, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert "200" in done.stdout
     project = birds / "m3it-birds-of-asia"
-    subprocess.run(
-        [sys.executable, "tests/fixture/make.py"],
-        cwd=project,
-        env={**os.environ, **env},
-        check=True,
+    assert run_m3it("check", "--update", cwd=project, env=env).returncode == 0
+    assert run_m3it("check", "birds-of-asia", cwd=tmp_path, env=env).returncode == 0
+    expected = json.loads(
+        (project / "tests" / "fixtures" / "birds-of-asia" / "expected.json").read_text()
     )
-    code = (
-        "from pathlib import Path; from m3it_builder import load_task;"
-        "from m3it_builder.testing import check_task;"
-        "task = load_task('birds-of-asia');"
-        "check_task(task, Path('tests/fixture'), update=True);"
-        "check_task(task, Path('tests/fixture'))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=project, env={**os.environ, **env}, check=True)
-    expected = json.loads((project / "tests" / "fixture" / "expected.json").read_text())
     train = expected["birds-of-asia"]["train"]
     assert [row["outputs"] for row in train["rows"]].count("Another one.") == 1
     assert {row["reason"] for row in train["rejects"]} == {"no_answer", "image_missing"}
-    assert run_m3it("lint", project / "m3it_birds_of_asia").returncode == 0
+    assert lint_findings(birds, tmp_path) == []
 
 
 def test_installed_tasks_can_be_disabled(birds: Path) -> None:
@@ -147,13 +145,39 @@ def test_broken_package_fails_only_if_its_task_is_loaded(
     assert "did you mean okvqa" in missing.stderr
 
 
-def test_name_conflict(tmp_path: Path) -> None:
-    info = tmp_path / "other-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[m3it.tasks]\nokvqa = other:TASK\n")
-    env = {"PYTHONPATH": str(tmp_path), "M3IT_PLUGINS": "1"}
-    done = run_m3it("ls", env=env)
-    assert done.returncode == 1
-    expected = "package other registers the task 'okvqa', but another task has that name"
-    assert expected in done.stderr
+@pytest.mark.slow
+def test_newcomer(tmp_path: Path) -> None:
+    """From an empty folder to a verified build, in a fresh environment, without changing a line."""
+    python = tmp_path / "venv" / "bin" / "python"
+    command = [sys.executable, "-m", "venv", str(tmp_path / "venv")]
+    subprocess.run(command, check=True, capture_output=True)
+    wheel = build_wheel(ROOT, tmp_path / "dist")
+    work = tmp_path / "work"
+    work.mkdir()
+    env = {key: value for key, value in os.environ.items() if not key.startswith("M3IT_")}
+
+    def run(*words: str | Path, folder: Path = work) -> str:
+        done = subprocess.run(
+            [str(python), "-m", *map(str, words)],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
+    run("pip", "install", "-q", wheel, "pytest")
+    run("m3it_builder", "new", "birds")
+    project = work / "m3it-birds"
+    run("pip", "install", "-q", ".", folder=project)
+    shutil.rmtree(project / "build", ignore_errors=True)
+    assert "passed" in run("m3it_builder", "check", folder=project)
+    assert "passed" in run("m3it_builder", "check")
+    assert "1 passed" in run("pytest", folder=project)
+    run("m3it_builder", "build", "--task", "birds", "--sample", "-o", "out", "-f", "parquet")
+    run("m3it_builder", "verify", "out")
+    run("m3it_builder", "audit", "out")
+    run("m3it_builder", "new", "crows", "--into", "m3it-birds")
+    assert "2 passed" in run("pytest", folder=project)

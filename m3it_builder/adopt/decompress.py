@@ -18,7 +18,7 @@ from m3it_builder.progress import Progress
 from m3it_builder.sources.archives import list_members
 from m3it_builder.sources.member_stream import is_decompression_bomb, open_slice
 from m3it_builder.storage.atomic import atomic_path, remove_partials
-from m3it_builder.storage.regular import open_regular
+from m3it_builder.storage.regular_files import open_regular
 
 _BLOCK = 1 << 20
 _MAX_SHARE_OF_DISK = 0.95  # of the free space: a full disk would stop more than this program

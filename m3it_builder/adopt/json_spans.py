@@ -36,7 +36,7 @@ SpannedValue: TypeAlias = (
 
 
 def parse(line: bytes) -> SpannedValue:
-    """Return the JSON value of a line, with a ``Span`` for every string value.
+    """Return the JSON value of a line, with a ``Span`` forevery string value.
 
     Strings are not decoded here: invalid UTF-8 or an invalid escape is reported
     when the string is read with ``string_at``.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from m3it_builder.adopt.published import task_of
 from m3it_builder.adopt.scan import require_content
 from m3it_builder.errors import SourceError
-from m3it_builder.storage.regular import open_regular
+from m3it_builder.storage.regular_files import open_regular
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -51,7 +51,7 @@ class UnitFiles:
 
 
 def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
-    """Yield a record or a reject for every line of a published file."""
+    """Yield a record or a reject forevery line of a published file."""
     with closing(_FirstLines()) as first_lines:
         for row, image_row in _rows(files):
             source.position = f"{files.rows.name} line {row.line}"

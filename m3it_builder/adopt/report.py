@@ -12,6 +12,7 @@ import msgspec
 
 from m3it_builder.adopt.task import ScannedUnit, published_rows
 from m3it_builder.build.builder import Report
+from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.errors import BuildError, Failure
 from m3it_builder.records import SPLITS, Split
@@ -79,7 +80,7 @@ def unit_report(scanned: ScannedUnit, report: Report, out: Path) -> UnitReport:
     manifest = read_manifest(folder / "meta" / unit.split)
     if manifest is None:
         raise BuildError(f"{folder}: {unit.name} was deleted; repeat the command")
-    distinct_images, instructions = _index_counts(folder / manifest.index.path)
+    distinct_images, instructions = _index_counts(folder / meta_path(unit.split, INDEX))
     return UnitReport(
         task=unit.task,
         split=unit.split,

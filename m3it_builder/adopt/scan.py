@@ -30,7 +30,7 @@ from m3it_builder.adopt.scanned_rows import (
 from m3it_builder.errors import SourceError
 from m3it_builder.sources.base64_span import decode_span
 from m3it_builder.storage.atomic import atomic_path, remove_partials, write_atomic
-from m3it_builder.storage.regular import open_regular
+from m3it_builder.storage.regular_files import open_regular
 
 Advance = Callable[[int], None]  # progress callback: bytes read since the last call
 Roles = Mapping[str, Role]  # by key of a row

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -183,7 +183,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _message(item: Mapping[str, Any], model: type[BaseModel]) -> str:
     key = _shown(".".join(map(str, item["loc"])))
     if item["type"] == "extra_forbidden":
-        similar = difflib.get_close_matches(str(item["loc"][-1]), _keys(model), n=2, cutoff=0.7)
+        similar = _similar(tuple(map(str, item["loc"])), model)
         hint = f" (did you mean {' or '.join(map(repr, similar))}?)" if similar else ""
         return f"unknown key '{key}'{hint}"
     if item["type"] == "missing":
@@ -200,17 +200,43 @@ def _shown(key: str) -> str:
     return repr(key)[1:-1][:60]
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
+_Key = tuple[str, ...]  # names from the top of the file; ``*`` for any key of a mapping
+
+
+def _similar(key: _Key, model: type[BaseModel]) -> list[str]:
+    """Return at most two known keys with a similar last name, in full; of the same level first."""
+    known = _keys(model)
+    names = dict.fromkeys(one[-1] for one in known)
+    found: list[str] = []
+    for name in difflib.get_close_matches(key[-1], names, n=2, cutoff=0.7):
+        beside = (*key[:-1], name)
+        others = [one for one in known if one[-1] == name]
+        best = beside if any(_matches(beside, one) for one in others) else others[0]
+        found.append(".".join(part if part != "*" else "<name>" for part in best))
+    return found
+
+
+def _matches(key: _Key, pattern: _Key) -> bool:
+    return len(key) == len(pattern) and all(
+        expected in ("*", part) for part, expected in zip(key, pattern, strict=True)
+    )
+
+
+def _keys(model: type[BaseModel], above: _Key = ()) -> list[_Key]:
     """Return the keys of a model and of all models nested in it."""
-    names: list[str] = []
+    keys: list[_Key] = []
     for name, field in model.model_fields.items():
-        names.append(field.alias or name)
-        for nested in _models(field.annotation):
-            names.extend(_keys(nested))
-    return names
+        key = (*above, field.alias or name)
+        keys.append(key)
+        for nested, is_item in _models(field.annotation):
+            keys += _keys(nested, (*key, "*") if is_item else key)
+    return keys
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def _models(annotation: Any, is_item: bool = False) -> list[tuple[type[BaseModel], bool]]:
+    """Return the models in an annotation; True for those that are items of a collection."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
+        return [(annotation, is_item)]
+    is_item = is_item or get_origin(annotation) in (dict, tuple, list)
+    parts = getattr(annotation, "__args__", ())
+    return [found for part in parts for found in _models(part, is_item)]

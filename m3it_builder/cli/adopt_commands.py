@@ -18,6 +18,7 @@ from m3it_builder.cli.options import (
     OutFolder,
     Replace,
     Seed,
+    ShardMb,
     SplitNames,
     Workers,
     worker_count,
@@ -43,6 +44,7 @@ def adopt(
     split: SplitNames = None,
     formats: Formats = None,
     images: Images = None,
+    shard_mb: ShardMb = None,
     limit: Limit = None,
     seed: Seed = None,
     workers: Workers = None,
@@ -70,10 +72,11 @@ def adopt(
     from m3it_builder.build.builder import Build
     from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
     from m3it_builder.cli.bars import progress_display
-    from m3it_builder.cli.output import print_failures
+    from m3it_builder.cli.build_notes import print_notes
+    from m3it_builder.cli.failures import print_failures
     from m3it_builder.errors import Failure
 
-    overrides = Overrides(formats=formats, images=images, limit=limit, seed=seed,
+    overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, limit=limit, seed=seed,
                           max_reject_share=max_reject_share)  # fmt: skip
     build = Build(
         sources=folder.absolute(),
@@ -89,6 +92,8 @@ def adopt(
     failures = [result for result in results if isinstance(result, Failure)]
     write_reports(build.out, reports, failures, layout.unread)
     _show(reports, as_json)
+    if not as_json:
+        print_notes(build, reports)
     _note_unread(layout.unread)
     print_failures(failures)
 

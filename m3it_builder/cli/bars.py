@@ -10,7 +10,7 @@ from m3it_builder.cli.output import console, one_line, print_message
 from m3it_builder.progress import Unit
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 _LINE_SECONDS = 30.0
 
@@ -35,18 +35,16 @@ class ProgressBars:
             Progress,
             SpinnerColumn,
             TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self._phase = _Phase(title, total, unit)
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<32}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
+            _clock_column(),
             console=console(stderr=True),
         )
         self._bars.start()
@@ -59,13 +57,48 @@ class ProgressBars:
             self._bars.update(self._task, advance=done, note=str(self._phase))
 
     def finish(self) -> None:
-        """Stop updating the bar; it remains on the screen."""
-        if self._bars is not None:
-            self._bars.stop()
+        """Complete the bar and stop updating it; it remains on the screen.
+
+        The total of a phase may be an estimate, such as the published number of rows; when the
+        phase has ended, it is what was done. After an error the bar is left as it is.
+        """
+        if self._bars is None or self._task is None:
+            return
+        if sys.exc_info()[0] is None:  # callers end a phase in a ``finally``
+            self._phase.complete()
+            done = max(1, self._phase.done)  # 0 of 0 is not drawn as complete
+            self._bars.update(self._task, total=done, completed=done, note=str(self._phase))
+        self._bars.stop()
 
     def note(self, message: str) -> None:
         """Print a line."""
         print_message(f"note: {message}")
+
+
+def clock(elapsed: float | None, remaining: float | None, is_finished: bool) -> str:
+    """Return one time of a phase, in seconds, with its meaning."""
+    if is_finished or remaining is None:
+        return f"{_duration(elapsed or 0)} elapsed"
+    return f"{_duration(remaining)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _clock_column() -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.table import Column
+    from rich.text import Text
+
+    class Clock(ProgressColumn):
+        max_refresh = 0.5  # seconds
+
+        def render(self, task: Task) -> Text:
+            return Text(clock(task.elapsed, task.time_remaining, task.finished))
+
+    return Clock(table_column=Column(no_wrap=True))
 
 
 class ProgressLines:
@@ -103,13 +136,17 @@ class _Phase:
         self.title = title
         self._total = total
         self._unit = unit
-        self._done = self._size = self._rejects = 0
+        self.done = self._size = self._rejects = 0
         self._started = time.monotonic()
 
     def advance(self, done: int, size: int, rejects: int) -> None:
-        self._done += done
+        self.done += done
         self._size += size
         self._rejects += rejects
+
+    def complete(self) -> None:
+        """Replace an estimated total by what was done."""
+        self._total = self.done
 
     def __str__(self) -> str:
         from rich.filesize import decimal
@@ -117,9 +154,10 @@ class _Phase:
         def amount(count: int) -> str:
             return decimal(count) if self._unit == "bytes" else f"{count:,}"
 
-        rate = round(self._done / max(time.monotonic() - self._started, 0.001))
-        total = f" of {amount(self._total)}" if self._total else ""
-        parts = [f"{amount(self._done)}{total}", f"{amount(rate)}/s"]
+        rate = round(self.done / max(time.monotonic() - self._started, 0.001))
+        is_open = self._total and self._total != self.done
+        total = f" of {amount(self._total or 0)}" if is_open else ""
+        parts = [f"{amount(self.done)}{total}", f"{amount(rate)}/s"]
         parts += [decimal(self._size)] if self._size else []
         parts += [f"{self._rejects:,} rejects"] if self._rejects else []
         return ", ".join(parts)

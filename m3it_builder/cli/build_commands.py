@@ -20,10 +20,12 @@ from m3it_builder.cli.options import (
     OutFolder,
     Replace,
     Seed,
+    ShardMb,
     SourceFolder,
     SplitNames,
     TaskNames,
     Workers,
+    integer,
     source_folder,
     worker_count,
 )
@@ -51,6 +53,7 @@ def build(
     formats: Formats = None,
     split: SplitNames = None,
     images: Images = None,
+    shard_mb: ShardMb = None,
     limit: Limit = None,
     seed: Seed = None,
     settings: Annotated[
@@ -73,7 +76,10 @@ def build(
     sample_rows: Annotated[
         int,
         typer.Option(
-            "--sample-rows", min=1, help="Minimum number of examples per split with --sample."
+            "--sample-rows",
+            min=1,
+            callback=integer,
+            help="Minimum number of examples per split with --sample.",
         ),
     ] = SAMPLE_ROWS,
     plan_only: Annotated[
@@ -101,13 +107,15 @@ def build(
     m3it build --pipeline default --task coco --task nlvr --plan
     """
     from m3it_builder.build.builder import Build
+    from m3it_builder.build.ownership import require_roots_apart
     from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
     from m3it_builder.cli.bars import progress_display
-    from m3it_builder.cli.output import print_failures
+    from m3it_builder.cli.build_notes import print_notes
+    from m3it_builder.cli.failures import print_failures
     from m3it_builder.tasks.registry import load_task, parse_settings
 
     file = load_pipeline(pipeline or "default")
-    overrides = Overrides(formats=formats, images=images, limit=limit, seed=seed,
+    overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, limit=limit, seed=seed,
                           max_reject_share=max_reject_share, drop=drop,
                           is_sample=sample)  # fmt: skip
     plan = make_plan(file, overrides)
@@ -131,9 +139,13 @@ def build(
     )
     splits = _splits(split, file)
     _require_splits(tasks, splits)
+    if not sample:
+        require_roots_apart(base.sources, base.out, names)
     builds = [_with_sample(base, one, sample_rows) if sample else base for one in tasks]
     reports, failures = _run(zip(builds, tasks, strict=True), splits)
     _show(reports, as_json)
+    if not as_json:
+        print_notes(base, reports)
     print_failures(failures)
 
 
@@ -173,7 +185,7 @@ def _splits(names: Sequence[str] | None, file: PipelineFile) -> list[Split]:
 def _with_sample(base: Build, task: Task, count: int) -> Build:
     from m3it_builder.tasks.sampling import write_once
 
-    return replace_field(base, sources=write_once(task, base.out / ".m3it-sample", count))
+    return replace_field(base, sources=write_once(task, base.out, count, base.progress))
 
 
 def _run(

@@ -1,7 +1,7 @@
 """SIGINT, SIGTERM and SIGHUP end a command in the same orderly way.
 
 Python handles a signal in the main thread, between two of its instructions: never during a long
-call of a native library, a DuckDB query for example. So a thread watches over signals, too.
+call of a native library, a DuckDB query for example. So a thread also watches for signals.
 """
 
 from __future__ import annotations

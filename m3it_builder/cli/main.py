@@ -24,11 +24,13 @@ from m3it_builder.cli.streams import prepare_streams
 COMMANDS = {
     "ls": ("task_commands", "List all tasks and their variants."),
     "show": ("task_commands", "Show a task, or rows of a finished build."),
-    "new": ("task_commands", "Create the files of a new task from working templates."),
+    "info": ("info_command", "List what a build has: units, rows, sizes, formats, age."),
+    "new": ("authoring_commands", "Create the files of a new task from working templates."),
     "lint": (
-        "task_commands",
+        "authoring_commands",
         "Validate task cards, source cards, instruction pools and pipelines.",
     ),
+    "check": ("authoring_commands", "Check tasks against the contract, on their fixtures."),
     "sample": ("source_commands", "Write synthetic sample data in a task's official file layout."),
     "fetch": ("source_commands", "Download official source files and verify them."),
     "build": ("build_commands", "Build tasks into shards, an index and a list of rejects."),
@@ -73,11 +75,22 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Import and return one command."""
         if cmd_name not in COMMANDS:
-            return None
+            return None  # see ``resolve_command``
         module = import_module(f"m3it_builder.cli.{COMMANDS[cmd_name][0]}")
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
         single.command(cmd_name, context_settings=_SETTINGS)(getattr(module, cmd_name))
         return typer.main.get_command(single)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command, or suggest similar ones."""
+        from difflib import get_close_matches
+
+        name = str(args[0]) if args else ""
+        if name not in COMMANDS and name[:1] != "-":
+            near = get_close_matches(name, COMMANDS, n=2, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`m3it --help` lists them"
+            raise _UsageError(f"there is no command {name!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """List the commands without importing them."""
@@ -135,6 +148,8 @@ def main() -> None:
     prepare_streams()
     handle_signals()
     sys.excepthook = _print_traceback
+    # Looking for plugins, pydantic fails on the malformed entry points of any installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         _require_utf8([*sys.argv[1:], os.environ.get("M3IT_SOURCES", "")])
         app()

@@ -32,6 +32,26 @@ def choice(allowed: Callable[[], Sequence[str]]) -> Callable[[Any], Any]:
     return validate
 
 
+_LARGEST = 2**63 - 1  # manifests, SQLite and DuckDB have 64-bit integers
+
+
+def integer(value: int | None) -> int | None:
+    """Reject integers of more than 64 bits as wrong usage; an option callback."""
+    if value is not None and not -_LARGEST <= value <= _LARGEST:
+        raise typer.BadParameter(f"out of range; it takes at most {_LARGEST:,} in either direction")
+    return value
+
+
+_LARGEST_MB = 1e9  # as in pipeline files
+
+
+def positive_mb(value: float | None) -> float | None:
+    """Reject sizes that are not positive, and infinite ones, as wrong usage; an option callback."""
+    if value is not None and not 0 < value <= _LARGEST_MB:
+        raise typer.BadParameter(f"{value} is not a positive number of at most {_LARGEST_MB:,.0f}")
+    return value
+
+
 def _splits() -> Sequence[str]:
     from m3it_builder.records import SPLITS
 
@@ -99,19 +119,41 @@ Images = Annotated[
         help="Image encoding: bytes, or base64 in the layout of the published M3IT.",
     ),
 ]
+ShardMb = Annotated[
+    float | None,
+    typer.Option(
+        "--shard-mb",
+        callback=positive_mb,
+        help="Target size of a shard, in megabytes (default: 256). Loaders need at least one "
+        "shard per worker.",
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", min=1, help="Maximum rows per split (a deterministic sample by id hash)."
+        "--limit",
+        min=1,
+        callback=integer,
+        help="Maximum rows per split (a deterministic sample by id hash).",
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", help="Random seed for sampling instructions and rows, and row order."),
+    typer.Option(
+        "--seed",
+        callback=integer,
+        help="Random seed for sampling instructions and rows, and row order.",
+    ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", "-j", min=1, help="Number of worker processes (default: all cores)."),
+    typer.Option(
+        "--workers",
+        "-j",
+        min=1,
+        callback=integer,
+        help="Number of worker processes (default: all cores).",
+    ),
 ]
 MaxRejectShare = Annotated[
     float | None,
@@ -132,6 +174,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 def source_folder(option: Path | None) -> Path:
     """Return the absolute folder of the official files: the option, else the default."""
     return (option or Path(os.environ.get("M3IT_SOURCES") or "sources")).absolute()
+
+
+def given_source_folder(option: Path | None) -> Path | None:
+    """Return the absolute folder of the official files if an option or the environment names it."""
+    given = option or os.environ.get("M3IT_SOURCES")
+    return Path(given).absolute() if given else None
 
 
 def worker_count(option: int | None) -> int:

@@ -17,8 +17,6 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from m3it_builder.errors import Failure
-
 _WIDTH = 160  # columns, where the output is not a terminal
 # Control characters (C0 but the line feed, DEL, C1), separators of lines and paragraphs,
 # bidirectional embeddings, overrides and isolates, surrogates.
@@ -45,11 +43,11 @@ def print_message(text: object) -> None:
     typer.echo(one_line(text), err=True)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON value."""
+def print_json(value: Any, indent: int | None = 2) -> None:
+    """Print one JSON value; without an indent, in one line."""
     import json
 
-    text = json.dumps(value, default=str, indent=2, ensure_ascii=False)
+    text = json.dumps(value, default=str, indent=indent, ensure_ascii=False)
     typer.echo(_encodable(text, sys.stdout.encoding))
 
 
@@ -81,18 +79,6 @@ def console(stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, width=None if stream.isatty() else _WIDTH, highlight=False)
-
-
-def print_failures(failures: Sequence[Failure]) -> None:
-    """Print one line per failed unit, and exit with their lowest status if there are any.
-
-    Raises:
-        typer.Exit: at least one unit failed.
-    """
-    for failure in failures:
-        print_message(f"m3it: {failure.error}")
-    if failures:
-        raise typer.Exit(min(failure.error.exit_code for failure in failures))
 
 
 def format_counts(counts: Mapping[str, int]) -> str | None:

@@ -8,15 +8,19 @@ from typing import Annotated
 
 import typer
 
-from m3it_builder.cli.options import SourceFolder, TaskNames, source_folder
+from m3it_builder.cli.options import SourceFolder, TaskNames, integer, source_folder
 
 
 def sample(
     task: TaskNames = None,
     count: Annotated[
-        int, typer.Option("--n", min=1, help="Minimum number of examples per split.")
+        int,
+        typer.Option("--n", min=1, callback=integer, help="Minimum number of examples per split."),
     ] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Random seed for the synthetic data.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", callback=integer, help="Random seed for the synthetic data."),
+    ] = 0,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder to create the <source_id> folders in.")
     ] = Path("sources"),

@@ -1,4 +1,4 @@
-"""``ls``, ``show``, ``new`` and ``lint``: the tasks there are, and new ones."""
+"""``ls`` and ``show``: the tasks there are, and their rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     from m3it_builder.dataset.index_row import IndexRow
+    from m3it_builder.errors import M3ITError
     from m3it_builder.tasks.registry import Task
 
 
@@ -37,21 +38,46 @@ def ls(
     """List all tasks and their variants.
 
     Row counts are those of the published M3IT, or the official ones for variants
-    that it does not have. Tasks from installed packages are included.
+    that it does not have. Tasks from installed packages are included. Exits with
+    status 1 if a package is broken: it is named, and all other tasks are listed.
     """
-    from m3it_builder.tasks.registry import load_task, task_names
+    from m3it_builder.tasks.registry import variants_of
 
-    tasks = [load_task(name) for name in task_names()]
+    tasks, errors = _load_all()
     if group:
         tasks = [task for task in tasks if task.card.group == group]
     rows = []
     for task in tasks:
         rows.append(_summary(task))
-        variants = [_summary(load_task(name)) for name in task.card.variants]
+        variants = [_summary(variant) for variant in variants_of(task)]
         rows += [row | {"variant_of": task.name} for row in variants]
     if as_json:
         print_json(rows)
-        return
+    else:
+        _print_tasks(rows)
+    for error in errors:
+        print_message(f"m3it: {error}")
+    if errors:
+        raise typer.Exit(1)
+
+
+def _load_all() -> tuple[list[Task], list[M3ITError]]:
+    """Return all tasks that load, sorted by name, and the errors of the others."""
+    from m3it_builder.errors import M3ITError
+    from m3it_builder.tasks.registry import broken_plugins, load_task, task_names
+
+    broken = broken_plugins()
+    tasks: list[Task] = []
+    errors: list[M3ITError] = list(broken.values())
+    for name in sorted(set(task_names()) - set(broken)):
+        try:
+            tasks.append(load_task(name))
+        except M3ITError as error:
+            errors.append(error)
+    return tasks, errors
+
+
+def _print_tasks(rows: Sequence[JsonObject]) -> None:
     cells = [
         ("└ " * bool(row["variant_of"]) + row["name"], row["group"], row["lang"],
          *(row["splits"].get(split) for split in ("train", "validation", "test")),
@@ -61,13 +87,18 @@ def ls(
     columns = ("task", "group", "language", "train", "validation", "test", "license", "held out",
                "origin")  # fmt: skip
     print_table(columns, cells)
-    variant_count = sum(bool(row["variant_of"]) for row in rows)
-    print_message(f"{len(tasks)} tasks, {variant_count} variants; details: `m3it show TASK`")
+    variants = sum(bool(row["variant_of"]) for row in rows)
+    print_message(f"{len(rows) - variants} tasks, {variants} variants; details: `m3it show TASK`")
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A task, a variant, or the folder of a built task.")],
-    rows: Annotated[int, typer.Option("--rows", min=0, help="Number of rows to show.")] = 3,
+    name: Annotated[
+        str,
+        typer.Argument(help="A task, a variant, or the output folder of a build or of one task."),
+    ],
+    rows: Annotated[
+        int, typer.Option("--rows", min=0, max=10_000, help="Number of rows to show, per task.")
+    ] = 3,
     split: SplitName = None,
     sheet: Annotated[
         Path | None,
@@ -78,8 +109,9 @@ def show(
     """Show a task, or rows of a finished build.
 
     For a task: its card, its instructions, and rows built from synthetic sample
-    data. For the folder of a built task: rows at regular intervals over one
-    split; --sheet renders their images and texts as a contact sheet.
+    data. For the folder of a build, or of one task in it: rows at regular
+    intervals over one split of each task; --sheet renders their images and texts
+    as a contact sheet. `m3it info` lists what a build has.
 
     For example:
 
@@ -91,55 +123,8 @@ def show(
         _show_build(Path(name), split, rows, sheet, as_json)
         return
     if sheet or split:
-        raise typer.BadParameter("--sheet and --split need the folder of a built task")
+        raise typer.BadParameter("--sheet and --split need the folder of a build")
     _show_task(name, rows, as_json)
-
-
-def new(
-    name: Annotated[str, typer.Argument(help="Task name: lowercase letters, digits, hyphens.")],
-    into: Annotated[
-        Path, typer.Option("--into", help="Project folder to write the files to.")
-    ] = Path(),
-) -> None:
-    """Create the files of a new task from working templates.
-
-    The card, source card, instruction pool, converter, sample writer and fixture
-    run unchanged, on a small source of their own. The six steps in
-    CONTRIBUTING.md adapt them to a real dataset; `m3it lint` lists what is left.
-    """
-    from m3it_builder.authoring.scaffold import write_scaffold
-
-    for path in write_scaffold(name, into):
-        print_text(path)
-
-
-def lint(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder with task_cards/, instructions/ and pipelines/ "
-            "(default: those of this project)."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Validate task cards, source cards, instruction pools and pipelines.
-
-    Reads no raw data. Exits with status 1 if a file is invalid, or still
-    contains a TODO.
-    """
-    from m3it_builder.authoring.lint import lint_folder
-
-    files, findings = lint_folder(folder)
-    if as_json:
-        messages = [f"{finding.file}: {finding.message}" for finding in findings]
-        print_json({"files": files, "findings": messages})
-    elif findings:
-        print_table(("file", "error"), [(finding.file, finding.message) for finding in findings])
-    else:
-        print_text(f"{files} files checked, no errors")
-    if findings:
-        raise typer.Exit(1)
 
 
 def _summary(task: Task) -> JsonObject:
@@ -158,8 +143,15 @@ def _summary(task: Task) -> JsonObject:
 
 
 def _is_build(name: str) -> bool:
+    """Return True if a name means a folder: it has the form of a path, or a build is there."""
+    from m3it_builder.dataset.layout import MANIFEST
+
     path = Path(name)
-    return path.is_dir() and (any(path.glob("meta/*/manifest.json")) or "/" in name)
+    if "/" in name or name in (".", ".."):
+        return True
+    return path.is_dir() and any(
+        next(path.glob(f"{prefix}meta/*/{MANIFEST}"), None) for prefix in ("", "*/")
+    )
 
 
 def _show_task(name: str, count: int, as_json: bool) -> None:
@@ -167,7 +159,7 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
     from m3it_builder.tasks.registry import load_task
 
     task = load_task(name)
-    rows = sample_rows(task, count)
+    rows = sample_rows(task, count) if task.sample else []
     if as_json:
         print_json(
             {
@@ -182,7 +174,8 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
     print_text("\nInstructions")
     for text in task.instructions:
         print_text(f"  - {text}")
-    print_text("\nRows built from synthetic sample data")
+    if task.sample:
+        print_text("\nRows built from synthetic sample data")
     for row in rows:
         _print_row(row)
 

@@ -31,7 +31,8 @@ def verify(
     sources: Annotated[
         Path | None,
         typer.Option(
-            "--sources", help="Also compare every image with the official files in this folder."
+            "--sources",
+            help="Also read the official files in this folder, and compare every image with them.",
         ),
     ] = None,
     task: TaskNames = None,
@@ -44,7 +45,13 @@ def verify(
     Compares every file with its digest, every row of every format with the
     index, and each README with the files it describes; decodes every image
     completely; searches texts for private paths and access tokens. Exits with
-    status 1 if there is any finding. For example:
+    status 1 if there is any finding.
+
+    With --sources it reads every archive again from its beginning to its end,
+    by other code than builds use, and finds each image by its name; so it
+    also finds images of a build that read the wrong bytes. Not independent
+    are the decoder of videos and the encoder of frames and array images.
+    What cannot be compared is counted, with the reason. For example:
 
     m3it verify build
 
@@ -74,7 +81,10 @@ def verify(
         checks = ", ".join(f"{failed.check} {failed.count:,}" for failed in report.findings)
         remedy = "delete the files named above and rebuild with --replace, which packs only those"
         if all(failed.check.startswith("source_") for failed in report.findings):
-            remedy = "the official files have changed; rebuild with --replace"
+            remedy = (
+                "the official files have changed, or the build read them wrongly; "
+                "rebuild with --replace, and report it if it happens again"
+            )
         print_message(f"m3it: {build}: verification failed: {checks}; {remedy}")
         raise typer.Exit(1)
 
@@ -96,7 +106,10 @@ def _show(report: VerifyReport) -> None:
         read = "no shard was opened (--quick)"
     print_text(f"{report.units:,} units, {report.rows:,} rows, {report.images:,} images; {read}")
     if report.from_sources is not None:
-        print_text(f"{report.from_sources:,} images compared with their sources")
+        print_text(
+            f"{report.from_sources:,} images compared with their sources, which were read "
+            "independently of the build"
+        )
     for reason, count in report.unchecked.items():
         print_text(f"{count:,} images not compared with their sources ({reason})")
     if not report.findings:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from m3it_builder import Record, Reject, Source
 from m3it_builder.formats.coco import karpathy_captions, karpathy_images
 from m3it_builder.formats.options import choice_turn, seeded
-from m3it_builder.formats.similar import Similar, Text
+from m3it_builder.formats.similar_texts import Similar, Text
 
 WRONG = 4
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m3it_builder.dedup.options import KEEP_POLICIES, DedupOptions, KeepPolicy
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, install_hint
 from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def require_packages() -> None:
     if missing:
         raise BuildError(
             f"`m3it dedup` needs {' and '.join(missing)}, not installed here; "
-            "run `pip install 'm3it-builder[dedup]'`"
+            f"{install_hint('dedup')}"
         )
 
 

@@ -2,7 +2,7 @@
 
 If two hashes differ in at most d bits, then in at least one of m bands they differ in at most
 d // m (pigeonhole). The first ``d % m + 1`` bands are searched to that radius, the others to
-one less. Each band is sorted into buckets once; for every combination of differing bits within
+one less. Each band is sorted into buckets once; forevery combination of differing bits within
 the radius, each bucket is compared with its partner bucket, a million pairs at a time. Where
 both buckets are too full for that, their members are searched by the bits of the other bands,
 with the rest of the distance.

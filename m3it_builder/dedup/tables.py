@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import Manifest, manifests, task_folders
 from m3it_builder.dedup.cache import cache_folder
 from m3it_builder.errors import BuildError
@@ -68,7 +69,7 @@ class BuiltUnit:
     @property
     def index(self) -> Path:
         """Return the path of its index."""
-        return self.folder / self.manifest.index.path
+        return self.folder / meta_path(self.manifest.split, INDEX)
 
     @property
     def is_evaluation(self) -> bool:

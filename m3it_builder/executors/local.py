@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from m3it_builder.executors.frames import encode
+from m3it_builder.executors.messages import encode
 from m3it_builder.executors.pool import WorkerPool
 
 Job = TypeVar("Job")
@@ -57,11 +57,11 @@ def run_with_progress(
         for job in jobs:
             yield work(job, progress)
         return
-    frames = (encode((work, job)) for job in jobs)
+    messages = (encode((work, job)) for job in jobs)
     with WorkerPool() as pool:
-        for frame in islice(frames, count):
-            pool.start(frame)
-        following = next(frames, None)  # made while workers are busy, not while one waits for it
+        for message in islice(messages, count):
+            pool.start(message)
+        following = next(messages, None)  # made while workers are busy, not while one waits for it
         while pool.is_busy:
             results = []
             for worker, (kind, *content) in pool.messages():
@@ -71,7 +71,7 @@ def run_with_progress(
                 results.append(content[0])
                 if following is not None:
                     worker.send(following)
-                    following = next(frames, None)
+                    following = next(messages, None)
             yield from results
 
 

@@ -11,21 +11,21 @@ _ORDER: Literal["little"] = "little"
 
 
 def encode(value: Any) -> bytes:
-    """Return a value as one frame."""
+    """Return a value as one message."""
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     return len(data).to_bytes(_LENGTH_BYTES, _ORDER) + data
 
 
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """Return the pickle of the next frame, or None at the end of the stream."""
+def read_message(stream: BinaryIO) -> bytes | None:
+    """Return the pickle of the next message, or None at the end of the stream."""
     length = stream.read(_LENGTH_BYTES)
     if len(length) < _LENGTH_BYTES:
         return None
     return stream.read(int.from_bytes(length, _ORDER))
 
 
-class FrameBuffer:
-    """Assembles frames from blocks of bytes as they arrive."""
+class MessageBuffer:
+    """Assembles messages from blocks of bytes as they arrive."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -37,6 +37,6 @@ class FrameBuffer:
             end = _LENGTH_BYTES + int.from_bytes(self._data[:_LENGTH_BYTES], _ORDER)
             if len(self._data) < end:
                 return
-            frame = bytes(self._data[_LENGTH_BYTES:end])
+            message = bytes(self._data[_LENGTH_BYTES:end])
             del self._data[:end]
-            yield pickle.loads(frame)  # noqa: S301 - from a process of this program
+            yield pickle.loads(message)  # noqa: S301 - from a process of this program

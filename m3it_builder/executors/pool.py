@@ -13,7 +13,7 @@ from typing import Any
 
 from m3it_builder.errors import BuildError
 from m3it_builder.executors.child import start_child
-from m3it_builder.executors.frames import FrameBuffer
+from m3it_builder.executors.messages import MessageBuffer
 
 _BLOCK_BYTES = 1 << 20
 _GRACE_SECONDS = 5.0  # for removing partial files, before a worker is killed
@@ -34,7 +34,7 @@ class Worker:
         self._process = process = start_child("m3it_builder.executors.worker")
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - pipes
         self._stdin, self._stdout = process.stdin, process.stdout
-        self._frames = FrameBuffer()
+        self._messages = MessageBuffer()
         self._is_ready = False  # it has started and imported what it needs
         self.is_busy = False
 
@@ -43,14 +43,14 @@ class Worker:
         return self._stdout.fileno()
 
     def send(self, job: bytes) -> None:
-        """Hand out a job, as a frame.
+        """Hand out a job, as a message.
 
         Raises:
             BuildError: the process has died.
         """
         self.is_busy = True
         # Not through the buffer of ``stdin``: what an interrupted write left in it would be
-        # written by ``close``, which waits for ever if the process is stopped.
+        # written by ``close``, which waits forever if the process is stopped.
         rest = memoryview(job)
         try:
             while rest:
@@ -68,7 +68,7 @@ class Worker:
         block = os.read(self.fileno(), _BLOCK_BYTES)
         if not block:
             raise self._death()
-        for kind, *content in self._frames.add(block):
+        for kind, *content in self._messages.add(block):
             if kind == "ready":
                 self._is_ready = True
                 continue

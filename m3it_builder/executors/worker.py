@@ -1,4 +1,4 @@
-"""The worker process: one job per frame on stdin, progress and results on stdout."""
+"""The worker process: one job per message on stdin, progress and results on stdout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import traceback
 from typing import Any, BinaryIO
 
-from m3it_builder.executors.frames import encode, read_frame
+from m3it_builder.executors.messages import encode, read_message
 
 
 class _Stopped(BaseException):
@@ -21,7 +21,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         _send(results, encode(("ready",)))
-        while (job := read_frame(jobs)) is not None:
+        while (job := read_message(jobs)) is not None:
             _send(results, _run(job, results))
     except (_Stopped, BrokenPipeError):
         # Nobody waits for results any more. Threads of native libraries may still be running,
@@ -34,7 +34,7 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     jobs, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as null:  # noqa: PTH123 - a device
         os.dup2(null.fileno(), 0)
-    os.dup2(2, 1)  # what a library prints must not end up between the frames
+    os.dup2(2, 1)  # what a library prints must not end up between the messages
     return jobs, results
 
 
@@ -43,19 +43,19 @@ def _stop(*_: object) -> None:
     raise _Stopped
 
 
-def _send(results: BinaryIO, frame: bytes) -> None:
-    results.write(frame)
+def _send(results: BinaryIO, message: bytes) -> None:
+    results.write(message)
     results.flush()
 
 
-def _run(frame: bytes, results: BinaryIO) -> bytes:
-    """Run a job and return a frame with its result or its exception."""
+def _run(message: bytes, results: BinaryIO) -> bytes:
+    """Run a job and return a message with its result or its exception."""
 
     def progress(*counts: Any) -> None:
         _send(results, encode(("progress", *counts)))
 
     try:
-        work, job = pickle.loads(frame)  # noqa: S301 - from the parent process
+        work, job = pickle.loads(message)  # noqa: S301 - from the parent process
         return encode(("result", work(job, progress)))
     except Exception as error:  # noqa: BLE001 - raised again in the parent
         text = "".join(traceback.format_exception(error))

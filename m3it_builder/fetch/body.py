@@ -1,4 +1,4 @@
-"""Bodies of responses as streams of chunks that fail at the first byte that cannot be right."""
+"""Response bodies as streams of chunks, checked while they arrive: beginning, length, encoding."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import SourceCard, SourceFile, load_source_card
-from m3it_builder.errors import CardError
+from m3it_builder.errors import UsageError
 from m3it_builder.fetch.body import NoSpaceError
 from m3it_builder.fetch.exclusive import exclusive
 from m3it_builder.fetch.expected import Expected, expected_of, file_digest
@@ -42,14 +42,14 @@ def source_cards(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCar
     """Return the cards of the given sources, and of the sources that the given tasks read.
 
     Raises:
-        CardError: there is no such source.
+        UsageError: there is no such source.
         TaskNotFound: there is no such task.
     """
     known = {path.stem: path for path in (bundled("task_cards") / "sources").glob("*.yaml")}
     cards: dict[str, SourceCard] = {}
     for name in sources:
         if name not in known:
-            raise CardError(
+            raise UsageError(
                 f"no source has the id {name!r}; `m3it show TASK` lists those of a task"
             )
         cards[name] = load_source_card(known[name])

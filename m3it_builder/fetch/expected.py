@@ -1,4 +1,4 @@
-"""What a file must be: the size and the digest of its card, or of its first download."""
+"""What is expected of a file: the size and the digest of its card, or of its first download."""
 
 from __future__ import annotations
 

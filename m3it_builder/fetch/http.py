@@ -1,7 +1,7 @@
 """HTTP requests for files, and what their responses promise.
 
-Nothing is left to the library that decides which bytes are written: redirects, ranges,
-encodings and lengths are judged here (RFC 9110).
+Redirects, ranges, encodings and lengths are checked here, not by the HTTP library, because they
+decide which bytes are written (RFC 9110).
 """
 
 from __future__ import annotations

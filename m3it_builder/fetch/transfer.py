@@ -1,4 +1,4 @@
-"""Transfer one file from one URL into its partial file: resume, retry, stop where it must end."""
+"""Transfer one file from one URL into its partial file: resume, retry, and refuse surplus bytes."""
 
 from __future__ import annotations
 

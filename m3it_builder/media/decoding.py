@@ -23,10 +23,10 @@ from time import thread_time
 from PIL import Image as PILImage
 from PIL import ImageFile, UnidentifiedImageError
 
+from m3it_builder.media.codecs import PILLOW_FORMATS
 from m3it_builder.media.probe import MAX_SCANNED_PIXELS, MIN_SCAN_BYTES, BadImage, has_more_scans
 
 # WebP last: Pillow imports all its plugins when it is asked for one that it does not know yet.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 MAX_PIXELS = 2 * 178_956_970  # where no plan has a limit; more is Pillow's DecompressionBombError
 DECODE_SECONDS = 10.0  # of processor time
 DECODE_SECONDS_PER_PIXEL = 1e-7  # in addition; some ten times what an ordinary image takes
@@ -66,7 +66,7 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[ImageFile.Imag
     try:
         with (
             warnings.catch_warnings(action="ignore"),  # of Pillow, about metadata
-            PILImage.open(reader, formats=FORMATS) as image,
+            PILImage.open(reader, formats=PILLOW_FORMATS) as image,
         ):
             _require_size(image, max_pixels)
             if image.format in ("JPEG", "MPO"):

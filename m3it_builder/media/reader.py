@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import chain
 
 from m3it_builder.errors import SourceChangedError
-from m3it_builder.media.loaded import Loaded, load_images
+from m3it_builder.media.loaded_image import Loaded, load_images
 from m3it_builder.media.npy import read_pixels
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video.extract import FrameReader, VideoPlan
@@ -74,7 +74,7 @@ def groups(rows: Iterable[Instance], max_bytes: int) -> Iterator[list[Instance]]
         group.append(row)
         images = row.record.images
         # Questions about one image are consecutive. It is read once a window, so it counts
-        # once: counted for every row it would fill windows, and each would read it again.
+        # once: counted forevery row it would fill windows, and each would read it again.
         if not _are_same(images, previous):
             size += byte_count(row.record)
         previous = images

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from m3it_builder.storage.json_values import parse_long_int
+
 _CHUNK = 1 << 20  # bytes read at once, at least
 _MAX_VALUE = 256 << 20  # characters of one value
 _MAX_LITERAL = 16  # characters; an error this close to the end may be that of a cut literal
@@ -23,6 +25,8 @@ _comma = re.compile(r"[ \t\n\r]*,[ \t\n\r]*").match
 _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 _EXPONENTS = (".", "e+", "e-", "E+", "E-")
 _decode = json.JSONDecoder().raw_decode
+# Slower; for integers of more digits than Python converts, which the other one refuses.
+_decode_long = json.JSONDecoder(parse_int=parse_long_int).raw_decode
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -183,15 +187,19 @@ class JsonStream:
 
     def _value(self) -> Any:
         self._peek()
+        decode = _decode
         while True:
             try:
-                value, end = _decode(self._text, self._at)
+                value, end = decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if self._is_near_end(error) and self._fill():
                     continue
                 raise self._error(error.msg, error.pos) from error
             except RecursionError as error:
                 raise self._error("nested too deeply") from error
+            except ValueError:
+                decode = _decode_long
+                continue
             # A number at the end of the buffer may go on after it: 1 of "1", "1.", or "1e+".
             if end < len(self._text) - 2 or not self._fill():
                 self._at = end

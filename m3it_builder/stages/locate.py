@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from m3it_builder.media.codecs import SUFFIXES
 from m3it_builder.records import Frames, Image, Pixels, Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
 
-_IMAGE_EXTENSIONS = ("jpg", "png", "jpeg", "gif", "webp", "bmp", "JPG", "JPEG", "PNG")
 _VIDEO_EXTENSIONS = ("mp4", "webm", "mkv", "avi", "mov")
 
 
@@ -43,7 +43,7 @@ def _located(image: Image, source: Source) -> Image:
     if isinstance(image.selection, Pixels):
         return image
     is_video = isinstance(image.selection, Frames)
-    extensions = _VIDEO_EXTENSIONS if is_video else _IMAGE_EXTENSIONS
+    extensions = _VIDEO_EXTENSIONS if is_video else SUFFIXES
     for name in (image.name, *image.other_names):
         stem, dot, extension = name.rpartition(".")
         for other in extensions:

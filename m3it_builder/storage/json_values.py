@@ -22,15 +22,28 @@ _MAX_DEPTH = 200  # of what is written: far below the limit of any parser
 
 
 class NotFiniteError(ValueError):
-    """A value has NaN or Infinity, which JSON cannot express."""
+    """A value has NaN or Infinity, which JSON cannot express, or an integer like them.
+
+    Such an integer has more digits (4,300) than Python, and not only Python, converts.
+    """
 
 
 class TooDeepError(ValueError):
     """A value is nested too deeply for some parsers."""
 
 
+def parse_long_int(text: str) -> int | float:
+    """Return an integer; one of more digits than Python converts is infinite, as 1e400 is."""
+    try:
+        return int(text)
+    except ValueError:
+        return -math.inf if text.startswith("-") else math.inf
+
+
 def loads(data: bytes | str) -> Any:
     """Return the value of a JSON text; NaN, Infinity and lone surrogates are accepted.
+
+    An integer of more than 4,300 digits is read as Infinity.
 
     Raises:
         ValueError: not JSON, not UTF-8, or nested too deeply.
@@ -42,7 +55,7 @@ def loads(data: bytes | str) -> Any:
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     try:
-        return json.loads(data)
+        return json.loads(data, parse_int=parse_long_int)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -51,7 +64,7 @@ def dumps(value: Any, sort_keys: bool = False) -> bytes:
     """Return a value as JSON in UTF-8; a tuple becomes an array, and bytes become base64.
 
     Raises:
-        NotFiniteError: it has NaN or Infinity.
+        NotFiniteError: it has NaN, Infinity, or an integer of more than 4,300 digits.
         UnicodeEncodeError: it has a lone surrogate.
         TypeError: it has a type that JSON does not know.
         TooDeepError: it is nested more than 200 levels deep.
@@ -60,6 +73,10 @@ def dumps(value: Any, sort_keys: bool = False) -> bytes:
         data = _encode_sorted(value) if sort_keys else _encode(value)
     except RecursionError as error:
         raise TooDeepError("nested too deeply") from error
+    except UnicodeEncodeError:  # a ValueError too
+        raise
+    except ValueError as error:
+        raise NotFiniteError("an integer has too many digits") from error
     if data.count(b"[") + data.count(b"{") > _MAX_DEPTH and _is_deeper(value, _MAX_DEPTH):
         raise TooDeepError("nested too deeply")
     # msgspec writes null for a number that is not finite.

@@ -1,4 +1,4 @@
-"""Regular files only: a FIFO without a writer blocks its reader for ever, a device has no end."""
+"""Regular files only: a FIFO without a writer blocks its reader forever, a device has no end."""
 
 from __future__ import annotations
 

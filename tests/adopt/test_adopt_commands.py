@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,13 @@ def test_command(download: Path, tmp_path: Path) -> None:
     text = (tmp_path / "adopt-report.md").read_text()
     assert "| coco | test | 6 | 6 | 25,010 |" in text
     assert "adopted from the published M3IT" in (tmp_path / "coco" / "README.md").read_text()
-    assert run_m3it("audit", tmp_path).returncode == 0
+    readme = (tmp_path / "README.md").read_text()
+    assert re.findall("config_name: (.+)", readme) == ["gqa", "gqa"], "Parquet, unlike coco"
+    assert '- coco, test: `load_dataset("path/to/this/folder/coco/webdataset")`' in readme
+    found = json.loads(run_m3it("audit", tmp_path, "--json").stdout)
+    findings = {finding["audit"]: finding["rows"] for finding in found if finding["count"]}
+    assert list(findings) == ["too_few_rows"], "of the unit that has 6 of 25,010 rows"
+    assert [row["task"] for row in findings["too_few_rows"]] == ["coco"], "gqa is limited"
 
 
 def test_wrong_usage(download: Path, tmp_path: Path) -> None:

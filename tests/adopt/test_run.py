@@ -130,8 +130,8 @@ def _count_images(row: Mapping[str, Any], folder: str) -> int:
 def test_audits_and_sql_accept_adopted_units(adopted: Path) -> None:
     findings = {finding.audit: finding for finding in audit(adopted)}
     errors = [f.audit for f in findings.values() if f.count and f.level == "error"]
-    assert errors == []
-    assert findings["count_against_card"].count > 5
+    assert errors == ["too_few_rows"]  # of a synthetic download
+    assert findings["too_few_rows"].count > 5
     (count,) = query(adopted, "SELECT count(*) FROM instances WHERE task = 'coco'").rows[0]
     assert count == 36
 

@@ -44,9 +44,16 @@ def test_values(tmp_path: Path) -> None:
     [
         ("count: 1\n", r"key 'name' is missing"),
         ("nmae: a\nname: a\n", r"unknown key 'nmae' \(did you mean 'name'\?\)"),
-        ("name: a\nparts: {a: {titel: A}}\n", r"unknown key 'parts\.a\.titel' \(did you mean 'ti"),
-        ("name: a\nparts: {a: {title: A, form: b}}\n", r"'parts\.a\.form' \(did you mean 'from'"),
+        (
+            "name: a\nparts: {a: {titel: A}}\n",
+            r"'parts\.a\.titel' \(did you mean 'parts\.a\.title'",
+        ),
+        (
+            "name: a\nparts: {a: {title: A, form: b}}\n",
+            r"'parts\.a\.form' \(did you mean 'parts\.a\.from'",
+        ),
         ("name: a\nxyz: 1\n", r"unknown key 'xyz'$"),
+        ("name: a\ntitle: A\n", r"unknown key 'title' \(did you mean 'parts\.<name>\.title'\?\)"),
         ("name: a\ncount: '2'\n", r"count: .*valid integer, not '2'"),
         ("name: a\ncount: 2.0\n", r"count: .*valid integer, not 2\.0"),
         ("name: no\n", r"name: .*valid string, not False"),

@@ -158,6 +158,12 @@ def test_image_with_too_many_pixels(sources: Path, tmp_path: Path) -> None:
         (("--set", "x"), "--set takes TASK.OPTION=VALUE"),
         (("--set", "coco.x=1"), "--set names coco, which is not being built"),
         (("--set", "okvqa.x=1"), "okvqa has no option 'x'"),
+        (("--seed", str(10**30)), "out of range"),
+        (("--seed", str(-(10**30))), "out of range"),
+        (("--limit", str(10**30)), "out of range"),
+        (("--sample-rows", str(10**30)), "out of range"),
+        (("--workers", str(10**30)), "out of range"),
+        (("--max-reject-share", "nan"), "less than or equal to 1"),
     ],
 )
 def test_wrong_option_values(
@@ -170,7 +176,7 @@ def test_wrong_option_values(
 
 def test_unknown_pipeline(sources: Path, tmp_path: Path) -> None:
     done = build_okvqa(sources, tmp_path / "out", "--pipeline", "nope")
-    assert_one_line(done, 1, "unknown pipeline 'nope'")
+    assert_one_line(done, 2, "unknown pipeline 'nope'")
 
 
 def test_task_option_errors(tmp_path: Path) -> None:
@@ -189,7 +195,13 @@ def test_unknown_key_in_a_pipeline(sources: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("tasks: [okvqa]\nsplit: [train]\n")
     done = build_okvqa(sources, tmp_path / "out", "--pipeline", str(path))
-    assert_one_line(done, 1, "mine.yaml: unknown key 'split' (did you mean 'splits'?)")
+    assert_one_line(done, 2, "mine.yaml: unknown key 'split' (did you mean 'splits'?)")
+
+
+def test_unknown_key_that_belongs_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("format: [parquet]\n")
+    done = run_m3it("build", "-t", "okvqa", "-p", "mine.yaml", cwd=tmp_path)
+    assert_one_line(done, 2, "unknown key 'format' (did you mean 'output.format'?)")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +210,11 @@ def test_unknown_key_in_a_pipeline(sources: Path, tmp_path: Path) -> None:
         (b"seed: 1\nseed: 2\n", "duplicate key 'seed'"),
         (b"tasks: &a [*a]\n", "not valid YAML|contains itself"),
         (b"output: {shard_mb: .inf}\n", "shard_mb"),
+        (b"output: {shard_mb: 1.0e+305}\n", "shard_mb"),
+        (b"video: {timeout: .inf}\n", "video.timeout"),
+        (b"seed: 1000000000000000000000\n", "seed"),
+        (b"limit: 1000000000000000000000\n", "limit"),
+        (b"max_pixels: 1000000000000000000000\n", "max_pixels"),
         (b"tasks: [caf\xe9]\n", "not UTF-8"),
         (b"- a list\n", "valid dictionary|mapping"),
         (b"", "valid dictionary|mapping"),
@@ -207,7 +224,7 @@ def test_malformed_pipeline_files(tmp_path: Path, text: bytes, expected: str) ->
     path = tmp_path / "mine.yaml"
     path.write_bytes(text)
     done = run_m3it("build", "--task", "okvqa", "--pipeline", path, cwd=tmp_path)
-    assert_one_line(done, 1, "mine.yaml")
+    assert_one_line(done, 2, "mine.yaml")
     assert re.search(expected, done.stderr), done.stderr
 
 
@@ -218,9 +235,52 @@ def test_output_path_is_a_file(sources: Path, tmp_path: Path) -> None:
     assert_one_line(done, 1, str(out), "where a folder is needed")
 
 
+def test_missing_sources_are_listed_once_per_task(tmp_path: Path) -> None:
+    done = run_m3it("build", "-t", "okvqa", "--source", tmp_path, "-o", tmp_path.parent / "out")
+    assert_one_line(
+        done,
+        1,
+        "okvqa (train, validation): source files are missing: ",
+        "train2014.zip",
+        "val2014.zip",
+    )
+    assert done.stderr.count("okvqa-annotations/") == 1
+
+
+def test_a_cause_that_units_share_is_printed_once(sources: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "okvqa"
+    folder.mkdir(parents=True)
+    (folder / "mine.txt").write_text("a file of the user")
+    done = run_m3it("build", "-t", "okvqa", "--source", sources, "--out", tmp_path / "out")
+    assert_one_line(
+        done, 1, "files that no build wrote (mine.txt)", "the same for okvqa/validation"
+    )
+
+
+@pytest.mark.parametrize("out", ["src", "src/build", "src/okvqa-annotations"])
+def test_output_among_the_source_files(sources: Path, tmp_path: Path, out: str) -> None:
+    before = tree(tmp_path)
+    done = build_okvqa(sources, tmp_path / out)
+    assert_one_line(done, 2, f"--out {tmp_path / out} is the folder of the source files, or in it")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("inside", ["okvqa", "okvqa/raw", ".m3it/raw"])
+def test_sources_where_the_build_writes(sources: Path, tmp_path: Path, inside: str) -> None:
+    moved = tmp_path / "out" / inside
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    sources.rename(moved)
+    done = build_okvqa(moved, tmp_path / "out")
+    assert_one_line(done, 2, f"--source {moved} is in ", "choose another --out")
+
+
+def test_sources_beside_the_tasks_of_the_output(sources: Path, tmp_path: Path) -> None:
+    assert build_okvqa(sources, tmp_path).returncode == 0
+
+
 def test_one_failing_task_does_not_stop_the_others(sources: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run_m3it("build", "-t", "coco", "-t", "okvqa", "--source", sources, "--out", out)
     assert done.returncode == 1
-    assert done.stderr.count("m3it: coco/") == 3
+    assert_one_line(done, 1, "m3it: coco (train, validation, test): source files are missing")
     assert [unit.split for unit in manifests(out / "okvqa")] == ["train", "validation"]

@@ -125,7 +125,10 @@ def test_interrupted_query(sample: Path, tmp_path: Path) -> None:
     process = Marked(m3it("sql", tmp_path, query))
     time.sleep(2)
     process.process.send_signal(signal.SIGTERM)
-    assert process.finish(30) == (143, f"{MESSAGE}\n")
+    try:
+        assert process.finish(60) == (143, f"{MESSAGE}\n")
+    finally:
+        process.kill_all()
 
 
 def test_killed_worker_is_one_line(build: Marked, sample: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.command import assert_one_line, run_m3it
+from tests.support.command import assert_one_line, assert_usage_error, run_m3it
 
 
 def run_python(code: str) -> str:
@@ -36,8 +36,15 @@ def test_import_of_the_package_is_light() -> None:
 
 
 def test_unknown_task() -> None:
-    assert_one_line(run_m3it("build", "--task", "nlvr-sinthetic"), 1, "did you mean nlvr-synthetic")
-    assert_one_line(run_m3it("show", "ok-vqa"), 1, "did you mean okvqa")
+    assert_one_line(run_m3it("build", "--task", "nlvr-sinthetic"), 2, "did you mean nlvr-synthetic")
+    assert_one_line(run_m3it("show", "ok-vqa"), 2, "did you mean okvqa")
+    assert_one_line(run_m3it("sample", "--task", "ok-vqa"), 2, "did you mean okvqa")
+    assert_one_line(run_m3it("fetch", "--task", "ok-vqa"), 2, "did you mean okvqa")
+
+
+def test_unknown_command() -> None:
+    assert_usage_error(run_m3it("biuld"), "there is no command 'biuld'; did you mean build?")
+    assert_usage_error(run_m3it("xyzzy"), "`m3it --help` lists them")
 
 
 def test_usage_errors(tmp_path: Path) -> None:

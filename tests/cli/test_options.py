@@ -18,7 +18,7 @@ from m3it_builder.records import SPLITS
 from m3it_builder.shards.formats import FormatName, ImageEncoding
 
 # Options of one name whose meaning depends on the command.
-DIFFERENT = {"--out", "--seed", "--split", "--task"}
+DIFFERENT = {"--out", "--seed", "--source", "--split", "--task"}
 
 
 def options_of(command: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``m3it ls``, ``show``, ``new`` and ``lint``."""
+"""``m3it ls`` and ``show``."""
 
 from __future__ import annotations
 
@@ -28,12 +28,8 @@ def test_ls_of_one_group() -> None:
 
 def test_show_options_of_builds_need_a_build() -> None:
     done = run_m3it("show", "okvqa", "--split", "train")
-    assert_usage_error(done, "--sheet and --split need the folder of a built task")
+    assert_usage_error(done, "--sheet and --split need the folder of a build")
     assert_usage_error(run_m3it("show", "okvqa", "--split", "dev"), "'dev' is not one of train")
-
-
-def test_new_refuses_the_name_of_a_variant(tmp_path: Path) -> None:
-    assert_one_line(run_m3it("new", "nlvr-synthetic", cwd=tmp_path), 1, "exists already")
 
 
 def test_show_build_as_json(sources: Path, tmp_path: Path) -> None:
@@ -85,17 +81,3 @@ def test_unknown_key_in_a_card(tmp_path: Path) -> None:
     assert lint.returncode == 1
     assert "licence" in lint.stdout
     assert run_m3it("show", "coco", cwd=tmp_path, env=env).returncode == 0
-
-
-def test_lint_as_json(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "instructions", tmp_path / "instructions")
-    done = run_m3it("lint", tmp_path, "--json")
-    assert done.returncode == 0
-    count = json.loads(done.stdout)["files"]
-    assert json.loads(done.stdout) == {"files": count, "findings": []}
-    (tmp_path / "instructions" / "new.json").write_text('["TODO"]')
-    done = run_m3it("lint", tmp_path, "--json")
-    assert done.returncode == 1
-    value = json.loads(done.stdout)
-    assert value["files"] == count + 1
-    assert value["findings"][0].startswith("instructions/new.json: ")

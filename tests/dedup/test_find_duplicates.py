@@ -77,4 +77,5 @@ def test_missing_packages_are_one_line_that_names_the_extra(
     assert done.returncode == 1
     assert done.stderr.startswith(f"m3it: `m3it dedup` needs {names}, not installed")
     assert "pip install 'm3it-builder[dedup]'" in done.stderr
+    assert "in a clone `pip install '.[dedup]'`" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -304,7 +304,7 @@ def test_command(tmp_path: Path) -> None:
     assert manual.returncode == 1
     assert "Fill in the form" in manual.stdout
     for unknown in ("nonsense", "../okvqa", "x" * 300):
-        assert_one_line(run_m3it("fetch", unknown), 1, "no source has the id")
+        assert_one_line(run_m3it("fetch", unknown), 2, "no source has the id")
     assert run_m3it("fetch").returncode == 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m3it_builder.formats.options import seeded
-from m3it_builder.formats.similar import Similar
+from m3it_builder.formats.similar_texts import Similar
 
 
 def test_similar_texts_share_a_rare_word_and_have_another_owner() -> None:

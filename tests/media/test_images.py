@@ -155,7 +155,7 @@ def png_with_patch(orientation: int) -> bytes:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("frame", ["stored", "displayed"])
 def test_exif_orientation_in_both_frames(orientation: int, frame: Any) -> None:
-    """The line encloses the patch for every orientation, whichever frame the box is in."""
+    """The line encloses the patch forevery orientation, whichever frame the box is in."""
     data = png_with_patch(orientation)
     box: tuple[float, ...] = (10, 8, 20, 14)
     size = (60, 40)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from m3it_builder.media import decoding, images
-from m3it_builder.media.loaded import load_image
+from m3it_builder.media.loaded_image import load_image
 from m3it_builder.media.probe import BadImage, ImageHeader
 from tests.support import bombs
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from m3it_builder.errors import SourceChangedError
 from m3it_builder.media import reader as module
-from m3it_builder.media.loaded import Loaded
+from m3it_builder.media.loaded_image import Loaded
 from m3it_builder.media.reader import ImageReader, key_of, read_ahead
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import File, Image, Instance, Location, Record, Slice, Turn

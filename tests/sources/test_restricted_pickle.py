@@ -65,3 +65,35 @@ def test_names_are_not_allowed(attack: bytes) -> None:
 def test_corrupt_pickles(data: bytes) -> None:
     with pytest.raises(SourceError, match=r"refs\.p: the pickle is truncated or corrupt"):
         load_restricted(data, "refs.p")
+
+
+def nested(levels: int) -> bytes:
+    return b"]" * levels + b"a" * (levels - 1) + b"."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02]q\x00h\x00a.",  # a list in itself
+        b"\x80\x02}q\x00U\x01ah\x00s.",  # a dict in itself
+        nested(200_000),
+        b"(" * 200_000 + b"t" * 200_000 + b".",
+        b"\x80\x04\x8e" + (2**63 + 1).to_bytes(8, "little") + b".",  # BINBYTES8
+        b"\x80\x05\x96" + (2**63 + 1).to_bytes(8, "little") + b".",  # BYTEARRAY8
+        b"\x80\x02K\x01K\x02a.",  # appends to a number
+        b"\x80\x02]}U\x01aK\x01sb.",  # sets the state of a list
+    ],
+)
+def test_values_that_no_reference_has(data: bytes) -> None:
+    with pytest.raises(SourceError, match=r"refs\.p: the pickle is truncated or corrupt"):
+        load_restricted(data, "refs.p")
+
+
+def test_shared_values_are_decoded_once() -> None:
+    """Thirty levels of ten references each: 10^30 texts, if every reference were followed."""
+    value: Any = "x"
+    for _ in range(30):
+        value = [value] * 10
+    result = load_restricted(pickle.dumps(value), "refs.p")
+    assert result[0] is result[9]
+    assert load_restricted(nested(50), "refs.p") == load_restricted(nested(50), "refs.p")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder.errors import BuildError, SourceError
-from m3it_builder.storage.regular import open_regular
+from m3it_builder.storage.regular_files import open_regular
 
 pytestmark = pytest.mark.timeout(30)
 

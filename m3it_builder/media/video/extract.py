@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from m3it_builder.errors import BuildError
+from m3it_builder.errors import BuildError, install_hint
 from m3it_builder.executors.child import start_child
-from m3it_builder.media.loaded import Loaded, load_images
+from m3it_builder.media.loaded_image import Loaded, load_images
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video import Backend, Policy
 from m3it_builder.records import File, Frames, Location
@@ -47,7 +47,7 @@ def require_backend(backend: Backend) -> None:
     if importlib.util.find_spec(module) is None:
         raise BuildError(
             f"the task has videos, and the decoder {backend} is not installed; "
-            f"run `pip install 'm3it-builder[{extra}]'`"
+            f"{install_hint(extra)}"
         )
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 pytest.importorskip("av")
 
 from m3it_builder.errors import BuildError
-from m3it_builder.media.loaded import Loaded
+from m3it_builder.media.loaded_image import Loaded
 from m3it_builder.media.probe import BadImage
 from m3it_builder.media.video.extract import FrameReader, VideoPlan, require_backend
 from m3it_builder.records import File, Frames

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("av")
 
 from m3it_builder.errors import BuildError
-from m3it_builder.media.loaded import Loaded
+from m3it_builder.media.loaded_image import Loaded
 from m3it_builder.media.video.extract import FrameReader, VideoPlan
 from m3it_builder.records import File, Frames
 from tests.support import clips
