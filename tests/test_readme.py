@@ -40,5 +40,5 @@ def test_commands_succeed(tmp_path: Path) -> None:
         assert done.returncode == expected, f"m3it {line}\n{done.stdout}\n{done.stderr}"
         run += 1
     assert run >= 13
-    for name in ("okvqa.png", "duplicates/drop.parquet", "adopted/adopt-report.md"):
+    for name in ("rows.png", "duplicates/drop.parquet", "adopted/adopt-report.md"):
         assert (tmp_path / name).exists(), name
