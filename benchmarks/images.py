@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image, ImageFilter
@@ -49,7 +49,12 @@ def _motif(number: int, max_bytes: int, pixels: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-def task(count: int, boxes: int = 0) -> Task:
+def flat(number: int) -> str:
+    """Return the path of an image in its source."""
+    return f"{number:08d}.jpg"
+
+
+def task(count: int, boxes: int = 0, path_of: Callable[[int], str] = flat) -> Task:
     """Return a task with one row per image, and a number of boxes drawn on each."""
 
     def convert(source: Source) -> Iterator[Record]:
@@ -61,7 +66,7 @@ def task(count: int, boxes: int = 0) -> Task:
             yield Record(
                 id=f"{number:08d}",
                 turns=(Turn(f"What is to be seen in image {number}?", f"thing {number}"),),
-                images=(source.image(f"bench-images/{number:08d}.jpg"),),
+                images=(source.image(f"bench-images/{path_of(number)}"),),
                 regions=regions,
                 meta={"image_id": number},
             )
