@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check format bench fixtures docs wheel clean
+.PHONY: help demo test slow kills fuzz check format bench fixtures docs wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,14 @@ test: $(VENV)/dev  ## Run the fast tests
 
 slow: $(VENV)/dev  ## Run the slow tests: kill loops, memory, installed wheels
 	$(BIN)/python -m pytest -n auto -m slow --timeout 900
+
+kills: $(VENV)/dev  ## Kill builds 90 times and cut the power 20 times (half an hour)
+	M3IT_KILLS=full $(BIN)/python -m pytest -n auto -m slow --timeout 5000 \
+		tests/build/test_kills.py tests/build/test_power_cut.py
+
+fuzz: $(VENV)/dev  ## Fuzz the readers of downloaded files (an hour)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[fuzz]'
+	M3IT_FUZZ_SECONDS=7200 $(BIN)/python -m pytest -n 2 -m slow --timeout 5000 tests/fuzz
 
 check: $(VENV)/dev  ## Check lint, format, types, imports, cards and generated docs
 	$(BIN)/ruff check .
