@@ -17,6 +17,12 @@ import pytest
 
 _MARK = "M3IT_TEST_MARK"
 
+
+def _heed_hangups() -> None:
+    """Undo what a process inherits if the tests run under ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
 
@@ -34,6 +40,7 @@ class Marked:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_heed_hangups,
             **options,
         )
 
