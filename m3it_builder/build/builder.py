@@ -47,7 +47,7 @@ from m3it_builder.errors import EmptyUnitError, RejectShareError, SourceChangedE
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Reject, Split
 from m3it_builder.sources.catalog import Catalog
-from m3it_builder.storage.atomic import atomic_path
+from m3it_builder.storage.atomic import atomic_path, without_leftovers
 from m3it_builder.tasks.opening import catalogs_of, open_source
 from m3it_builder.tasks.registry import Task
 
@@ -173,7 +173,7 @@ class Build:
         unit = inputs.unit
         source = open_source(unit.task, unit.split, self.sources, inputs.catalogs)
         dropped = listed(self.plan.drop, (unit.task.name, unit.split))
-        with atomic_path(target, fsync=True) as partial:
+        with without_leftovers(target), atomic_path(target, fsync=True) as partial:
             spool = Spool(partial, (unit.task.name, unit.split), self.plan.seed, dropped)
             try:
                 fill_spool(spool, unit.task, source, self.plan, self.progress)

@@ -20,7 +20,7 @@ from m3it_builder.build.plan import Order
 from m3it_builder.build.row_codec import decode_record, encode, encode_record
 from m3it_builder.build.shard_cuts import cuts, target_rows
 from m3it_builder.build.spool_reader import BlobDigest, Facts, count_reasons
-from m3it_builder.errors import ConvertError
+from m3it_builder.errors import ConverterError
 from m3it_builder.media.reader import byte_count
 from m3it_builder.records import FileIdentity, Frames, Instance, Record, Reject, Slice, Split
 
@@ -71,7 +71,7 @@ class Spool:
             dropped: ids of rows to leave out, with the name of their drop list.
         """
         self.path = path
-        self._records_path = path.with_name(f"{path.name}.records")
+        self._records_path = path.with_name(f"{path.stem}.records{path.suffix}")
         self._unit = unit
         self._rank_key = f"{seed}/{unit[0]}/{unit[1]}"
         self._dropped = dropped or {}
@@ -144,7 +144,7 @@ class Spool:
         """Yield the chosen records in their final order.
 
         Raises:
-            ConvertError: the converter gave a field a value of the wrong type.
+            ConverterError: the converter gave a field a value of the wrong type.
         """
         rows = self._database.execute(
             "SELECT record FROM chosen JOIN records USING (seq) ORDER BY position"
@@ -153,9 +153,10 @@ class Spool:
             try:
                 yield decode_record(blob)
             except msgspec.ValidationError as error:
-                raise ConvertError(
+                raise ConverterError(
                     f"{'/'.join(self._unit)}: the converter yielded a record with wrong types "
-                    f"({error}): {blob[:80]!r}; report a bug in the converter"
+                    f"({error}): {blob[:80]!r}",
+                    "correct the converter, or report it to its author",
                 ) from error
 
     def store(self, instance: Instance) -> None:

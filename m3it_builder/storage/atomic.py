@@ -70,6 +70,21 @@ def remove_partials(target: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+@contextmanager
+def without_leftovers(target: Path) -> Iterator[None]:
+    """Remove partial files of ``target`` before the block, and after an exception in it.
+
+    For writers with several partial files, whose names begin and end like that of the first;
+    like ``remove_partials``, only for the sole writer.
+    """
+    remove_partials(target)
+    try:
+        yield
+    except BaseException:
+        remove_partials(target)
+        raise
+
+
 def sync_file(path: Path) -> None:
     """Flush the content of a closed file to the disk."""
     _sync(path, os.O_RDONLY)
