@@ -107,7 +107,7 @@ def _section(part: Part) -> str:
 
 def _list_of_checks(tree: ast.Module) -> str:
     """Return the functions whose result is the detail of a reject, one line each."""
-    return "".join(
+    return "Reasons of this stage:\n\n" + "".join(
         f"- `{node.name}`: {(ast.get_docstring(node) or '').splitlines()[0]}\n"
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
@@ -203,7 +203,7 @@ def _markdown(doc: str) -> str:
         if literal and line and not line.startswith(" "):
             lines[-1:] = ["```", ""]
             literal = False
-        if line in ("Args:", "Raises:", "Returns:", "Yields:"):
+        if line in ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:"):
             section = True
             lines += [f"{line[:-1]}:", ""]
         elif literal:

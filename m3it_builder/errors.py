@@ -9,6 +9,7 @@ M3ITError
 │   ├── MissingSourcesError  sources of a unit have no file at all
 │   └── SourceChangedError  it changed while a build was reading it
 ├── ConvertError     a source record does not have the structure the converter expects
+│   └── ConverterError     the converter itself is wrong, whatever the source contains
 ├── PluginError      an installed task failed to load
 ├── BuildError       a build cannot start, continue or be read
 │   ├── RejectShareError   too many examples of a unit were rejected
@@ -35,6 +36,10 @@ class M3ITError(Exception):
 
     exit_code = 1
     cause: str | None = None  # equal for failures of several units that have the same cause
+
+    def __init__(self, problem: str = "", remedy: str = "") -> None:
+        super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        self.problem = problem  # the message; without its remedy, if that is given separately
 
 
 class UsageError(M3ITError):
@@ -79,6 +84,7 @@ class MissingSourcesError(SourceError):
             f"`m3it fetch --task {task}`, give their folder with --source, or try the task "
             f"without a download: `m3it build --task {task} --sample`"
         )
+        self.problem = f"{unit}: source files are missing: {folders}"
 
     def __reduce__(self) -> Any:
         """Keep the fields when the error comes from another process."""
@@ -95,6 +101,10 @@ class MissingSourcesError(SourceError):
 
 class ConvertError(M3ITError):
     """A source record does not have the structure the converter expects."""
+
+
+class ConverterError(ConvertError):
+    """The converter itself is wrong, whatever the source contains."""
 
 
 class PluginError(M3ITError):

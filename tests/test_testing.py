@@ -33,7 +33,10 @@ def test_correct_task_passes() -> None:
         ("dropped_row", r"differs from expected\.json at okvqa\.train\.rows\[\d\]\.id: "),
         ("dropped_reject", r"rejects \(length\): expected 3, got 2|rejects\[0\]"),
         ("different_order_each_time", "two runs over equal input differ in"),
-        ("two_images", "rejected as image_count; correct the converter or card"),
+        (
+            "two_images",
+            r"rejected as image_count \(2 images, where the card allows 1 to 1\); correct",
+        ),
         ("choices_without_answer", "rejected as gold_not_in_choices"),
         ("missing_gold", "the gold choice is not the answer"),
         ("missing_box", "unrendered region|refers to box 3"),
@@ -133,6 +136,39 @@ def test_malformed_expected_file(tmp_path: Path) -> None:
     (tmp_path / "expected.json").write_text("{")
     with pytest.raises(ContractError, match=r"expected\.json is not valid JSON"):
         check_task(load_task("okvqa"), tmp_path)
+
+
+def test_file_that_the_source_lacks(tmp_path: Path) -> None:
+    """A fixture and sample data cannot be downloaded, so the message does not say so."""
+    source = tmp_path / "source"
+    shutil.copytree(FIXTURE / "source", source)
+    (source / "okvqa-annotations" / "OpenEnded_mscoco_train2014_questions.json").unlink()
+    message = r"^okvqa: the fixture's source does not have what the converter reads: .*_questions"
+    with pytest.raises(ContractError, match=message) as missing_file:
+        check_task(load_task("okvqa"), tmp_path)
+    shutil.rmtree(source / "okvqa-annotations")
+    with pytest.raises(ContractError, match=message.replace("_questions", "are missing")) as empty:
+        check_task(load_task("okvqa"), tmp_path)
+    for caught in (missing_file, empty):
+        assert "`m3it check okvqa --update`" in str(caught.value)
+        assert "fetch" not in str(caught.value)
+        assert "--source" not in str(caught.value)
+
+
+def test_sample_of_another_structure() -> None:
+    task = load_task("okvqa")
+    sample = task.sample
+    assert sample is not None
+
+    def write(world: World, sources: Path, count: int) -> None:
+        sample(world, sources, count)
+        path = next(sources.rglob("OpenEnded_mscoco_train2014_questions.json"))
+        path.write_text('{"questions": [{}]}')
+
+    message = "sample data does not have what the converter reads: .*correct .* the sample writer$"
+    with pytest.raises(ContractError, match=message) as caught:
+        check_task(replace(task, sample=write), FIXTURE)
+    assert "report a bug" not in str(caught.value)
 
 
 def test_error_in_a_sample_writer_names_its_line() -> None:

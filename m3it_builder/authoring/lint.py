@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +9,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from m3it_builder.authoring.pool_checks import TODO, check_pool
-from m3it_builder.authoring.project import Project, cards_folder, find_project, is_checkout
+from m3it_builder.authoring.project import (
+    Project,
+    cards_folder,
+    find_project,
+    import_root_of,
+    is_checkout,
+)
 from m3it_builder.build.plan import load_pipeline
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import load_source_card, load_task_card
@@ -99,7 +104,25 @@ def _lint_project(project: Project) -> tuple[int, list[Finding]]:
         _lint_task(entry, project.name, project.module_folder(entry), project.import_root)
         for entry in project.entries
     ]
-    return sum(count for count, _ in results), [f for _, fs in results for f in fs]
+    unlisted = list(_unlisted_sources(project))
+    return sum(count for count, _ in results), [f for _, fs in results for f in fs] + unlisted
+
+
+def _unlisted_sources(project: Project) -> Iterator[Finding]:
+    """Yield a finding for each source card of a package that none of its tasks lists."""
+    folders = {entry.name: project.module_folder(entry) for entry in project.entries}
+    listed: set[Path] = set()
+    for name, home in folders.items():
+        try:
+            card = load_task_card(home / "task_cards" / f"{name}.yaml")
+        except (CardError, FileNotFoundError):
+            return  # its sources are not known; an invalid card is a finding of its own
+        listed |= {home / "task_cards" / "sources" / f"{id_}.yaml" for id_ in source_names(card)}
+    cards = {path for home in folders.values() for path in home.glob("task_cards/sources/*.yaml")}
+    for path in sorted(cards - listed):
+        file = path.relative_to(project.import_root).as_posix()
+        message = "no task of the package lists this source; add it to a card, or delete the file"
+        yield Finding(file, message)
 
 
 def _lint_installed(entry: EntryPoint) -> tuple[int, list[Finding]]:
@@ -112,24 +135,12 @@ def _lint_installed(entry: EntryPoint) -> tuple[int, list[Finding]]:
         load_task(entry.name)
     except M3ITError as error:
         problems.append(Finding("", str(error), _label(entry, package)))
-    root = _import_root(entry)
+    root = import_root_of(entry)
     if root is None:
         return 0, problems
     folder = cards_folder(root.joinpath(*module_of(entry).split(".")), root, entry.name)
     count, findings = _lint_task(entry, package, folder, root)
     return count, problems + findings
-
-
-def _import_root(entry: EntryPoint) -> Path | None:
-    """Return the folder that an installed module is imported from; nothing is imported."""
-    if not module_of(entry):
-        return None
-    try:
-        spec = importlib.util.find_spec(module_of(entry).partition(".")[0])
-    except (ImportError, ValueError):
-        return None
-    origin = spec.origin if spec else None
-    return Path(origin).parent.parent if origin and Path(origin).name == "__init__.py" else None
 
 
 def _lint_task(

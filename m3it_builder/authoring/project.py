@@ -7,6 +7,7 @@ only commands for authors do that (``check``, and ``new`` for what it has just w
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import sys
 import tomllib
@@ -99,6 +100,43 @@ def find_project(folder: Path) -> Project | None:
     if malformed := [entry.value for entry in entries if not module_of(entry)]:
         raise CardError(f"{path}: {malformed[0]!r} is not MODULE:NAME; correct the entry point")
     return Project(folder.absolute(), name, entries)
+
+
+def project_or_none(folder: Path) -> Project | None:
+    """Return the package of a folder, or None if it has none or its file is malformed."""
+    try:
+        return find_project(folder)
+    except CardError:
+        return None
+
+
+def project_of_installed(entry: EntryPoint) -> Project | None:
+    """Return the project that an installed task is imported from, or None.
+
+    That is one installed in editable mode: an ordinary installation has a copy of the package,
+    which may be of another version than the project. Nothing is imported.
+    """
+    root = import_root_of(entry)
+    for folder in (root, *root.parents) if root else ():
+        project = project_or_none(folder)
+        if project and project.import_root.resolve() == root:
+            values = {own.name: own.value for own in project.entries}
+            return project if values.get(entry.name) == entry.value else None
+    return None
+
+
+def import_root_of(entry: EntryPoint) -> Path | None:
+    """Return the folder that an installed module is imported from; nothing is imported."""
+    if not module_of(entry):
+        return None
+    try:
+        spec = importlib.util.find_spec(module_of(entry).partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.origin:
+        return None
+    origin = Path(spec.origin).resolve()
+    return origin.parent.parent if origin.name == "__init__.py" else origin.parent
 
 
 def with_entry(path: Path, task: str, value: str) -> str:

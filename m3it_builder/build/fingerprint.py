@@ -30,7 +30,9 @@ from m3it_builder.storage.atomic import write_atomic
 from m3it_builder.tasks.registry import BUILT_IN, Task
 from m3it_builder.version import __version__
 
-FileState = tuple[int, int | None]  # bytes, and mtime_ns or CRC-32
+# Bytes, mtime_ns or CRC-32, and ctime_ns of a file: tools that copy or unpack restore the mtime, so
+# that another version of a file may have the same.
+FileState = tuple[int, int | None, int]
 
 _NAME = "fingerprint.json"
 _LIBRARIES = ("pillow", "pyarrow", "msgspec")
@@ -107,9 +109,9 @@ def annotation_states(
         catalog = catalogs.get(source)
         location = catalog and (catalog.find(rest) or catalog.find(rest + ".gz"))
         if isinstance(location, File):
-            states[name] = location.length, location.mtime_ns
+            states[name] = location.length, location.mtime_ns, location.ctime_ns
         else:
-            states[name] = (location.length, location.crc) if location else None
+            states[name] = (location.length, location.crc, 0) if location else None
     return states
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,9 +24,10 @@ from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.layout import MANIFEST, REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest, readable_manifests
 from m3it_builder.errors import BuildError, first_few
-from m3it_builder.records import File
+from m3it_builder.records import File, Location
 from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.sources.catalog import Catalog
+from m3it_builder.stages.locate import with_other_suffixes
 
 _MAY_CHANGE = [  # reasons that a new or repaired file removes
     "image_missing",
@@ -35,7 +37,6 @@ _MAY_CHANGE = [  # reasons that a new or repaired file removes
     "image_unknown",
     "image_undecodable",
 ]
-_MAX_LOOKUPS = 200  # unusable images of a finished unit that are looked up again
 
 
 def finished(
@@ -105,8 +106,11 @@ def can_resume(
     )
     if built_from != now:
         return False
+    since = unit.spool.stat().st_mtime_ns
     with closing(ReadSpool(unit.spool)) as spool:
-        return are_archives_unchanged(spool.facts)
+        rejects = ((reject.reason, reject.detail) for _, reject in spool.rejects())
+        is_usable_now = any(_usable_now(rejects, catalogs, since))
+        return not is_usable_now and are_archives_unchanged(spool.facts)
 
 
 def require_same_encoding(unit: Unit, images: ImageEncoding) -> None:
@@ -153,13 +157,36 @@ def _newly_usable(unit: Unit, manifest: Manifest, catalogs: Mapping[str, Catalog
     except (OSError, pa.ArrowException):
         return ["unknown, the list of rejects cannot be read"]
     built = (unit.meta / MANIFEST).stat().st_mtime_ns
-    for row in table.slice(0, _MAX_LOOKUPS).to_pylist():
-        is_missing = row["reason"] == "image_missing"
-        name = row["detail"] if is_missing else row["detail"].partition(" ")[0]
-        source, _, rest = name.partition("/")
-        location = catalogs[source].find(rest) if source in catalogs else None
-        if is_missing and location is not None:
-            return [f"previously missing images exist now ({name})"]
-        if isinstance(location, File) and Path(location.path).stat().st_ctime_ns > built:
-            return [f"the files of previously unusable images have changed ({name})"]
-    return []
+    rejects = zip(table["reason"].to_pylist(), table["detail"].to_pylist(), strict=True)
+    return list(islice(_usable_now(rejects, catalogs, built), 1))
+
+
+def _usable_now(
+    rejects: Iterable[tuple[str, str]], catalogs: Mapping[str, Catalog], since: int
+) -> Iterator[str]:
+    """Describe each rejected image that may be usable now.
+
+    Args:
+        rejects: pairs of reason and detail.
+        catalogs: by source id.
+        since: time of the rejection, in ns.
+    """
+    for reason, detail in rejects:
+        if reason == "image_missing":
+            if _exists(detail, catalogs):
+                yield f"previously missing images exist now ({detail})"
+        elif reason in _MAY_CHANGE:
+            name = detail.partition(" ")[0]
+            location = _find(name, catalogs)
+            if isinstance(location, File) and Path(location.path).stat().st_ctime_ns > since:
+                yield f"the files of previously unusable images have changed ({name})"
+
+
+def _exists(name: str, catalogs: Mapping[str, Catalog]) -> bool:
+    others = (with_other_suffixes(name, is_video) for is_video in (False, True))
+    return any(_find(each, catalogs) for each in (name, *chain(*others)))
+
+
+def _find(name: str, catalogs: Mapping[str, Catalog]) -> Location | None:
+    source, _, rest = name.partition("/")
+    return catalogs[source].find(rest) if source in catalogs else None

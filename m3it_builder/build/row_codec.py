@@ -130,9 +130,9 @@ def _located(image: Image) -> Location:
 
 
 def _identity(location: Location | None) -> tuple[int, ...]:
-    """Return what distinguishes versions of an image: its length, and its checksum or mtime."""
+    """Return what distinguishes versions of an image: its length, and its checksum or times."""
     if isinstance(location, File):
-        return location.length, location.mtime_ns
+        return location.length, location.mtime_ns, location.ctime_ns
     if isinstance(location, Slice) and location.crc is not None:
         return location.length, location.crc
     if isinstance(location, Slice):
@@ -141,9 +141,9 @@ def _identity(location: Location | None) -> tuple[int, ...]:
 
 
 def _archive_state(archive: str) -> tuple[int, ...]:
-    """Return size and mtime of an archive: a tar has no checksums of its members."""
+    """Return size and times of an archive: a tar has no checksums of its members."""
     try:
         state = os.stat(archive)  # noqa: PTH116 - locations hold plain strings
     except (OSError, ValueError):  # missing or unreadable: the packer reports it
         return ()
-    return state.st_size, state.st_mtime_ns
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns

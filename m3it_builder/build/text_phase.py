@@ -67,8 +67,9 @@ def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: P
     if not spool.candidates and not spool.rejected:
         raise SourceError(
             f"{name}: {first_few(sorted(source.names_read)) or 'the source'}: no examples, where "
-            f"the published split has {entry.rows:,}; the files are empty or not the official "
-            f"ones, check them with `m3it fetch --verify --task {task.name}`"
+            f"the published split has {entry.rows:,}",
+            "the files are empty or not the official ones, check them with "
+            f"`m3it fetch --verify --task {task.name}`",
         )
     published = entry.rows if entry.sample and plan.file.rows == "published" else None
     order = plan.file.order.get(split, "source")

@@ -25,7 +25,11 @@ Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 class SplitCard(Strict):
-    """The published size of one split, and what it is made from."""
+    """The published size of one split, and what it is made from.
+
+    ``withheld``: its answers are not public. The converter yields such examples as records with
+    the answer ``""``; each becomes a reject, ``answer_withheld``, and the split may have no row.
+    """
 
     rows: int = Field(ge=0)  # as published; of a variant that M3IT lacks, the official number
     sample: bool = False  # the published rows are a sample of a larger official split

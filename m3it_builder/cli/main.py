@@ -50,6 +50,7 @@ COMMANDS = {
     ),
 }
 
+_WITH_QUERY = ("audit", "sql")  # after the folder of a build
 
 # The base class of all usage errors is in click, or, in newer versions, in typer's copy of it.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
@@ -90,12 +91,31 @@ class Commands(TyperGroup):
             near = get_close_matches(name, COMMANDS, n=2, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else "`m3it --help` lists them"
             raise _UsageError(f"there is no command {name!r}; {hint}", ctx)
+        _require_no_empty_word(name, args[1:], ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry[1]) for name, entry in COMMANDS.items()])
+
+
+def _require_no_empty_word(command: str, words: list[str], ctx: Any) -> None:
+    """Reject empty values: as a path, one would mean the current folder.
+
+    They come from shell variables that are not set. Only a query may be empty: `audit` and `sql`
+    have a message of their own for it.
+    """
+    before = ""
+    for word in words:
+        option, equals, value = word.partition("=")
+        is_query = command in _WITH_QUERY and before and not before.startswith("-")
+        if option.startswith("--") and equals and not value:
+            raise _UsageError(f"{option} is empty; is a shell variable not set?", ctx)
+        if not word and not is_query:
+            where = before or command
+            raise _UsageError(f"empty argument after {where}; is a shell variable not set?", ctx)
+        before = word
 
 
 @contextmanager

@@ -23,24 +23,33 @@ def sample(
     ] = 0,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder to create the <source_id> folders in.")
-    ] = Path("sources"),
+    ] = Path("sample-sources"),
 ) -> None:
     """Write synthetic sample data in a task's official file layout.
 
     The images show colored shapes, and the annotations are correct for them.
     Use it for a first look, for load tests of any size, or as a dataset that a
-    small model can learn. For example:
+    small model can learn. `m3it audit` reports builds from these files as
+    too_few_rows, since they have fewer rows than published; those of
+    `m3it build --sample` are not reported.
 
-    m3it sample --task okvqa --n 1000 --out sources && m3it build --task okvqa
+    Folders of earlier samples are replaced. Folders with other files, such as
+    official ones, are left as they are: the command exits with status 1.
+
+    For example:
+
+    m3it sample --task okvqa --n 1000
+
+    m3it build --task okvqa --source sample-sources
     """
     from m3it_builder.cli.output import print_message
     from m3it_builder.tasks.registry import load_task
-    from m3it_builder.tasks.sampling import write_sample
+    from m3it_builder.tasks.sampling import write_samples
 
     if not task:
         raise typer.BadParameter("name a task with --task")
+    write_samples([load_task(name) for name in task], out, count, seed)
     for name in task:
-        write_sample(load_task(name), out, count, seed)
         print_message(f"wrote {count:,} examples per split of {name} to {out}")
 
 

@@ -206,6 +206,10 @@ def _show_build(
 ) -> None:
     from m3it_builder.report.preview import built_rows
 
+    if sheet:
+        from m3it_builder.report.contact_sheet import require_sheet_path, write_sheet
+
+        require_sheet_path(sheet)
     rows = built_rows(folder, split, count)
     if as_json:
         print_json([_columns(built.row) for built in rows])
@@ -213,8 +217,6 @@ def _show_build(
         for built in rows:
             _print_row(_columns(built.row) | {"images": built.captions})
     if sheet:
-        from m3it_builder.report.contact_sheet import write_sheet
-
         write_sheet(sheet, rows)
         print_message(f"wrote {sheet}")
 

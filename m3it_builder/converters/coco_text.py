@@ -19,7 +19,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
     images = source.lookup(
         (entry["id"], (entry["file_name"], entry["width"], entry["height"]))
         for _, entry in source.entries(FILE, "imgs")
-        if entry["set"] == source.file_split
+        if source.in_split(entry["set"])
     )
     for number, entry in source.entries(FILE, "anns"):
         if (image := images.get(entry["image_id"])) is None:

@@ -12,8 +12,9 @@ from m3it_builder import Image, Record, Reject, Source, Turn
 from m3it_builder.formats.coco import image_2014
 from m3it_builder.formats.options import seeded
 from m3it_builder.formats.regions import colored, from_xywh
+from m3it_builder.records import Split
 
-FILE_SPLITS = {"train": ("train",), "validation": ("val",), "test": ("test", "testA", "testB")}
+TESTS: Mapping[str, Split] = {"testA": "test", "testB": "test"}  # people, and other objects
 CANDIDATES = 5  # maximum number of boxes to choose from
 Objects = Mapping[int, tuple[int, Sequence[float]]]  # id to (category, box), of one image
 
@@ -29,7 +30,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         for a in source.items(f"{folder}/instances.json", "annotations")
     )
     for ref in source.pickle(f"{folder}/refs({by}).p"):
-        if ref["split"] not in FILE_SPLITS[source.split]:
+        if not source.in_split(ref["split"], TESTS):
             continue
         number = ref["image_id"]
         by_id = {entry[0]: (entry[1], entry[2]) for entry in objects.all(number)}

@@ -54,12 +54,16 @@ def find_duplicates(options: DedupOptions) -> JsonObject:
     The files appear at the end, ``report.json`` last.
 
     Raises:
+        UsageError: the report would be in the folder of a task in a build.
         BuildError: a folder holds no finished build, an index is corrupt, a worker was
-            killed, or a package of the ``dedup`` extra is missing.
+            killed, a package of the ``dedup`` extra is missing, or files of others would be
+            replaced.
     """
     require_packages()
+    from m3it_builder.dedup.report_folder import require_report_folder
     from m3it_builder.dedup.tables import find_units
 
+    require_report_folder(options.report_folder)
     units = find_units(options.builds, options.report_folder)
     options.report_folder.mkdir(parents=True, exist_ok=True)
     work = options.report_folder / f".work-{os.getpid()}"
@@ -76,6 +80,7 @@ def _find_duplicates(options: DedupOptions, units: Sequence[BuiltUnit], work: Pa
     from m3it_builder.dedup.html_report import write_html
     from m3it_builder.dedup.near_images import find_near_duplicates
     from m3it_builder.dedup.pairs import create_pairs, write_pairs
+    from m3it_builder.dedup.report_folder import FILES
     from m3it_builder.dedup.samples import choose_samples
     from m3it_builder.dedup.tables import open_database
     from m3it_builder.dedup.text_overlap import find_overlaps
@@ -97,7 +102,7 @@ def _find_duplicates(options: DedupOptions, units: Sequence[BuiltUnit], work: Pa
         }
         write_html(work / "report.html", report, choose_samples(database, units))
     _write_json(work / "report.json", report)
-    for name in ("pairs.parquet", "drop.parquet", "drop.jsonl", "report.html", "report.json"):
+    for name in FILES:
         (work / name).replace(options.report_folder / name)
     return report
 

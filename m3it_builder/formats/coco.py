@@ -1,9 +1,9 @@
 """COCO images by name, and Karpathy's list of images with captions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from m3it_builder.records import Image, JsonObject
+from m3it_builder.records import Image, JsonObject, Split
 from m3it_builder.sources.source import Source
 
 _SOURCES = {
@@ -12,6 +12,7 @@ _SOURCES = {
 }
 
 KARPATHY_SPLITS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
+_RESTVAL: Mapping[str, Split] = {"restval": "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def karpathy_images(source: Source) -> Iterator[Captioned]:
     counts.
     """
     for image in source.items("karpathy-splits/dataset_coco.json", "images"):
-        if image["split"] not in KARPATHY_SPLITS[source.split]:
+        if not source.in_split(image["split"], _RESTVAL):
             continue
         yield Captioned(
             number=image["cocoid"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 from m3it_builder.records import Box, Region
 
@@ -22,7 +23,13 @@ COLORS = (
 
 
 def from_xywh(box: Sequence[float]) -> Box:
-    """Return the corners of a box given as corner and size (COCO)."""
+    """Return the corners of a box given as corner and size (COCO).
+
+    Raises:
+        TypeError: it has anything but numbers.
+        ValueError: they are not four.
+    """
+    _require_numbers(box)
     x, y, width, height = box
     return (x, y, x + width, y + height)
 
@@ -31,9 +38,19 @@ def colored(boxes: Sequence[Box], labels: Sequence[str] = ()) -> tuple[Region, .
     """Return regions in the order of the color table.
 
     Raises:
+        TypeError: a box has anything but numbers.
         ValueError: there are more boxes than colors.
     """
+    for box in boxes:
+        _require_numbers(box)
     if len(boxes) > len(COLORS):
         raise ValueError(f"{len(boxes)} boxes, {len(COLORS)} colors")
     names = labels or [""] * len(boxes)
     return tuple(Region(*entry) for entry in zip(boxes, COLORS, names, strict=False))
+
+
+def _require_numbers(box: Sequence[object]) -> None:
+    # Strings can be added and compared too. A bool is an int, but no coordinate.
+    wrong = [value for value in box if not isinstance(value, Real) or isinstance(value, bool)]
+    if wrong:
+        raise TypeError(f"the box {box!r} has {wrong[0]!r}, which is not a number")

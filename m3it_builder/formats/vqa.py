@@ -14,8 +14,8 @@ def question_pairs(
 ) -> Iterator[tuple[Row, Row] | Reject]:
     """Yield (question, annotation) joined by ``question_id``, in the order of the questions.
 
-    A question without annotation is rejected as ``no_answer``, an annotation
-    without question as ``no_question``.
+    A question without annotation is rejected as ``no_answer``, an annotation without question,
+    or with a blank one, as ``no_question``. Yield these rejects as they are.
     """
     for question, annotation in source.join(
         source.items(questions, "questions"),
@@ -27,6 +27,8 @@ def question_pairs(
             yield Reject(str(annotation["question_id"]), "no_question")
         elif annotation is None:
             yield Reject(str(question["question_id"]), "no_answer")
+        elif not question["question"].strip():
+            yield Reject(str(question["question_id"]), "no_question")
         else:
             yield question, annotation
 
@@ -34,7 +36,9 @@ def question_pairs(
 def most_common(answers: Sequence[str]) -> str:
     """Return the most frequent answer, stripped; of equally frequent ones the first.
 
-    The rule is ours: these datasets publish several answers and no single one.
+    Answers are stripped before they are counted; blank ones do not count, and ``""`` is returned
+    if there is no other. The rule is ours, for datasets that publish several answers and no
+    single one: where there is an official one, as ``multiple_choice_answer`` of VQA v2, use that.
     """
     counts: dict[str, int] = {}
     for answer in answers:

@@ -8,10 +8,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from m3it_builder.dataset.reader import BuiltRow
+from m3it_builder.errors import BuildError
 from m3it_builder.media.images import exif_transposed
 from m3it_builder.media.probe import BadImage
 from m3it_builder.report.fonts import font_for, truncate, wrap
 
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"  # first bytes of a file
 _COLUMNS = 3
 _CELL_WIDTH = 380  # pixels
 _IMAGE_HEIGHT = 220  # pixels, of the images of a cell
@@ -26,8 +28,27 @@ _INK, _GRAY, _PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 _TEXTS = (("instruction", (55, 48, 163)), ("inputs", _INK), ("outputs", (4, 108, 78)))
 
 
+def require_sheet_path(path: Path) -> None:
+    """Require that a file is new, empty, or an image: a sheet replaces no other data.
+
+    Raises:
+        BuildError: it has other content.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_PNG))
+    if start and not start.startswith((_PNG, _JPEG)):
+        raise BuildError(f"{path}: exists, and is no PNG or JPEG image; choose another --sheet")
+
+
 def write_sheet(path: Path, rows: Sequence[BuiltRow]) -> None:
-    """Write a PNG with one cell per row."""
+    """Write a PNG with one cell per row.
+
+    Raises:
+        BuildError: the file exists, and is not an image.
+    """
+    require_sheet_path(path)
     cells = [_cell(row) for row in rows]
     lines = [cells[start : start + _COLUMNS] for start in range(0, len(cells), _COLUMNS)]
     heights = [max(cell.height for cell in line) for line in lines]

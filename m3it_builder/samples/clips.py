@@ -44,7 +44,7 @@ class Clip:
         return [
             (f"what is the {self.thing.color} thing that moves?", self.thing.shape),
             (f"where does the {self.thing.shape} go?", self.direction),
-            ("what colour has the shape that moves?", self.thing.color),
+            ("what color has the shape that moves?", self.thing.color),
         ]
 
 

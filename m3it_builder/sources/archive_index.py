@@ -20,7 +20,7 @@ from m3it_builder.sources.archives import Member, list_members
 from m3it_builder.storage.atomic import atomic_path
 
 INDEX_FOLDER = ".m3it-index"
-_INDEX_VERSION = 4
+_INDEX_VERSION = 5
 _COLUMNS = "offset, length, stored_length, method, crc, header_crc"
 
 
@@ -73,7 +73,9 @@ class ArchiveIndex:
     def duplicates(self) -> tuple[int, str]:
         """Return how many members repeat an earlier name, and one such name; the last is used."""
         count, name = self._database.execute(
-            "SELECT coalesce(sum(copies - 1), 0), min(name) FROM members WHERE copies > 1"
+            "SELECT coalesce(sum(repeats), 0), min(name) FROM"
+            " (SELECT name, copies - 1 AS repeats FROM members WHERE copies > 1"
+            " UNION ALL SELECT name, copies FROM removed)"
         ).fetchone()
         return count, name or ""
 
@@ -120,8 +122,6 @@ def _build(archive: Path, database: Path) -> None:
             connection.executescript(_SCHEMA)
             for member in list_members(archive):
                 _insert(connection, member)
-            connection.execute(_RESOLVE_LINKS)
-            connection.execute("DROP TABLE links")
             connection.commit()
         partial.chmod(0o644)  # a shared source folder has other users, whatever this umask
 
@@ -131,28 +131,32 @@ PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
 CREATE TABLE members (name TEXT PRIMARY KEY, offset INTEGER, length INTEGER,
     stored_length INTEGER, method TEXT, crc INTEGER, header_crc INTEGER,
     copies INTEGER DEFAULT 1) WITHOUT ROWID;
-CREATE TABLE links (name TEXT, target TEXT);
+CREATE TABLE removed (name TEXT, copies INTEGER);
 """
-# Of two members with one name the later wins, as it does when unpacking.
-_INSERT = f"""
-INSERT INTO members (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+# Entries are inserted in archive order, so the index is what unpacking leaves: of two members
+# with one name the later wins, and a hard link has the content that its target has by then.
+_REPLACE = """
 ON CONFLICT (name) DO UPDATE SET offset = excluded.offset, length = excluded.length,
     stored_length = excluded.stored_length, method = excluded.method, crc = excluded.crc,
     header_crc = excluded.header_crc, copies = copies + 1
-"""  # noqa: S608 - a constant
-_RESOLVE_LINKS = f"""
-INSERT OR IGNORE INTO members (name, {_COLUMNS})
-SELECT links.name, {_COLUMNS} FROM links JOIN members ON members.name = links.target
+"""
+_INSERT = f"INSERT INTO members (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) {_REPLACE}"  # noqa: S608
+_LINK = f"""
+INSERT INTO members (name, {_COLUMNS}) SELECT ?, {_COLUMNS} FROM members WHERE name = ? {_REPLACE}
 """  # noqa: S608
+_REMOVED = "INSERT INTO removed SELECT name, copies FROM members WHERE name = ?"
 
 
 def _insert(connection: sqlite3.Connection, member: Member) -> None:
-    location = member.location
-    if location is None:
-        connection.execute("INSERT INTO links VALUES (?, ?)", (member.name, member.link))
-        return
-    _, *values = structs.astuple(location)
-    connection.execute(_INSERT, (member.name, *values))
+    name = member.name
+    if member.location is not None:
+        _, *values = structs.astuple(member.location)
+        connection.execute(_INSERT, (name, *values))
+    elif member.link is None:
+        connection.execute(_REMOVED, (name,))
+        connection.execute("DELETE FROM members WHERE name = ?", (name,))
+    elif member.link != name:  # a link to itself changes nothing
+        connection.execute(_LINK, (name, member.link))
 
 
 def _index_folder(sources: Path) -> Path:

@@ -18,11 +18,14 @@ from m3it_builder.records import Slice
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One regular file in an archive, or a hard link to an earlier one."""
+    """An entry of an archive: a regular file, a hard link, or what replaces a file of its name.
+
+    The last kind, with neither location nor link, is a symbolic link, folder or device of a tar.
+    """
 
     name: str
     location: Slice | None
-    link: str | None = None  # name of the member it is a link to
+    link: str | None = None  # of a hard link: name of the earlier member whose content it has
 
 
 def is_archive(name: str) -> bool:
@@ -31,7 +34,7 @@ def is_archive(name: str) -> bool:
 
 
 def list_members(path: Path) -> Iterator[Member]:
-    """Yield the regular files of a zip or a plain tar, in archive order.
+    """Yield the entries of a zip or a plain tar, in archive order; see ``Member``.
 
     A member whose stored bytes are not its content (encrypted, sparse, compressed in an
     unsupported way, of an impossible size) is listed with a method of ``members.UNUSABLE``;

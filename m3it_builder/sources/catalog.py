@@ -156,17 +156,18 @@ class Catalog:
         waiting = {name for archive in self._to_repack() for name in archive.part_names}
         return bool(waiting) and all(name in waiting for name in self._entries())
 
-    def file_stats(self) -> dict[str, tuple[int, int]]:
-        """Return (bytes, mtime_ns) of every file that supplies a declared one, by name.
+    def file_stats(self) -> dict[str, tuple[int, int, int]]:
+        """Return (bytes, mtime_ns, ctime_ns) of every file that supplies a declared one, by name.
 
         Names start with the source id, as in annotations.
         """
-        stats: dict[str, tuple[int, int]] = {}
+        stats: dict[str, tuple[int, int, int]] = {}
         for file in self.card.files:
             for path in self._paths_of(file):
                 status = path.stat()
                 name = path.relative_to(self.folder).as_posix()
-                stats[f"{self.card.name}/{name}"] = (status.st_size, status.st_mtime_ns)
+                times = status.st_mtime_ns, status.st_ctime_ns
+                stats[f"{self.card.name}/{name}"] = (status.st_size, *times)
         return stats
 
     def _to_repack(self) -> list[CompressedArchive]:
@@ -186,12 +187,12 @@ class Catalog:
 
     def _missing_error(self, name: str) -> SourceError:
         if hint := self.unreadable_hint():
-            return SourceError(f"{self.card.name}: {name} is missing; {hint}")
+            return SourceError(f"{self.card.name}: {name} is missing", hint)
         archives = ", ".join(index.path.name for index in self._indexes[:4])
         return SourceError(
             f"{self.folder / name} is missing, and no archive beside it has it "
-            f"({f'searched {archives}; ' if archives else ''}it comes from {self._origin(name)}); "
-            f"run `m3it fetch {self.card.name}`"
+            f"({f'searched {archives}; ' if archives else ''}it comes from {self._origin(name)})",
+            f"run `m3it fetch {self.card.name}`",
         )
 
     def _origin(self, name: str) -> str:

@@ -29,6 +29,6 @@ def decode_utf8(line: bytes, position: str) -> str:
 def unreadable(position: str, detail: str) -> SourceError:
     """Return the error for a truncated or corrupt annotation file."""
     return SourceError(
-        f"{position}: cannot be read ({detail}); the file is truncated or corrupt, "
-        "download it again"
+        f"{position}: cannot be read ({detail})",
+        "the file is truncated or corrupt, download it again",
     )

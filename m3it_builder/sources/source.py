@@ -12,9 +12,10 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from m3it_builder.errors import SourceError
+from m3it_builder.errors import ConverterError, SourceError
 from m3it_builder.records import FileIdentity, Frames, Image, Location, Pixels, Split
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.decoding import BOM, decode_utf8, parse_json, unreadable
@@ -28,12 +29,19 @@ if TYPE_CHECKING:
 
 _MAX_CELL = 64 << 20  # bytes; some annotation files have whole web pages in one cell
 _MAX_NAMES = 200
+_SPLIT_NAMES = ("train", "val", "validation", "test")
 # What reading a truncated or corrupt gzip file raises.
 _GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 class Source:
     """Read access to the raw files of one task and split.
+
+    Attributes:
+        task: name of the task, or of the variant that is built; for ``seeded``.
+        split: ``train``, ``validation`` or ``test``.
+        file_split: the same as most official files spell it: ``val`` for ``validation``,
+            otherwise equal to ``split``.
 
     Args:
         catalogs: of the sources that the split reads, by source id.
@@ -71,8 +79,35 @@ class Source:
         self._position = position
 
     def option(self, name: str) -> OptionValue:
-        """Return the value of one option of the card."""
+        """Return the value of one option of the card.
+
+        Raises:
+            ConverterError: the card declares no such option.
+        """
+        if name not in self._options:
+            raise ConverterError(
+                f"{self.task}: the card declares no option {name!r}; declared: "
+                f"{', '.join(self._options) or 'none'}",
+                "add it under 'options', or correct its name in the converter",
+            )
         return self._options[name]
+
+    def in_split(self, value: object, others: Mapping[str, Split] = MappingProxyType({})) -> bool:
+        """Return True if the value of a split field names this split; ``val`` is validation.
+
+        Args:
+            value: of the field.
+            others: further names that the files use, and the split that each is part of.
+
+        Raises:
+            ValueError: no split has this name; a record must not vanish from all of them.
+        """
+        name = others.get(value, value) if isinstance(value, str) else value
+        if name not in _SPLIT_NAMES:
+            raise ValueError(
+                f"the split {value!r} is none of {', '.join([*_SPLIT_NAMES, *others])}"
+            )
+        return name in (self.split, self.file_split)
 
     def image(self, name: str, *others: str, size: tuple[int, int] | None = None) -> Image:
         """Return an image by name. Nothing is opened, so this cannot fail.
@@ -232,8 +267,8 @@ class Source:
                 yield JsonStream(file)
             except LookupError as error:
                 raise SourceError(
-                    f"{name} {error.args[0]}; it is not the official file or another version, "
-                    "download it again"
+                    f"{name} {error.args[0]}",
+                    "it is not the official file or another version, download it again",
                 ) from error
             except (ValueError, *_GZIP_ERRORS) as error:
                 raise unreadable(self.position or name, str(error)) from error
@@ -256,8 +291,10 @@ class Source:
     def _catalog(self, name: str) -> tuple[Catalog, str]:
         source_id, _, path = name.partition("/")
         if source_id not in self._catalogs:
-            raise SourceError(
-                f"{self.task}/{self.split} reads {name!r}, but its card lists only "
-                f"{', '.join(self._catalogs)} under 'sources' for this split; add {source_id!r}"
+            known = ", ".join(self._catalogs) or "no source"
+            raise ConverterError(
+                f"{self.task}/{self.split} reads {name!r}, but a name begins with the id of a "
+                f"source, and for this split its card lists only {known} under 'sources'",
+                f"write the id before the path, or add {source_id!r} to the card",
             )
         return self._catalogs[source_id], path

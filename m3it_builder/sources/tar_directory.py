@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, cast
 
 from m3it_builder.errors import SourceError
 from m3it_builder.records import Slice
-from m3it_builder.sources.archives import Member, normalize_name
+from m3it_builder.sources.archives import Member, is_safe, normalize_name
 from m3it_builder.sources.members import TAR_BLOCK
 
 _MAX_HEADER_BYTES = 16 << 20  # of an extended header: long names and pax records
@@ -23,7 +23,7 @@ _MALFORMED = (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionEr
 
 
 def tar_members(path: Path) -> Iterator[Member]:
-    """Yield the files of a plain tar, in archive order.
+    """Yield the entries of a plain tar, in archive order.
 
     Raises:
         SourceError: the tar is truncated or corrupt.
@@ -43,7 +43,7 @@ def tar_members(path: Path) -> Iterator[Member]:
             end = tar.offset
     except _MALFORMED as error:
         raise SourceError(
-            f"{path}: truncated, or not a plain tar file ({error}); download it again"
+            f"{path}: truncated, or not a plain tar file ({error})", "download it again"
         ) from error
     # tarfile takes the end of the file for the end of the archive, which hides a truncation.
     if end > size or not _has_zero_block(path, end):
@@ -84,12 +84,14 @@ def _impossible(path: Path, what: str) -> SourceError:
 
 
 def _member(path: Path, entry: tarfile.TarInfo, file: BinaryIO) -> Member | None:
-    """Return a regular file, or a hard link to one; None for anything else."""
+    """Return a file, a hard link, or what replaces a file when unpacked; None for the rest."""
     name = normalize_name(_decode_name(entry.name))
     if entry.islnk():
         return Member(name, None, normalize_name(_decode_name(entry.linkname)))
     if not entry.isreg():
-        return None
+        # Nothing is read from these, so an unsafe name of theirs is no reason to refuse the tar.
+        replaces = entry.issym() or entry.isdir() or entry.isdev()
+        return Member(name, None) if replaces and is_safe(name) else None
     start, length = entry.offset_data, entry.size
     if _is_sparse(entry):  # the stored bytes are the parts that are not holes, and a map
         return Member(name, Slice(str(path), start, 0, 0, "sparse", None))

@@ -67,8 +67,8 @@ def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int, int]:
     position = _end_record(tail)
     if position is None:
         raise SourceError(
-            f"{path}: not a complete zip file ({size:,} bytes, no end of central directory); "
-            "it is truncated or a web page, download it again"
+            f"{path}: not a complete zip file ({size:,} bytes, no end of central directory)",
+            "it is truncated or a web page, download it again",
         )
     _, disk, _, _, _, length, offset, _ = _END.unpack_from(tail, position)
     end = size - tail_size + position
@@ -84,8 +84,8 @@ def _central_directory(path: Path, file: BinaryIO) -> tuple[int, int, int]:
     start = end - length
     if disk or start < 0 or start < offset:
         raise SourceError(
-            f"{path}: one part of a split zip, or truncated; join the parts with "
-            "`m3it fetch --repack`, or download it again"
+            f"{path}: one part of a split zip, or truncated",
+            "join the parts with `m3it fetch --repack`, or download it again",
         )
     return start, end, start - offset
 

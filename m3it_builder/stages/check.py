@@ -3,6 +3,20 @@
 Records are checked before rows are chosen, texts after they are rendered. Images are
 checked by the packer, which reads them; errors that involve several rows are found by
 audits, in SQL over the finished build.
+
+Other stages reject, too; converters need not check these:
+
+| reason | stage | meaning |
+|---|---|---|
+| ``answer_withheld`` | convert | the card says that the answers of the split are withheld |
+| ``empty_id``, ``damaged_text`` | convert | no id; NUL or a lone surrogate in a text |
+| ``number_not_finite``, ``nested_too_deeply`` | convert | a value in ``meta`` |
+| ``image_missing`` | locate | no source file, image or video, has this name |
+| ``duplicate_id`` | spool | the id occurs before in the split; the first record is kept |
+| ``not_sampled``, ``over_limit`` | spool | not in the published sample; beyond ``--limit`` |
+| ``dropped`` | drop | listed in a drop list |
+| ``image_damaged``, ``image_undecodable``, ``image_oversized`` | pack | an image |
+| ``video_unreadable``, ``video_damaged`` and others | pack | a video; see docs/video.md |
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from m3it_builder.errors import ConvertError
+from m3it_builder.errors import ConverterError, ConvertError
 from m3it_builder.records import Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
@@ -16,6 +16,9 @@ from m3it_builder.tasks.registry import Task
 _DAMAGED = re.compile("[\0\ud800-\udfff]")
 # Raised by access to a record of unexpected structure; anything else is a bug, not handled here.
 _STRUCTURE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
+
+_SCALARS = (str, int, float)  # bool is an int
+_MAX_DEPTH = 200  # ``dumps`` refuses what is nested more deeply
 
 
 def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
@@ -40,8 +43,9 @@ def convert(task: Task, source: Source, reject: RejectSink) -> Iterator[Record]:
         details = f"{type(error).__name__}: {error}"
         raise ConvertError(
             f"{task.name}/{source.split}: {source.position or 'the source'} does not have the "
-            f"structure the converter expects ({details}); check the file with "
-            "`m3it fetch --verify`; if it is the official one, report a bug in the converter"
+            f"structure the converter expects ({details})",
+            "check the file with `m3it fetch --verify`; if it is the official one, report a bug "
+            "in the converter",
         ) from error
 
 
@@ -49,7 +53,7 @@ def _unstorable(record: Record, task: Task, source: Source) -> Reject | None:
     """Return the reject of a record with an id, text or meta that cannot be stored.
 
     Raises:
-        ConvertError: its id is not a string, or its meta has types that JSON does not know.
+        ConverterError: its id is not a string, or its meta has types that JSON does not know.
     """
     if not isinstance(record.id, str):
         raise _converter_error(task, source, f"yielded the id {record.id!r}, which is not a string")
@@ -59,6 +63,8 @@ def _unstorable(record: Record, task: Task, source: Source) -> Reject | None:
     if _DAMAGED.search("\n".join(texts)):  # one search: nearly all records pass
         damaged = _printable(next(filter(_DAMAGED.search, texts)))
         return Reject(_printable(record.id), "damaged_text", damaged)
+    if problem := _not_json(record.meta):
+        raise _converter_error(task, source, f"yielded record {record.id!r} with meta{problem}")
     try:
         dumps(record.meta, sort_keys=True)
     except UnicodeEncodeError:
@@ -67,11 +73,29 @@ def _unstorable(record: Record, task: Task, source: Source) -> Reject | None:
         return Reject(record.id, "number_not_finite", "in its meta")
     except TooDeepError:
         return Reject(record.id, "nested_too_deeply", "its meta")
-    except TypeError as error:
-        raise _converter_error(
-            task, source, f"yielded a meta that is not JSON ({error})"
-        ) from error
     return None
+
+
+def _not_json(value: object, depth: int = 0) -> str:
+    """Describe the first key or value that is not JSON, after its keys; "" if there is none.
+
+    The encoder accepts more: a set would become a list, in an order that differs between runs.
+    """
+    if value is None or isinstance(value, _SCALARS) or depth > _MAX_DEPTH:
+        return ""
+    children: Iterable[tuple[object, object]]
+    if isinstance(value, dict):
+        children = value.items()
+        if not_text := [key for key in value if not isinstance(key, str)]:
+            return f", whose key {not_text[0]!r} is not JSON (not a string)"
+    elif isinstance(value, (list, tuple)):
+        children = enumerate(value)
+    else:
+        return f", which is not JSON (a value of type {type(value).__name__})"
+    for key, child in children:
+        if not isinstance(child, _SCALARS) and (problem := _not_json(child, depth + 1)):
+            return f"[{key!r}]{problem}"
+    return ""
 
 
 def _texts(record: Record) -> list[str]:
@@ -87,11 +111,11 @@ def _texts(record: Record) -> list[str]:
     return texts
 
 
-def _converter_error(task: Task, source: Source, problem: str) -> ConvertError:
+def _converter_error(task: Task, source: Source, problem: str) -> ConverterError:
     position = source.position or "the start of the source"
-    return ConvertError(
-        f"{task.name}/{source.split}: the converter {problem}, at {position}; "
-        "report a bug in the converter"
+    return ConverterError(
+        f"{task.name}/{source.split}: the converter {problem}, at {position}",
+        "correct the converter, or report it to its author",
     )
 
 

@@ -16,7 +16,7 @@ from m3it_builder.records import Frames, Image, Pixels, Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
 
-_VIDEO_EXTENSIONS = ("mp4", "webm", "mkv", "avi", "mov")
+VIDEO_SUFFIXES = ("mp4", "webm", "mkv", "avi", "mov")
 
 
 def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Iterator[Record]:
@@ -43,11 +43,16 @@ def _located(image: Image, source: Source) -> Image:
     if isinstance(image.selection, Pixels):
         return image
     is_video = isinstance(image.selection, Frames)
-    extensions = _VIDEO_EXTENSIONS if is_video else SUFFIXES
     for name in (image.name, *image.other_names):
-        stem, dot, extension = name.rpartition(".")
-        for other in extensions:
-            if dot and other != extension and (location := source.find(stem + dot + other)):
-                name = stem + dot + other
-                return replace(image, name=name, location=location, other_names=())
+        for other in with_other_suffixes(name, is_video):
+            if location := source.find(other):
+                return replace(image, name=other, location=location, other_names=())
     return image
+
+
+def with_other_suffixes(name: str, is_video: bool) -> Iterator[str]:
+    """Yield the names under which an image or a video may be stored instead."""
+    stem, dot, extension = name.rpartition(".")
+    for other in (VIDEO_SUFFIXES if is_video else SUFFIXES) if dot else ():
+        if other != extension:
+            yield stem + dot + other

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
 from typing import Any
 
 from m3it_builder.errors import PluginError
@@ -95,6 +97,15 @@ def installed() -> Installed:
             else:
                 entries[entry.name] = entry
     return Installed(entries, broken)
+
+
+def is_registered_in(path: Path, task: str) -> bool:
+    """Return True if a ``pyproject.toml`` registers a task; False if it cannot be read."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return task in table["project"]["entry-points"][ENTRY_POINT]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def name_conflict(task: str, package: str) -> PluginError:

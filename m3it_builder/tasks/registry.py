@@ -28,7 +28,13 @@ from m3it_builder.cards.cards import (
 from m3it_builder.cards.instructions import load_instructions
 from m3it_builder.errors import CardError, M3ITError, PluginError, TaskNotFound, first_few
 from m3it_builder.records import Record, Reject
-from m3it_builder.tasks.installed import installed, load_object, name_conflict, package_of
+from m3it_builder.tasks.installed import (
+    installed,
+    is_registered_in,
+    load_object,
+    name_conflict,
+    package_of,
+)
 
 if TYPE_CHECKING:
     from m3it_builder.samples.world import World
@@ -256,6 +262,11 @@ def _loadable() -> Iterator[Task]:
 
 
 def _not_found(name: str) -> TaskNotFound:
+    if is_registered_in(Path("pyproject.toml"), name):
+        return TaskNotFound(
+            f"task {name!r} is registered in ./pyproject.toml, but not installed; run "
+            "`pip install -e .`"
+        )
     near = difflib.get_close_matches(name, sorted(all_names()), n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`m3it ls` lists all tasks"
     unusable = sorted(set(installed().entries) - {task.name for task in _loadable()})

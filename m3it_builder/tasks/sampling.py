@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from m3it_builder.errors import BuildError
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.samples.world import World
-from m3it_builder.tasks.registry import Task
+from m3it_builder.tasks.registry import SampleWriter, Task
+from m3it_builder.tasks.sample_folders import Run, move_in, require_free
 
 _REPORT_EVERY = 50  # scenes
 
@@ -34,18 +37,57 @@ def write_sample(
     Raises:
         BuildError: the task has no sample writer.
     """
+    writer = _require_writer(task)
+    scenes = _Scenes(progress or Silent())
+    scenes.progress.start(f"{task.name} sample data", None)
+    try:
+        writer(World(seed, drawn=scenes.count), sources, count)
+        scenes.report()
+    finally:
+        scenes.progress.finish()
+
+
+def _require_writer(task: Task) -> SampleWriter:
     if task.sample is None:
         raise BuildError(
             f"{task.name} has no sample writer; build it from its official files with --source, or "
             "pass a writer to task_from_folder"
         )
-    scenes = _Scenes(progress or Silent())
-    scenes.progress.start(f"{task.name} sample data", None)
-    try:
-        task.sample(World(seed, drawn=scenes.count), sources, count)
-        scenes.report()
-    finally:
-        scenes.progress.finish()
+    return task.sample
+
+
+def write_samples(tasks: Sequence[Task], out: Path, count: int, seed: int = 0) -> None:
+    """Write the sample sources of several tasks beside others, as ``m3it sample`` does.
+
+    Folders of earlier samples are replaced, or added to if other tasks share them and all files
+    are determined by the same count and seed. Nothing is changed in any other folder.
+
+    Args:
+        tasks: whose sample writers are used; they may share sources.
+        out: folder to create the folders of the sources in.
+        count: minimum number of examples per split.
+        seed: random seed of the synthetic scenes.
+
+    Raises:
+        BuildError: a folder has files that are not of an earlier sample, or a sample of other
+            tasks, count or seed; then nothing is written. Or a task has no sample writer.
+    """
+    from m3it_builder.version import __version__
+
+    run = Run(tuple(sorted({task.card.name for task in tasks})), count, seed, __version__)
+    for task in tasks:
+        _require_writer(task)
+    for source in sorted({source for task in tasks for source in task.sources}):
+        require_free(out, source, run)  # early, as drawing takes minutes
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".m3it-sample-", dir=out) as name:
+        for task in tasks:
+            write_sample(task, Path(name), count, seed)
+        staged = sorted(Path(name).iterdir())
+        for folder in staged:  # the writer of a package may write other folders than it lists
+            require_free(out, folder.name, run)
+        for folder in staged:
+            move_in(folder, out, run)
 
 
 class _Scenes:

@@ -18,8 +18,9 @@ cases of the format, and ``expected.json``, the expected rows and rejects. ``m3i
   is one that the card allows.
 - All formats contain the same images.
 - The converter only reads its source.
-- The sample writer is deterministic, and its files build without rejects other than
-  ``not_chosen``, and ``answer_withheld`` in splits whose card says so.
+- The sample writer is deterministic, no row of its data occurs in two splits, and its
+  files build without rejects other than ``not_chosen``, and ``answer_withheld`` in splits whose
+  card says so.
 
 Built-in tasks have a fixture and a sample writer. A package may lack one of them: without a
 fixture the sample data is checked, without expected rows; without a sample writer the last
@@ -38,6 +39,7 @@ from m3it_builder.tasks.registry import BUILT_IN, Task, variants_of
 from m3it_builder.testing.builds import check_config, check_sample, sample_source
 from m3it_builder.testing.converters import check_converter
 from m3it_builder.testing.expectation import check_expected, write_expected
+from m3it_builder.testing.require import error_in_source
 
 __all__ = ["Checked", "check_task"]
 
@@ -70,10 +72,12 @@ def check_task(task: Task, fixture: Path | None = None, update: bool = False) ->
     with tempfile.TemporaryDirectory(prefix="m3it-check-") as name:
         folder = Path(name)
         source = fixture / "source" if fixture else sample_source(task, folder / "source")
-        for config in (task, *variants_of(task)):
-            actual[config.name] = check_config(config, source, folder / config.name)
+        with error_in_source(task, is_sample=fixture is None):
+            for config in (task, *variants_of(task)):
+                actual[config.name] = check_config(config, source, folder / config.name)
         if task.sample:
-            check_sample(task, folder)
+            with error_in_source(task, is_sample=True):
+                check_sample(task, folder)
     if fixture and update:
         write_expected(actual, fixture / EXPECTED)
     elif fixture:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
-from m3it_builder.dataset.layout import STATE_FOLDER
+from m3it_builder.build.unit import Unit
+from m3it_builder.dataset.layout import REJECTS, STATE_FOLDER
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.dataset.reader import BuiltRow, read_rows
 from m3it_builder.errors import ContractError, EmptyUnitError, M3ITError
@@ -18,14 +19,20 @@ from m3it_builder.tasks.registry import Task, variants_of
 from m3it_builder.tasks.sampling import write_sample
 from m3it_builder.testing.expectation import expected_row
 from m3it_builder.testing.require import error_in_task, require
-from m3it_builder.testing.rows import CONVERTER_ERRORS, check_row, check_splits, list_rejects
+from m3it_builder.testing.rows import (
+    check_row,
+    check_splits,
+    list_rejects,
+    require_apart,
+    require_no_converter_errors,
+)
 
 SAMPLE_COUNT = 4
 _PLAN = Plan(formats=("arrow", "jsonl", "parquet", "webdataset"), max_reject_share=1.0)
 
 
 def check_config(task: Task, source: Path, folder: Path) -> JsonObject:
-    """Build the fixture twice, check both builds, and return what ``expected.json`` contains."""
+    """Build a source twice, check both builds, and return what ``expected.json`` contains."""
     copy = folder / "copy of source"
     shutil.copytree(source, copy)
     units = _build(task, source, folder / "first")
@@ -55,10 +62,7 @@ def _build(task: Task, sources: Path, out: Path) -> list[Manifest]:
         try:
             work.unit(task, split)
         except EmptyUnitError as error:
-            for reason in sorted(CONVERTER_ERRORS & set(error.reasons)):
-                require(
-                    False, task, f"{split} is rejected as {reason}; correct the converter or card"
-                )
+            require_no_converter_errors(Unit(task, split, out).state / REJECTS, task)
             raise ContractError(
                 f"{task.name}: split {split} has no rows; rejects: {dict(error.reasons)}"
             ) from error
@@ -113,3 +117,6 @@ def check_sample(task: Task, folder: Path) -> None:
             unexpected = sorted(set(report.rejects) - allowed - {"not_chosen"})
             require(not unexpected, config, f"its sample has rejects in {split}: {unexpected}")
             require(bool(report.rows or allowed), config, f"its sample has no rows in {split}")
+        built = folder / "sampled" / config.name
+        rows = {unit.split: list(read_rows(built, unit)) for unit in manifests(built)}
+        require_apart(config, rows, "its sample: ")

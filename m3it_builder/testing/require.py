@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from m3it_builder.errors import ContractError
+from m3it_builder.errors import ContractError, ConverterError, ConvertError, SourceError
 from m3it_builder.tasks.registry import Task
 
 
@@ -17,6 +19,28 @@ def require(condition: bool, task: Task | str, problem: str) -> None:
     """
     if not condition:
         raise ContractError(f"{task if isinstance(task, str) else task.name}: {problem}")
+
+
+@contextmanager
+def error_in_source(task: Task, is_sample: bool) -> Iterator[None]:
+    """Report a missing file, or one of unexpected structure, as an error of fixture or sample.
+
+    What the error recommends to users of official files, such as a download, cannot help here.
+
+    Raises:
+        ContractError: the block raised such an error.
+    """
+    try:
+        yield
+    except ConverterError:
+        raise  # its remedy is right whatever the source contains
+    except (SourceError, ConvertError) as error:
+        source = "sample data" if is_sample else "the fixture's source"
+        remedy = f"write the source again with `m3it check {task.name} --update`"
+        raise ContractError(
+            f"{task.name}: {source} does not have what the converter reads: {error.problem}; "
+            f"correct the converter, or {'the sample writer' if is_sample else remedy}"
+        ) from error
 
 
 def error_in_task(task: str, error: BaseException) -> ContractError | None:

@@ -26,18 +26,24 @@ _TOKEN = re.compile(r"\{box:(\d+)\}")
 
 def check_splits(task: Task, rows: dict[Any, list[BuiltRow]]) -> None:
     """Require rows in every split, unique ids, and no row in two splits."""
-    split_of: dict[tuple[Any, ...], str] = {}
+    require_apart(task, rows)
     for split, entry in task.card.splits.items():
         withheld = entry.answers == "withheld"
         require(withheld or bool(rows[split]), task, f"split {split} has no rows")
-        keys = {(row.row.inputs, *_digests(row)) for row in rows[split]}
-        for key in keys:
-            other = split_of.setdefault(key, split)
-            require(other == split, task, f"a row of {split} is also in {other}: {key[0]!r}")
         ids = [row.row.id for row in rows[split]]
         require(len(set(ids)) == len(ids), task, f"split {split} has duplicate ids")
     most = max(map(len, rows.values()))
     require(most >= 3, task, "no split of the fixture has three rows, which a check of order needs")
+
+
+def require_apart(task: Task, rows: dict[Any, list[BuiltRow]], where: str = "") -> None:
+    """Require that no row, of equal images and inputs, occurs in two splits."""
+    split_of: dict[tuple[str, ...], str] = {}
+    for split in (split for split in task.card.splits if split in rows):
+        for key in sorted({(row.row.inputs, *_digests(row)) for row in rows[split]}):
+            other = split_of.setdefault(key, split)
+            problem = f"{where}a row of {split} is also in {other}: {key[0]!r}"
+            require(other == split, task, problem)
 
 
 def check_row(task: Task, built: BuiltRow, folders: tuple[str, ...]) -> None:
@@ -81,16 +87,27 @@ def list_rejects(
     built: Path, unit: Manifest, task: Task, paths: tuple[str, ...]
 ) -> list[dict[str, str]]:
     """Return stage, id and reason of each reject; none of them may be an error of the converter."""
-    rows = pq.read_table(built / unit.reject_table.path).to_pylist()
+    table = built / unit.reject_table.path
+    require_no_converter_errors(table, task)
+    rows = pq.read_table(table).to_pylist()
     for row in rows:
-        name, reason = f"{row['split']}/{row['id']}", row["reason"]
-        allowed = reason not in CONVERTER_ERRORS
-        require(allowed, task, f"{name} is rejected as {reason}; correct the converter or card")
+        name = f"{row['split']}/{row['id']}"
         for path in paths:
             require(
                 path not in row["detail"], task, f"reject {name} contains the local path {path}"
             )
     return [{key: row[key] for key in ("stage", "id", "reason")} for row in rows]
+
+
+def require_no_converter_errors(table: Path, task: Task) -> None:
+    """Require that no reject of a table is an error of converter or card."""
+    for row in pq.read_table(table).to_pylist():
+        name, reason, detail = f"{row['split']}/{row['id']}", row["reason"], row["detail"]
+        if reason == "image_count":
+            found, _, allowed = detail.partition(", not ")
+            detail = f"{found} images, where the card allows {allowed}"
+        problem = f"{name} is rejected as {reason} ({detail}); correct the converter or card"
+        require(reason not in CONVERTER_ERRORS, task, problem)
 
 
 def _digests(built: BuiltRow) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 from unicodedata import normalize
@@ -45,17 +46,20 @@ ARCHIVE_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A regular file in an archive, a hard link to an earlier one, or a loose file."""
+    """A loose file, or an entry of an archive: a regular file, a hard link, or neither.
+
+    The last kind, a symbolic link, folder or device, replaces an earlier file of its name.
+    """
 
     name: str  # normalized
     size: int  # bytes, as its header says
     open: Callable[[], IO[bytes]]  # valid until the next file is asked for
-    link: str | None = None  # name of the file it is a link to, which has the content
+    link: str | None = None  # name of the earlier file whose content it has; "" for neither
     path: Path | None = None  # of a loose file
 
 
 def walk(path: Path) -> Iterator[Found]:
-    """Yield the files of an archive in the order of its directory, those in inner tars included.
+    """Yield the entries of an archive in the order of its directory, inner tars included.
 
     Raises:
         ARCHIVE_ERRORS: it is truncated, corrupt or not an archive.
@@ -108,20 +112,24 @@ def _walk_tar(tar: tarfile.TarFile, folder: str, depth: int) -> Iterator[Found]:
         if entry.size < 0 or tar.offset <= entry.offset:
             raise tarfile.ReadError(f"member {entry.name!r} has an impossible size")
         name = _in_folder(_member_name(entry.name), folder)
-        if name is None or not (entry.isreg() or entry.islnk()):
+        if name is None:
             continue
-
-        def content(entry: tarfile.TarInfo = entry) -> IO[bytes]:
-            file = tar.extractfile(entry)
-            if file is None:
-                raise tarfile.ReadError(f"{entry.name!r} has no content")
-            return file
-
-        if entry.islnk():
-            target = _in_folder(_member_name(entry.linkname), folder)
-            yield Found(name, 0, content, target or "")
-        else:
+        content = partial(_content, tar, entry)
+        if entry.isreg():
             yield from _expand(Found(name, entry.size, content), depth)
+        elif entry.islnk():
+            target = _in_folder(_member_name(entry.linkname), folder)
+            if target is not None:
+                yield Found(name, 0, content, target)
+        elif entry.issym() or entry.isdir() or entry.isdev():
+            yield Found(name, 0, content, "")
+
+
+def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    file = tar.extractfile(entry) if entry.isreg() else None
+    if file is None:
+        raise tarfile.ReadError(f"{entry.name!r} has no content")
+    return file
 
 
 def _expand(found: Found, depth: int) -> Iterator[Found]:

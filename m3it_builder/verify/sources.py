@@ -19,6 +19,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from m3it_builder.storage.regular_files import open_regular
+from m3it_builder.verify.hard_links import HardLinks, Ranked
 from m3it_builder.verify.second_reader import ARCHIVE_ERRORS, Found, walk
 from m3it_builder.verify.source_compare import Comparer, State, UnitFacts, Verdict
 from m3it_builder.verify.source_table import Role, SourceTable, Wanted
@@ -57,8 +58,7 @@ class SourceResult:
     error: str = ""  # why the archive could not be read to its end
 
 
-_Ranked = Sequence[tuple[int, Wanted]]  # with the rank of the name under which it was found
-_Add = Callable[[_Ranked, Found], None]
+_Add = Callable[[Ranked, Found], None]
 
 
 def check_sources(job: SourceJob, tick: Tick) -> SourceResult:
@@ -76,7 +76,7 @@ def check_sources(job: SourceJob, tick: Tick) -> SourceResult:
                 _check_loose(job, (source, name), wanted, add)
         else:
             try:
-                _check_archive(job, table, add)
+                _check_archive(job, table, verdicts, add)
             except ARCHIVE_ERRORS as failure:
                 error = f"{Path(job.archive).name}: {first_line(failure)}"
         return verdicts.result(job.source, error)
@@ -107,25 +107,33 @@ def _loose_candidates(path: str, layouts: Layouts) -> Iterator[tuple[int, str]]:
             yield _ACTUAL, actual + path.removeprefix(official)
 
 
-def _check_archive(job: SourceJob, table: SourceTable, add: _Add) -> None:
-    """Compare every wanted member; a second pass follows hard links to their files."""
-    layouts = job.layouts.get(job.source, ())
-    links: dict[str, list[tuple[int, Wanted]]] = {}
-    for found in walk(Path(job.archive)):
-        wanted = [
-            (rank, one)
-            for rank, name in _official_names(found.name, layouts)
-            for one in table.wanted(job.source, name)
-        ]
-        if wanted and found.link is None:
-            add(wanted, found)
-        elif wanted and found.link:
-            links.setdefault(found.link, []).extend(wanted)
-    if not links:
-        return
-    for found in walk(Path(job.archive)):
-        if found.link is None and found.name in links:
-            add(links[found.name], found)
+def _check_archive(job: SourceJob, table: SourceTable, verdicts: _Verdicts, add: _Add) -> None:
+    """Compare every wanted member; a second pass compares what hard links are links to."""
+    links = HardLinks()
+    for position, found in enumerate(walk(Path(job.archive))):
+        wanted = _wanted(job, table, found.name)
+        if found.link:
+            links.add(position, found.name, found.link, wanted)
+        elif wanted:
+            links.replace(found.name)
+            if found.link is None:
+                add(wanted, found)
+            else:
+                verdicts.discard(wanted)
+    if origins := links.origins():
+        for position, found in enumerate(walk(Path(job.archive))):
+            spans = origins.get(found.name, ()) if found.link is None else ()
+            for _, _, wanted in (span for span in spans if span[0] < position < span[1]):
+                add(wanted, found)
+
+
+def _wanted(job: SourceJob, table: SourceTable, name: str) -> Ranked:
+    """Return what is wanted of an entry, whatever its name in the official archive."""
+    return [
+        (rank, one)
+        for rank, official in _official_names(name, job.layouts.get(job.source, ()))
+        for one in table.wanted(job.source, official)
+    ]
 
 
 def _official_names(actual: str, layouts: Layouts) -> Iterator[tuple[int, str]]:
@@ -147,10 +155,11 @@ class _Verdicts:
     def __init__(self, count: int, tick: Tick) -> None:
         self._states = bytearray(count + 1)
         self._touched = array("q")
+        self._discarded: set[int] = set()  # touched ones that count as not found again
         self._details: dict[int, str] = {}
         self._tick = tick
 
-    def add(self, comparer: Comparer, wanted: _Ranked, found: Found) -> None:
+    def add(self, comparer: Comparer, wanted: Ranked, found: Found) -> None:
         """Compare a file; of several members with one name the last counts, as in unpacking."""
         ranks = {(one.number, one.role): rank for rank, one in wanted}
         for one, verdict in comparer.compare([one for _, one in wanted], found):
@@ -158,12 +167,24 @@ class _Verdicts:
             code = rank * len(State) + verdict.state
             known = self._states[one.number]
             if not known:
-                self._touched.append(one.number)
+                if one.number in self._discarded:
+                    self._discarded.remove(one.number)
+                else:
+                    self._touched.append(one.number)
                 self._tick(0 if one.role == Role.SIZE else one.bytes)
             elif not _replaces(code, known):
                 continue
             self._states[one.number] = code
             self._keep_detail(one.number, verdict)
+
+    def discard(self, wanted: Ranked) -> None:
+        """Forget the verdicts on a file that a later entry, which is no file, replaces."""
+        for rank, one in wanted:
+            code = self._states[one.number]
+            if code and code // len(State) == rank + (_GUESSED if one.role == Role.CELL else 0):
+                self._states[one.number] = State.ABSENT
+                self._discarded.add(one.number)
+                self._details.pop(one.number, None)
 
     def _keep_detail(self, number: int, verdict: Verdict) -> None:
         self._details.pop(number, None)

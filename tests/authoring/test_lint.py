@@ -110,6 +110,13 @@ def test_folder_of_a_package(tmp_path: Path) -> None:
         "crows = m3it_birds.crows:TASK (m3it-birds)",
     }
     assert "m3it_birds/crows/converter.py" in {finding.file for finding in findings}
+    sources = project / "m3it_birds" / "task_cards" / "sources"
+    shutil.copy(sources / "crows-files.yaml", sources / "old-files.yaml")
+    unlisted = [str(finding) for finding in lint_folder(project)[1] if "old" in finding.file]
+    assert unlisted == [
+        "m3it_birds/task_cards/sources/old-files.yaml: no task of the package lists this source; "
+        "add it to a card, or delete the file"
+    ]
     card = project / "m3it_birds" / "task_cards" / "crows.yaml"
     card.write_text("name: [")
     messages = [finding.message for finding in lint_folder(project)[1] if "crows" in finding.file]

@@ -106,9 +106,9 @@ BUILT_FROM = BuiltFrom(
         options={"target": "answer"},
         plan=TEXT_PLAN.choices(),
         drop="",
-        files={"a/1.zip": (1, 1), "a/2.zip": (1, 1)},
+        files={"a/1.zip": (1, 1, 1), "a/2.zip": (1, 1, 1)},
     ),
-    annotations={"a/1.json": (1, 1)},
+    annotations={"a/1.json": (1, 1, 1)},
     sources="/data",
 )
 

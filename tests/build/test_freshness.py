@@ -82,6 +82,51 @@ def test_repaired_image_files_are_found(sources: Path, tmp_path: Path) -> None:
     assert build(sources, tmp_path / "out", replace=True).rejects == {}
 
 
+def test_images_that_arrive_after_a_plan_are_used(sources: Path, tmp_path: Path) -> None:
+    missing = images_of(sources)[:60]
+    for path in missing:
+        path.rename(tmp_path / path.name)
+    lenient = replace(PLAN, max_reject_share=1.0)
+    assert build(sources, tmp_path / "out", lenient, plan_only=True).rejects["image_missing"] == 60
+    for path in missing:
+        (tmp_path / path.name).rename(path)
+    assert build(sources, tmp_path / "out", lenient).rejects == {}
+
+
+def test_missing_image_that_arrives_with_another_suffix(sources: Path, tmp_path: Path) -> None:
+    image = images_of(sources)[5]
+    data = image.read_bytes()
+    image.unlink()
+    assert build(sources, tmp_path / "out").rejects == {"image_missing": 1}
+    image.with_suffix(".jpeg").write_bytes(data)
+    with pytest.raises(BuildError, match=r"previously missing images exist now"):
+        build(sources, tmp_path / "out")
+    assert build(sources, tmp_path / "out", replace=True).rejects == {}
+
+
+@pytest.mark.parametrize("kind", ["annotations", "image"])
+def test_files_replaced_with_size_and_mtime_kept(sources: Path, tmp_path: Path, kind: str) -> None:
+    """``cp -p`` and archivers restore the mtime."""
+    out = tmp_path / "out"
+    build(sources, out)
+    path = sources / ANNOTATIONS if kind == "annotations" else images_of(sources)[3]
+    data, state = path.read_bytes(), path.stat()
+    if kind == "annotations":
+        changed = data.replace(b'"yes"', b'"yep"')
+        assert changed != data
+    else:
+        comment = data.index(b"\xff\xdb")  # the bytes before a table of quantization
+        changed = data[:comment] + data[comment:].replace(data[-40:-30], data[-40:-30][::-1])
+    path.write_bytes(changed)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    if kind == "annotations":
+        with pytest.raises(BuildError, match=r"changed: .*annotations\.json"):
+            build(sources, out)
+    build(sources, out, replace=True)
+    build(sources, tmp_path / "fresh")
+    assert tree(out) == tree(tmp_path / "fresh")
+
+
 def test_moved_sources_are_not_resumed(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from m3it_builder import Record, Reject, Source, Turn, load_task
 from m3it_builder.build.image_phase import ImagePhase
 from m3it_builder.build.pack import pack
 from m3it_builder.dataset.layout import MANIFEST
-from m3it_builder.errors import SourceChangedError
+from m3it_builder.errors import BuildError, SourceChangedError
 from m3it_builder.progress import Silent
 from m3it_builder.tasks.sampling import write_sample
 from tests.support import building
@@ -222,6 +222,20 @@ def test_archive_replaced_while_a_build_is_interrupted(
     archive.files = rotated(archive.files)
     archive.swap()
     build(sources, out)
+    assert_right(out, archive.files, sources)
+
+
+@pytest.mark.parametrize("new_inode", [False, True])
+def test_archive_replaced_after_a_build_with_size_and_mtime_kept(
+    archive: Archive, sources: Path, tmp_path: Path, new_inode: bool
+) -> None:
+    out = tmp_path / "out"
+    build(sources, out)
+    archive.files = rotated(archive.files)
+    archive.swap(keep_mtime=True, new_inode=new_inode)
+    with pytest.raises(BuildError, match=rf"changed: the source files .*{archive.path.name}"):
+        build(sources, out)
+    build(sources, out, replace=True)
     assert_right(out, archive.files, sources)
 
 

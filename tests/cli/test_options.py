@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -16,6 +17,7 @@ from m3it_builder.cli.options import choice
 from m3it_builder.dedup import KEEP_POLICIES
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.formats import FormatName, ImageEncoding
+from tests.support.command import assert_usage_error, run_m3it
 
 # Options of one name whose meaning depends on the command.
 DIFFERENT = {"--out", "--seed", "--source", "--split", "--task"}
@@ -68,3 +70,20 @@ def test_choices_are_looked_up_only_when_needed() -> None:
 
     assert choice(allowed)(None) is None
     assert choice(allowed)([]) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("build", "--task", "shapes", "--sample", "--out", ""), "empty argument after --out"),
+        (("build", "--task", "shapes", "--source="), "--source is empty"),
+        (("fetch", "shapes", "--source", ""), "empty argument after --source"),
+        (("sample", "--task", "shapes", "-o", ""), "empty argument after -o"),
+        (("info", ""), "empty argument after info"),
+        (("sql", "", "SELECT 1"), "empty argument after sql"),
+    ],
+)
+def test_empty_paths_are_wrong_usage(tmp_path: Path, words: Sequence[str], message: str) -> None:
+    """They meant the current folder."""
+    assert_usage_error(run_m3it(*words, cwd=tmp_path), message)
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from pathlib import Path
 from m3it_builder.tasks.registry import Task
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.duplicates import build_tasks
+from tests.support.paths import tree
 
 
 def test_dedup_writes_and_prints_a_report(tmp_path: Path, planted_tasks: list[Task]) -> None:
@@ -21,6 +22,21 @@ def test_dedup_writes_and_prints_a_report(tmp_path: Path, planted_tasks: list[Ta
     assert report == json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["dropped"] == []
     assert run_m3it("dedup", out, "--out", tmp_path / "r", "--keep", "none").returncode == 2
+
+
+def test_a_report_replaces_reports_only(tmp_path: Path, planted_tasks: list[Task]) -> None:
+    out = build_tasks(tmp_path, planted_tasks)
+    before = tree(out)
+    for folder in (out / "one", out / "one" / "meta", out / "one" / "new"):
+        assert_one_line(run_m3it("dedup", out, "--out", folder), 2, "choose another --out")
+    assert tree(out) == before
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("report.json", "drop.parquet"):
+        (mine / name).write_text('{"title": "mine"}')
+        assert_one_line(run_m3it("dedup", out, "--out", mine), 1, name, "choose another --out")
+        assert tree(mine) == {name: b'{"title": "mine"}'}
+        (mine / name).unlink()
 
 
 def test_folder_without_a_build_is_one_line(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from m3it_builder.formats.regions import COLORS, colored, from_xywh
@@ -22,3 +24,11 @@ def test_boxes_get_the_colors_in_order() -> None:
 
 def test_every_color_can_be_drawn() -> None:
     assert set(COLORS) == set(RGB)
+
+
+@pytest.mark.parametrize("box", [["1", "2", "3", "4"], [1, 2, None, 4], [1, 2, True, 4], "1234"])
+def test_boxes_of_anything_but_numbers_are_errors(box: Any) -> None:
+    with pytest.raises(TypeError, match="which is not a number"):
+        from_xywh(box)
+    with pytest.raises(TypeError, match="which is not a number"):
+        colored([box])

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.errors import BuildError
 from m3it_builder.report import contact_sheet
 from m3it_builder.report import fonts as fonts_module
 from m3it_builder.report.contact_sheet import grid_columns, write_sheet
@@ -157,3 +158,15 @@ def test_album_fills_its_cell(tmp_path: Path) -> None:
     assert right - left > 340
     assert bottom - top > 190
     assert abs(left + 8 - (sheet.width - 8 - right)) <= 2 * 4
+
+
+def test_a_sheet_replaces_images_only(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"a,b")
+    with pytest.raises(BuildError, match="no PNG or JPEG image; choose another --sheet"):
+        write_sheet(path, [])
+    assert path.read_bytes() == b"a,b"
+    for start in (b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"):
+        path.write_bytes(start)
+        write_sheet(path, [])
+        assert path.read_bytes().startswith(b"\x89PNG")

@@ -125,7 +125,7 @@ def test_file_stats(tmp_path: Path) -> None:
     write_files(tmp_path / "raw", {"list.json": b"[]", "also-1.zip": b"", "other": b""})
     assert not catalog.is_empty()
     stats = catalog.file_stats()
-    assert {name: size for name, (size, _) in stats.items()} == {
+    assert {name: size for name, (size, *_) in stats.items()} == {
         "raw/also-1.zip": 0,
         "raw/list.json": 2,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from m3it_builder.errors import SourceError
+from m3it_builder.errors import ConverterError, SourceError
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.source import Source
 from tests.support.source_files import open_raw, source_card, write_files
@@ -135,8 +135,13 @@ def test_values_that_strict_json_rejects(tmp_path: Path) -> None:
 
 
 def test_undeclared_source(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"t/train reads .* its card lists only raw"):
-        open_raw(tmp_path).json("other/q.json")
+    """A path without source id is the usual cause: the message says how names begin."""
+    message = (
+        r"t/train reads 'videos/v0.mp4', but a name begins with the id of a source, .*only raw"
+    )
+    for read in (open_raw(tmp_path).json, open_raw(tmp_path).find):
+        with pytest.raises(ConverterError, match=message):
+            read("videos/v0.mp4")
 
 
 def test_options_and_split(tmp_path: Path) -> None:
@@ -144,3 +149,18 @@ def test_options_and_split(tmp_path: Path) -> None:
     source = Source(catalogs, "validation", task="t", options={"size": 3})
     assert (source.task, source.split, source.file_split) == ("t", "validation", "val")
     assert source.option("size") == 3
+    message = "the card declares no option 'sampling'; declared: size; add it under 'options'"
+    with pytest.raises(ConverterError, match=message):
+        source.option("sampling")
+
+
+def test_a_split_field_with_an_unknown_name_is_an_error(tmp_path: Path) -> None:
+    source = Source({"raw": Catalog(source_card(), tmp_path)}, "validation", task="t")
+    assert source.in_split("val")
+    assert source.in_split("validation")
+    assert source.in_split("dev", {"dev": "validation"})
+    assert not source.in_split("restval", {"restval": "train"})
+    assert not source.in_split("test")
+    for value in ("Val", "restval", "", None, 1, ["val"]):
+        with pytest.raises(ValueError, match=r"is none of train, val, validation, test"):
+            source.in_split(value)

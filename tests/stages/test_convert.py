@@ -45,6 +45,11 @@ def nested(depth: int) -> list[Any]:
         (Record(id="", turns=(Turn("q", "a"),)), "empty_id"),
         (Record(id="1", turns=(Turn("q", "a"),), meta={"x": 1j}), "is not JSON"),
         (Record(id="1", turns=(Turn("q", "a"),), meta={1: "x"}), "is not JSON"),  # type: ignore[dict-item]
+        (
+            Record(id="1", turns=(Turn("q", "a"),), meta={"x": [{"y": {"b", "a"}}]}),
+            r"record '1' with meta\['x'\]\[0\]\['y'\], which is not JSON \(a value of type set\)",
+        ),
+        (Record(id="1", turns=(Turn("q", "a"),), meta={"x": b"raw"}), "is not JSON"),
         (Record(id=7, turns=(Turn("q", "a"),)), "is not a string"),  # type: ignore[arg-type]
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder import load_task
-from m3it_builder.errors import SourceError
+from m3it_builder.errors import ConverterError
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.tasks.opening import catalogs_of, open_source
 
@@ -47,6 +47,6 @@ def test_source_has_name_options_and_given_catalogs(tmp_path: Path) -> None:
     del catalogs["vcr-images"]
     source = open_source(task, "train", tmp_path, catalogs)
     assert (source.task, source.option("target")) == ("vcr-rationale", "rationale")
-    with pytest.raises(SourceError, match="lists only vcr-annotations"):
+    with pytest.raises(ConverterError, match="lists only vcr-annotations"):
         source.find("vcr-images/a.jpg")
     assert all(isinstance(catalog, Catalog) for catalog in catalogs.values())

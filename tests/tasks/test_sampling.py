@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from m3it_builder import load_task
+from m3it_builder.errors import BuildError
 from m3it_builder.progress import Silent, Unit
-from m3it_builder.tasks.sampling import sample_folder, write_once, write_sample
+from m3it_builder.tasks.sampling import sample_folder, write_once, write_sample, write_samples
 from tests.support.paths import tree
 
 
@@ -70,3 +71,73 @@ def test_drawing_reports_progress(tmp_path: Path, name: str) -> None:
     assert progress.finished == 1
     write_once(load_task(name), tmp_path, 60, progress)
     assert progress.finished == 1, "nothing is drawn again"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files, without the list of those that are ours."""
+    return {name: data for name, data in tree(folder).items() if not name.startswith(".")}
+
+
+def test_official_files_are_never_replaced(tmp_path: Path) -> None:
+    """Nothing is written at all, even if only the last source of a task has official files."""
+    official = tmp_path / "okvqa-annotations" / "mscoco_train2014_annotations.json.zip"
+    official.parent.mkdir()
+    official.write_bytes(b"official")
+    with pytest.raises(BuildError, match=r"okvqa-annotations: holds .*choose another --out"):
+        write_samples([load_task("okvqa")], tmp_path, 3)
+    assert contents(tmp_path) == {"okvqa-annotations/" + official.name: b"official"}
+
+
+def test_files_that_were_added_to_a_sample_are_kept(tmp_path: Path) -> None:
+    """Somebody downloads official files into the folder, under a new name or that of ours."""
+    tasks = [load_task("shapes")]
+    write_samples(tasks, tmp_path, 3)
+    ours = next(path for path in sorted((tmp_path / "shapes").rglob("*")) if path.is_file())
+    sample = ours.read_bytes()
+    for path, data in ((ours.with_name("new.zip"), b"official"), (ours, b"official")):
+        path.write_bytes(data)
+        with pytest.raises(BuildError, match=f"did not write .*{path.name}"):
+            write_samples(tasks, tmp_path, 3)
+        assert path.read_bytes() == data
+        path.unlink()
+        ours.write_bytes(sample)
+    write_samples(tasks, tmp_path, 3)
+
+
+@pytest.mark.parametrize("name", ["shapes", "shapes/train"])
+def test_symbolic_links_are_not_followed(tmp_path: Path, name: str) -> None:
+    tasks, outside = [load_task("shapes")], tmp_path / "outside"
+    outside.mkdir()
+    link = tmp_path / "out" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with pytest.raises(BuildError, match=r"shapes: .*choose another --out"):
+        write_samples(tasks, tmp_path / "out", 3)
+    assert link.is_symlink()
+    assert not list(outside.iterdir())
+
+
+def test_samples_never_mix(tmp_path: Path) -> None:
+    """A smaller sample leaves no files of a larger one."""
+    for count in (6, 2):
+        write_samples([load_task("okvqa")], tmp_path / "again", count)
+    write_sample(load_task("okvqa"), tmp_path / "once", 2)
+    assert contents(tmp_path / "again") == tree(tmp_path / "once")
+
+
+def test_tasks_share_sources(tmp_path: Path) -> None:
+    """Images of COCO: in one run, or one after the other with equal parameters."""
+    okvqa, coco = load_task("okvqa"), load_task("coco")
+    write_samples([okvqa, coco], tmp_path / "one", 3)
+    write_samples([okvqa], tmp_path / "two", 3)
+    write_samples([coco], tmp_path / "two", 3)
+    for task in (okvqa, coco):
+        write_sample(task, tmp_path / "plain", 3)
+    plain = tree(tmp_path / "plain")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two") == plain
+    for count, seed in ((4, 0), (3, 1)):
+        with pytest.raises(BuildError, match=r"sample of coco, okvqa too \(--n 3 --seed 0"):
+            write_samples([coco], tmp_path / "two", count, seed)
+    assert contents(tmp_path / "two") == plain
+    write_samples([coco, okvqa], tmp_path / "two", 4)
+    assert len(contents(tmp_path / "two")) > len(plain)

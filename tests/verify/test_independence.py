@@ -31,7 +31,8 @@ from tests.support.verifying import build as build_all
 from tests.support.verifying import counts, verify
 
 READERS = ("sources", "second_reader", "zip_excerpt", "source_table", "source_compare",
-           "source_refs", "source_folders", "array_cells", "against_sources")  # fmt: skip
+           "source_refs", "source_folders", "array_cells", "against_sources",
+           "hard_links")  # fmt: skip
 JUDGED = ("catalog", "archive_index", "zip_directory", "tar_directory", "members", "archives")
 
 
@@ -240,3 +241,27 @@ def tar_of(files: dict[str, bytes], mode: str, link: str = "") -> bytes:
             entry.type, entry.linkname = tarfile.LNKTYPE, next(iter(files))
             tar.addfile(entry)
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_members_that_a_later_link_replaces(sources: Path, tmp_path: Path, kind: bytes) -> None:
+    """The old build differs from the changed tar in one image; a new build agrees with it."""
+    build(sources, tmp_path / "out")
+    used = sorted({image["name"] for row in index_rows(tmp_path / "out") for image in row["images"]
+                   if image["name"].startswith(IMAGES)})  # fmt: skip
+    names = [name.removeprefix(IMAGES + "/") for name in used]
+    archive = archive_images(sources, "tar")
+    with tarfile.open(archive, "a") as tar:
+        entry = tarfile.TarInfo(names[0])
+        entry.type, entry.linkname = kind, names[1]
+        tar.addfile(entry)
+    report = verify(tmp_path / "out", sources=sources)
+    assert counts(report) == {"source_image": 1}
+    assert report.findings[0].examples[0].where.split()[1] == used[0]
+    archive.rename(archive.with_name("train2014.repacked.tar"))
+    if kind == tarfile.SYMTYPE:
+        with pytest.raises(M3ITError, match=r"1 of 12 examples were rejected.*image_missing 1"):
+            build(sources, tmp_path / "out", replace=True)
+    else:
+        build(sources, tmp_path / "out", replace=True)
+        assert counts(verify(tmp_path / "out", sources=sources)) == {}
