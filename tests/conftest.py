@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,11 @@ settings.load_profile("m3it")
 os.environ["M3IT_PLUGINS"] = "0"  # installed tasks must not change the results of tests
 for _name in ("M3IT_SOURCES", "M3IT_LEDGER"):
     os.environ.pop(_name, None)
+# Before ``datasets`` is imported, which reads it once: a cache of an earlier run may have other rows
+# under the same path.
+_hf_home = tempfile.TemporaryDirectory(prefix="m3it-hf-", ignore_cleanup_errors=True)
+os.environ["HF_HOME"] = _hf_home.name
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,5 +35,3 @@ def _isolated_home(
 ) -> None:
     home = tmp_path_factory.getbasetemp() / "home"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    monkeypatch.setenv("HF_HOME", str(home / "hf"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
