@@ -13,8 +13,8 @@ settings.load_profile("m3it")
 os.environ["M3IT_PLUGINS"] = "0"  # installed tasks must not change the results of tests
 for _name in ("M3IT_SOURCES", "M3IT_LEDGER"):
     os.environ.pop(_name, None)
-# Before ``datasets`` is imported, which reads it once: a cache of an earlier run may have other rows
-# under the same path.
+# Before ``datasets`` is imported, which reads it once: a cache of an earlier run may have other
+# rows under the same path.
 _hf_home = tempfile.TemporaryDirectory(prefix="m3it-hf-", ignore_cleanup_errors=True)
 os.environ["HF_HOME"] = _hf_home.name
 os.environ["HF_HUB_OFFLINE"] = "1"
