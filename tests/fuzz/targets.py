@@ -39,7 +39,10 @@ METHODS: tuple[StorageMethod, ...] = ("stored", "deflated", "tar", "sparse")
 MAX_BYTES = 1 << 20  # of one member that is read
 
 _numbers = itertools.count()
-_folder = Path(tempfile.mkdtemp(prefix="m3it-fuzz-", dir=os.environ.get("M3IT_FUZZ_FOLDER")))
+_temporary = tempfile.TemporaryDirectory(
+    prefix="m3it-fuzz-", dir=os.environ.get("M3IT_FUZZ_FOLDER"), ignore_cleanup_errors=True
+)
+_folder = Path(_temporary.name)
 
 
 @dataclass(frozen=True)
