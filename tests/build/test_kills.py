@@ -135,6 +135,10 @@ def test_killed_parent(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
         run.counts["with workers"] += bool(process.children())
         process.process.send_signal(signal.SIGKILL)
         run.counts["kills"] += 1
+        # Stopped in its first moments, before it asked the kernel to follow its parent; it has
+        # done nothing yet, and ends when it goes on.
+        for child in process.await_end(GONE_SECONDS):
+            send(child, signal.SIGCONT)
 
     while run.counts["kills"] < 50 // DIVISOR:
         code, stderr = run.round(disturb)
