@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import NoReturn
@@ -37,6 +38,7 @@ def handle_signals() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+    sys.unraisablehook = _raise_again
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -58,6 +60,21 @@ def _interrupt(number: int, _: FrameType | None) -> None:
     if _received is None:
         _received = number
         raise Interrupted
+
+
+def _raise_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Raise ``Interrupted`` once more if it was raised in a finalizer, where Python drops it."""
+    if not isinstance(ignored.exc_value, Interrupted):
+        sys.__unraisablehook__(ignored)
+        return
+    import ctypes
+
+    main = ctypes.c_ulong(threading.main_thread().ident or 0)
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    # Later: here it would be raised in this hook, and dropped again.
+    timer = threading.Timer(0.05, raise_in, (main, ctypes.py_object(Interrupted)))
+    timer.daemon = True
+    timer.start()
 
 
 def _watch(reader: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -117,6 +118,26 @@ def test_nohup(sample: Path, tmp_path: Path) -> None:
     for number in build.running():  # as when a terminal closes
         send(number, signal.SIGHUP)
     assert build.finish()[0] == 0
+
+
+def test_signal_in_a_finalizer(tmp_path: Path) -> None:
+    """Python drops exceptions there; the command ends all the same, without a traceback."""
+    program = """
+import os, signal, time
+from m3it_builder.cli.interruption import handle_signals, Interrupted
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+handle_signals()
+try:
+    Finalized()
+    time.sleep(5)
+except Interrupted:
+    print("interrupted", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
 
 
 def test_interrupted_query(sample: Path, tmp_path: Path) -> None:
