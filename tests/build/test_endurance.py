@@ -82,7 +82,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     generator = random.Random(20)
     out = tmp_path / "out"
     kills = finished = 0
-    while kills < KILLS or not finished:
+    while kills < KILLS or finished < 3:
         which = finished % 2
         replace = ("--replace",) if finished else ()
         process = subprocess.Popen(
@@ -104,7 +104,6 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         if not (out / "okvqa" / "meta" / "train" / "manifest.json").exists():
             assert not (out / "okvqa" / "README.md").exists()
             assert not (out / "README.md").exists()
-    assert finished >= 3, "first and incremental builds were finished"
     last = [*command(sources[finished % 2], out, *more), "--replace"]
     assert subprocess.run(last, check=False, capture_output=True).returncode == 0
     assert tree(out) == expected[finished % 2]
