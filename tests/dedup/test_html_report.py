@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from m3it_builder.dedup.html_report import is_leak, write_html
@@ -76,7 +79,7 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
     assert "script" not in tags
     assert page.images == [side.thumbnail] * 4, "no image but the thumbnails"
     assert {name for _, attributes in page.elements for name in attributes} == {
-        "alt", "charset", "class", "content", "lang", "name", "src",
+        "alt", "charset", "class", "content", "data-head", "href", "id", "lang", "name", "src",
     }  # fmt: skip
     # Shared counts 4 times, drop list twice, unreadable images 3 times, 4 texts on 4 sides.
     assert page.text.count(HOSTILE) == 4 + 2 + 3 + 16, "shown as it is, never as markup"
@@ -94,7 +97,8 @@ def test_content(tmp_path: Path) -> None:
         "Keep policy of the drop list: evaluation.",
         "3,000rows", "41distinct images", "42image occurrences", "2,000rows to drop",
         "43flat images, compared by digest only", "1,002unreadable images",
-        "exact duplicate 1,234 5 6", "text overlap 1,234 5 6",
+        "1,234 FROM 'pairs.parquet' WHERE left_unit = 'one/train/train' AND "
+        "right_unit = 'one/train/test' AND kind = 'exact' 5 6",
         "m3it build --drop drop.parquet",
         "near-duplicate, 3 of 64 bits differ", "text overlap, 75%",
         "a1, image 2 Which one? This one?that one", "b1 yes",
@@ -103,6 +107,33 @@ def test_content(tmp_path: Path) -> None:
         assert expected in text, text
     assert page.images == [THUMBNAIL] * 2
     assert "white-space: pre-wrap" in page.text, "line breaks of texts are shown"
+
+
+def test_lines_are_sorted_linked_and_queried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line with most pairs is first; a line leads to its samples and to all its pairs."""
+    left, right = (f"it's {split}: one/{split}" for split in ("train", "test"))
+    content = report("one/train")
+    content["shared"] = [
+        counts(left, right, "exact") | {"pairs": 3},
+        counts(left, right, "near") | {"pairs": 8_121},
+        counts(left, right, "text") | {"pairs": 200},
+    ]
+    one, two = (Side(unit, "1", 0, "", "", "") for unit in (left, right))
+    page = write(tmp_path, content, [Sample("near", one, two, 1, None)])
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    ids = [attributes["id"] for tag, attributes in page.elements if "id" in attributes]
+    assert links == [f"#{ids[0]}"]
+    texts = [text.strip() for text in page.texts]
+    assert [text for text in texts if text in ("3", "200", "8,121")] == ["8,121", "200", "3"]
+    assert f"8,121 near-duplicates, most of all, are between {left}" in " ".join(page.text.split())
+    pairs = [{"left_unit": left, "right_unit": right, "kind": kind} for kind in ("near", "text")]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(pairs), tmp_path / "pairs.parquet")
+    monkeypatch.chdir(tmp_path)
+    query = next(text for text in texts if text.startswith("FROM 'pairs.parquet'"))
+    with duckdb.connect() as database:
+        assert database.execute(query).fetchall() == [(left, right, "near")]
 
 
 def test_empty_report(tmp_path: Path) -> None:
