@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from m3it_builder import Record, Source, Turn
 from m3it_builder.cards.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
+from m3it_builder.cards.instructions import plain
 from m3it_builder.records import Region
 from m3it_builder.tasks.registry import Task
 
@@ -86,7 +87,7 @@ def task(count: int, boxes: int = 0, path_of: Callable[[int], str] = flat) -> Ta
             images=ImageCount(min=1, max=1),
             splits={"train": SplitCard(rows=count)},
         ),
-        instructions=("Answer the question about the image.", "Look, and answer."),
+        instructions=plain(("Answer the question about the image.", "Look, and answer.")),
         convert=convert,
         sample=lambda *_: None,
         sources={
@@ -94,7 +95,7 @@ def task(count: int, boxes: int = 0, path_of: Callable[[int], str] = flat) -> Ta
                 name="bench-images",
                 title="Images",
                 license="CC0-1.0",
-                files=(SourceFile(file="images.zip", manual="drawn"),),
+                files=(SourceFile(file="images.zip", manual="drawn", accept=("images.tar",)),),
             )
         },
     )

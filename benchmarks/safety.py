@@ -56,8 +56,8 @@ def _prepare(folder: Path) -> None:
     images = folder / "src" / "bench-images"
     write_images(images, IMAGES)
     with tarfile.open(images / "images.tar", "w") as tar:
-        for path in sorted(images.glob("*.jpg")):
-            tar.add(path, path.name)
+        for path in sorted(images.rglob("*.jpg")):
+            tar.add(path, path.relative_to(images).as_posix())
             path.unlink()
     prepare_spool(folder, IMAGES)
 

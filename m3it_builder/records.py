@@ -138,6 +138,7 @@ class Record(Struct, frozen=True, array_like=True, kw_only=True):
     license: str | None = None  # if it differs from that of the card
     image_license: str | None = None
     instruction: str = ""  # if the source has one; it is kept
+    lang: str | None = None  # BCP 47, of the target, if it differs from that of the card
 
 
 class Instance(Struct, frozen=True, kw_only=True):

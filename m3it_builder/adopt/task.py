@@ -22,6 +22,7 @@ from m3it_builder.cards.cards import (
     TaskCard,
     load_task_card,
 )
+from m3it_builder.cards.instructions import plain
 from m3it_builder.errors import BuildError
 from m3it_builder.tasks.registry import Task
 
@@ -92,7 +93,7 @@ def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
     return Task(
         name=unit.task,
         card=_card(scanned, layout.data),
-        instructions=pool,
+        instructions=plain(pool),
         convert=partial(convert, files=files),
         sample=_no_sample,
         sources={layout.data: _source_card(unit, layout.data)},

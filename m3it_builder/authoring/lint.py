@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+from m3it_builder.authoring.claims import check_claims
 from m3it_builder.authoring.pool_checks import TODO, check_pool
 from m3it_builder.authoring.project import (
     Project,
@@ -18,13 +19,13 @@ from m3it_builder.authoring.project import (
 )
 from m3it_builder.build.plan import load_pipeline
 from m3it_builder.cards.bundled import bundled
-from m3it_builder.cards.cards import load_source_card, load_task_card
+from m3it_builder.cards.cards import TaskCard, load_source_card, load_task_card
 from m3it_builder.cards.instructions import load_instructions
 from m3it_builder.errors import CardError, M3ITError
 from m3it_builder.tasks.installed import installed, module_of, package_of
 from m3it_builder.tasks.registry import broken_plugins, load_task, source_names
 
-POOL_SIZE = 10  # instructions
+POOL_SIZE = 10  # instructions, at least
 _SHOWN = 60  # characters of a line with a TODO
 
 
@@ -236,21 +237,26 @@ def _check_source(path: Path) -> Iterator[str]:
 
 def _check_pool(path: Path, home: Path) -> Iterator[str]:
     pool = load_instructions(path)
-    if len(pool) != POOL_SIZE:
-        yield f"has {len(pool)} instructions instead of {POOL_SIZE}"
-    yield from check_pool(pool, _language_of(path.stem, home))
+    if len(pool) < POOL_SIZE:
+        yield f"has {len(pool)} instructions, {POOL_SIZE} are needed"
+    card = _card_of(path.stem, home)
+    yield from check_pool([one.text for one in pool], card and card.lang)
+    if card:
+        yield from check_claims(pool, card)
 
 
-def _language_of(name: str, home: Path) -> str | None:
-    """Return the language of a task or variant, or None if no valid card has it."""
+def _card_of(name: str, home: Path) -> TaskCard | None:
+    """Return the card of a task or variant, or None if no valid card has it."""
     paths = sorted((home / "task_cards").glob("*.yaml"), key=lambda path: path.stem != name)
     for path in paths:
         try:
             card = load_task_card(path)
         except CardError:
             continue  # a finding of its own
-        if name == card.name or name in card.variants:
-            return card.lang
+        if name == card.name:
+            return card
+        if name in card.variants:
+            return card.for_variant(name)
     return None
 
 

@@ -186,6 +186,7 @@ def _card_facts(card: TaskCard, split: Split) -> CardFacts:
         title=card.title,
         group=card.group,
         lang=card.lang,
+        target_langs=card.target_langs,
         homepage=card.homepage,
         citation=card.citation,
         license=card.license,

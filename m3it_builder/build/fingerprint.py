@@ -11,7 +11,7 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from msgspec import Struct, structs
 
 from m3it_builder.build.drop_list import dropped_digest
 from m3it_builder.build.plan import Plan
+from m3it_builder.cards.instructions import Instruction
 from m3it_builder.dataset.manifest import OptionValue, PlanChoices
 from m3it_builder.errors import first_few
 from m3it_builder.records import File, Split
@@ -83,7 +84,7 @@ def fingerprint(
     cards = [task.card, *(catalog.card for catalog in catalogs.values())]
     return Fingerprint(
         card=digest(msgspec.json.encode([card.model_dump(mode="json") for card in cards])),
-        instructions=digest("\0".join(task.instructions).encode()),
+        instructions=_pool_digest(task.instructions),
         converter=_converter_code(task),
         code=_code(_ROW_CODE),
         packing=_code(_SHARD_CODE),
@@ -97,6 +98,10 @@ def fingerprint(
             for name, state in sorted(catalog.file_stats().items())
         },
     )
+
+
+def _pool_digest(pool: Sequence[Instruction]) -> str:
+    return digest(msgspec.json.encode([(one.text, sorted(one.needs)) for one in pool]))
 
 
 def annotation_states(

@@ -18,6 +18,9 @@ from m3it_builder.errors import CardError
 from m3it_builder.records import Split, Style
 
 Group = Literal["caption", "classify", "vqa", "kvqa", "reason", "generate"]
+AnswerForm = Literal["text", "letter", "both"]  # of an answer that is one of the options
+# What every row of a task has besides its target. An image follows from ``images``.
+RowFeature = Literal["question", "context", "dialog", "options", "box", "several_images"]
 OptionValue = bool | int | float | str
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -46,7 +49,7 @@ class ImageCount(Strict):
 class RenderCard(Strict):
     """How answers and regions are rendered; see ``records.Style``."""
 
-    answer: Literal["text", "letter", "both"] = "text"
+    answer: AnswerForm = "text"
     regions: Literal["drawn", "text"] = "drawn"
 
     def style(self) -> Style:
@@ -107,6 +110,9 @@ class CardFacts(Strict):
     splits: dict[Split, SplitCard] = Field(min_length=1)
     images: ImageCount = ImageCount()
     render: RenderCard = RenderCard()
+    rows_have: tuple[RowFeature, ...] = ()
+    closed_answers: tuple[Text, ...] = ()  # all answers there are, as text, if they are few
+    derivation: str = ""  # how a row is made of the official files, where this is a choice
 
 
 class Variant(Strict):
@@ -121,6 +127,9 @@ class Variant(Strict):
     splits: dict[Split, SplitCard] | None = None
     images: ImageCount | None = None
     render: RenderCard | None = None
+    rows_have: tuple[RowFeature, ...] | None = None
+    closed_answers: tuple[Text, ...] | None = None
+    derivation: str | None = None
 
 
 class TaskCard(CardFacts):
@@ -128,7 +137,8 @@ class TaskCard(CardFacts):
 
     name: FolderName
     group: Group
-    lang: Text  # BCP 47
+    lang: Text  # BCP 47, of the targets, and of the instructions
+    target_langs: tuple[Text, ...] = ()  # of targets in other languages than ``lang``
     homepage: Text
     citation: Text
     held_out: bool = False

@@ -25,6 +25,10 @@ COMMANDS = {
     "ls": ("task_commands", "List all tasks and their variants."),
     "show": ("task_commands", "Show a task, or rows of a finished build."),
     "info": ("info_command", "List what a build has: units, rows, sizes, formats, age."),
+    "stats": (
+        "stats_command",
+        "Print statistics of the instruction pools, as Table 2 of the M3IT paper does.",
+    ),
     "new": ("authoring_commands", "Create the files of a new task from working templates."),
     "lint": (
         "authoring_commands",

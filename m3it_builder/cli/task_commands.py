@@ -165,15 +165,18 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
             {
                 "card": task.card.model_dump(mode="json"),
                 "options": dict(task.options),
-                "instructions": task.instructions,
+                "instructions": [
+                    {"text": one.text, "needs": sorted(one.needs)} for one in task.instructions
+                ],
                 "sample_rows": rows,
             }
         )
         return
     _print_card(task)
     print_text("\nInstructions")
-    for text in task.instructions:
-        print_text(f"  - {text}")
+    for one in task.instructions:
+        needs = f" (if the row has: {', '.join(sorted(one.needs))})" if one.needs else ""
+        print_text(f"  - {one.text}{needs}")
     if task.sample:
         print_text("\nRows built from synthetic sample data")
     for row in rows:
@@ -181,6 +184,8 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
 
 
 def _print_card(task: Task) -> None:
+    from m3it_builder.tasks.registry import option_cards
+
     card = task.card
     print_text(f"{task.name}: {card.title} ({task.origin})")
     for label, value in (
@@ -193,12 +198,14 @@ def _print_card(task: Task) -> None:
         ("rows", ", ".join(f"{split} {entry.rows:,}" for split, entry in card.splits.items())),
         ("sources", ", ".join(card.sources)),
         ("variants", ", ".join(card.variants)),
+        ("derivation", card.derivation),
         ("notes", card.notes),
     ):
         if value:
             print_text(f"  {label:15}{value}")
-    for option, entry in card.options.items():
-        print_text(f"  --set {task.name}.{option}={task.options[option]}: {entry.help}")
+    for name, option in option_cards(card).items():
+        setting = task.options.get(name, option.default)
+        print_text(f"  --set {task.name}.{name}={setting}: {option.help}")
 
 
 def _show_build(

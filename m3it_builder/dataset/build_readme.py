@@ -119,7 +119,9 @@ def build_readme(tasks: Tasks) -> str | None:
             infos.append(info)
     header: dict[str, Any] = {
         "pretty_name": "M3IT",
-        "language": sorted({unit.card.lang for units in tasks.values() for unit in units}),
+        "language": sorted(
+            {tag for units in tasks.values() for unit in units for tag in unit.card.languages}
+        ),
         "license": "other",
         "license_name": "one per task",
         "configs": configs,

@@ -67,6 +67,12 @@ class CardFacts(Struct, frozen=True, kw_only=True):
     translate: bool
     images: ImageRange
     rows: Count  # number of rows of the split in the published M3IT
+    target_langs: tuple[str, ...] = ()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Return all languages that rows may have."""
+        return (self.lang, *self.target_langs)
 
 
 class PlanChoices(Struct, frozen=True, kw_only=True):

@@ -143,7 +143,7 @@ def _header(units: Sequence[Manifest], name: str, inside: bool) -> dict[str, Any
     config, info = config_entries(units, name, "default", "" if inside else f"{name}/")
     return {
         "pretty_name": card.title,
-        "language": [card.lang],
+        "language": list(card.languages),
         **license_fields(card),
         "configs": [config],
         "dataset_info": info,

@@ -136,7 +136,7 @@ def _compared(info: UnitInfo, manifest: Manifest, folder: Path, sources: Path | 
 
 def _changed(manifest: Manifest, folder: Path, sources: Path) -> list[str]:
     task: Task = load_task(manifest.task)
-    task = replace(task, options=manifest.options)
+    task = task.with_values(manifest.options)
     unit = Unit(task, manifest.split, folder.parent)
     catalogs = catalogs_of(task, manifest.split, sources)
     require_sources(unit, catalogs, sources)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
-from m3it_builder.records import Instance, Record, Split
+from m3it_builder.cards.instructions import Instruction, Need
+from m3it_builder.errors import CardError
+from m3it_builder.records import Instance, Record, Split, Style
 from m3it_builder.tasks.registry import Task
 
 
@@ -21,19 +23,62 @@ def instruct(
         task: provides instruction pool, language and default licenses.
         split: split of the records.
         seed: random seed of the selection.
-        count: use only the first ``count`` instructions of the pool, for ablations.
+        count: use only the first ``count`` instructions that fit a record, for ablations.
+
+    Raises:
+        CardError: the pool has no instruction that fits a record.
     """
-    pool = task.instructions[:count]
+    style = task.card.render.style()
+    pools: dict[frozenset[Need], tuple[str, ...]] = {}  # by the features of a record
     for record in records:
+        instruction = record.instruction
+        if not instruction:
+            features = features_of(record, style)
+            if features not in pools:
+                pools[features] = _fitting(task, features)[:count]
+            instruction = pick(pools[features], f"{seed}/{task.name}/{record.id}")
         yield Instance(
             task=task.name,
             split=split,
-            lang=task.card.lang,
-            instruction=record.instruction or pick(pool, f"{seed}/{task.name}/{record.id}"),
+            lang=record.lang or task.card.lang,
+            instruction=instruction,
             license=record.license or task.card.license,
             image_license=record.image_license or task.card.image_license,
             record=record,
         )
+
+
+def features_of(record: Record, style: Style) -> frozenset[Need]:
+    """Return everything a record has that an instruction may need."""
+    last = record.turns[-1]
+    images = sum(image.count for image in record.images)
+    has_letter = last.gold is not None and style.answer != "text"
+    features: dict[Need, bool] = {
+        "image": images > 0,
+        "several_images": images > 1,
+        "question": bool(last.question),
+        "context": bool(record.context),
+        "dialog": len(record.turns) > 1,
+        "options": bool(last.choices),
+        "box": bool(record.regions),
+        "letter": has_letter,
+        "option_text": bool(last.choices) and not (has_letter and style.answer == "letter"),
+    }
+    return frozenset(name for name, has in features.items() if has)
+
+
+def fitting(pool: Sequence[Instruction], features: frozenset[Need]) -> tuple[str, ...]:
+    """Return the texts of the instructions that fit a record with these features."""
+    return tuple(one.text for one in pool if one.needs <= features)
+
+
+def _fitting(task: Task, features: frozenset[Need]) -> tuple[str, ...]:
+    if texts := fitting(task.instructions, features):
+        return texts
+    raise CardError(
+        f"{task.name}: no instruction fits a row that has {', '.join(sorted(features)) or 'nothing'}"
+        "; add one that needs nothing else"
+    )
 
 
 def pick(pool: tuple[str, ...], key: str) -> str:

@@ -14,18 +14,22 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, get_args
 
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
+    AnswerForm,
+    Option,
     OptionValue,
+    RenderCard,
     SourceCard,
     TaskCard,
     Variant,
     load_source_card,
     load_task_card,
 )
-from m3it_builder.cards.instructions import load_instructions
+from m3it_builder.cards.instructions import Instruction, load_instructions
 from m3it_builder.errors import CardError, M3ITError, PluginError, TaskNotFound, first_few
 from m3it_builder.records import Record, Reject
 from m3it_builder.tasks.installed import (
@@ -44,6 +48,7 @@ Converter = Callable[["Source"], Iterator[Record | Reject]]
 SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples per split
 
 BUILT_IN = "built in"
+ANSWER = "answer"  # the option that every task with options to choose from has
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,12 @@ class Task:
 
     name: str  # differs from that of the card for a variant
     card: TaskCard
-    instructions: tuple[str, ...]
+    instructions: tuple[Instruction, ...]
     convert: Converter
     sample: SampleWriter | None  # built-in tasks have one
     sources: Mapping[str, SourceCard]
     options: Mapping[str, OptionValue] = field(default_factory=dict)
-    variant_instructions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    variant_instructions: Mapping[str, tuple[Instruction, ...]] = field(default_factory=dict)
     origin: str = BUILT_IN  # or the name of the package that registers it
 
     def with_options(self, texts: Mapping[str, str]) -> Task:
@@ -66,20 +71,41 @@ class Task:
         Raises:
             CardError: an option is unknown, or its value is invalid.
         """
-        values = dict(self.options)
+        values, declared = dict(self.options), option_cards(self.card)
         for name, text in texts.items():
-            if name not in self.card.options:
-                near = difflib.get_close_matches(name, self.card.options, n=2)
-                known = ", ".join(near or self.card.options) or "none"
+            if name not in declared:
+                near = difflib.get_close_matches(name, declared, n=2)
+                known = ", ".join(near or declared) or "none"
                 raise CardError(f"{self.name} has no option {name!r} (it has: {known})")
-            values[name] = self.card.options[name].parse(f"{self.name}.{name}", text)
+            values[name] = declared[name].parse(f"{self.name}.{name}", text)
         for variant, entry in self.card.variants.items():
             if values != self.options and values == {**self.options, **entry.options}:
                 raise CardError(
                     f"{self.name} with these options equals the variant {variant}, whose sources "
                     f"and instructions may differ; use --task {variant}"
                 )
-        return replace(self, options=values)
+        return self.with_values(values)
+
+    def with_values(self, options: Mapping[str, OptionValue]) -> Task:
+        """Return the task with the values of all its options."""
+        card = self.card
+        if ANSWER in options and ANSWER not in card.options:
+            answer = RenderCard.model_validate({ANSWER: options[ANSWER]}).answer
+            render = card.render.model_copy(update={ANSWER: answer})
+            card = card.model_copy(update={"render": render})
+        return replace(self, options=options, card=card)
+
+
+def option_cards(card: TaskCard) -> dict[str, Option]:
+    """Return all options of a task: those of its card, and ``answer`` if rows have options."""
+    if "options" not in card.rows_have:
+        return card.options
+    answer = Option(
+        default=card.render.answer,
+        choices=get_args(AnswerForm),
+        help="form of an answer that is one of the options: its text, its letter, or both",
+    )
+    return {ANSWER: answer, **card.options}
 
 
 def task_names() -> list[str]:
@@ -231,11 +257,20 @@ def _variant(base: Task, name: str) -> Task:
 
 
 def _load_builtin(name: str) -> Task:
-    module = name.replace("-", "_")
-    converter = importlib.import_module(f"m3it_builder.converters.{module}")
-    sample = importlib.import_module(f"m3it_builder.samples.{module}")
+    module = name.replace("-", "_").replace("+", "_plus")
+    converter = _module_of_task(f"m3it_builder.converters.{module}", name)
+    sample = _module_of_task(f"m3it_builder.samples.{module}", name)
     home = bundled("task_cards").parent
     return task_from_folder(home, name, converter.convert, sample.write, origin=BUILT_IN)
+
+
+def _module_of_task(module: str, task: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise CardError(f"{task}.yaml: a built-in task needs the module {module}") from error
 
 
 def _source_card(folder: Path, source: str, task: str) -> SourceCard:

@@ -129,7 +129,7 @@ def _check_header(header: Any, readme: _Readme) -> Findings:
     card = readme.units[0].card
     licenses = {key: header[key] for key in ("license", "license_name") if key in header}
     stated = header["pretty_name"], header["language"], licenses
-    if stated != (card.title, [card.lang], license_fields(card)):
+    if stated != (card.title, list(card.languages), license_fields(card)):
         yield "readme_header", f"title, language or license differ from the card: {stated}"
     yield from _check_config(header["configs"][0], header["dataset_info"], readme)
 

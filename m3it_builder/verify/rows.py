@@ -108,9 +108,9 @@ def _texts(row: IndexRow, _: UnitContext) -> Findings:
 def _language(row: IndexRow, unit: UnitContext) -> Findings:
     tag = row.lang
     # A translated variant is named after its language, and keeps the card of the original.
-    is_expected = tag == unit.card.lang or unit.task.endswith(f"-{tag}")
+    is_expected = tag in unit.card.languages or unit.task.endswith(f"-{tag}")
     if not is_expected or not _LANGUAGE_TAG.fullmatch(tag):
-        yield "language", f"{tag!r}; the card says {unit.card.lang}"
+        yield "language", f"{tag!r}; the card says {', '.join(unit.card.languages)}"
 
 
 def _private(row: IndexRow, unit: UnitContext) -> Findings:

@@ -117,14 +117,14 @@ def test_duplicate_row_is_a_note(built: Path) -> None:
 
 def test_instruction_usage(built: Path) -> None:
     def skew(rows: list[dict[str, Any]]) -> None:
-        base, pool = rows[0], load_task("okvqa").instructions
+        base, pool = rows[0], [one.text for one in load_task("okvqa").instructions]
         for number in range(2_000):
             text = pool[0] if number < 900 else pool[number % 10]
             rows.append({**base, "id": f"x{number}", "instruction": text, "inputs": str(number)})
 
     change(built, "train", skew)
     finding = findings(built)["instruction_usage"]
-    assert load_task("okvqa").instructions[0] in {row[3] for row in finding.rows}
+    assert load_task("okvqa").instructions[0].text in {row[3] for row in finding.rows}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from m3it_builder import Record, Reject, Source, Turn, load_task
 from m3it_builder.build import image_phase
 from m3it_builder.build.pack import pack
+from m3it_builder.cards.instructions import Instruction
 from m3it_builder.tasks.sampling import write_sample
 from tests.support.building import (
     ANNOTATIONS,
@@ -64,8 +65,10 @@ def test_changed_instruction_rewrites_the_shards_that_use_it(sample: Path, tmp_p
     task, out = load_task("okvqa"), tmp_path / "out"
     build(sample, out)
     stats, rows = shard_stats(out), rows_by_shard(out)
-    rare = min(task.instructions, key=lambda text: _shards_with(rows, text))
-    edited = tuple(f"{text} Be brief." if text == rare else text for text in task.instructions)
+    rare = min(task.instructions, key=lambda one: _shards_with(rows, one.text))
+    edited = tuple(
+        Instruction(f"{one.text} Be brief.") if one == rare else one for one in task.instructions
+    )
     changed = replace(task, instructions=edited)
     report = build(sample, out, task=changed, replace=True)
     new_stats, new_rows = shard_stats(out), rows_by_shard(out)

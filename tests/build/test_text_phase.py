@@ -184,7 +184,7 @@ def test_facts_separate_rejects_before_and_after_the_choice(
 
 
 def test_the_first_instructions_of_a_pool_can_be_selected(tmp_path: Path) -> None:
-    pool = load_task("okvqa").instructions
+    pool = [one.text for one in load_task("okvqa").instructions]
     for count in (1, 3, None):
         file = TEXT_PLAN.file.model_copy(update={"instructions": count})
         rows = instances(fill(tmp_path, numbered_task(60), replace(TEXT_PLAN, file=file)))

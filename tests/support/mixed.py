@@ -10,6 +10,7 @@ from PIL import Image as PILImage
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.cards.cards import ImageCount, SourceCard, SourceFile, SplitCard, TaskCard
+from m3it_builder.cards.instructions import plain
 from m3it_builder.samples.files import write_bytes
 from m3it_builder.samples.world import World, paint
 from m3it_builder.tasks.registry import Task
@@ -61,7 +62,7 @@ TASK = Task(
         splits={"train": SplitCard(rows=len(COUNTS)), "test": SplitCard(rows=len(COUNTS))},
         images=ImageCount(min=0, max=3),
     ),
-    instructions=tuple(f"Instruction number {n}." for n in range(10)),
+    instructions=plain(f"Instruction number {n}." for n in range(10)),
     convert=convert,
     sample=write,
     sources={
