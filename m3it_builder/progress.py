@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-Unit = Literal["rows", "bytes"]
+Unit = Literal["rows", "bytes", "units"]
 
 
 class Progress(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -99,27 +100,84 @@ class Build:
             RejectShareError: too many examples were rejected.
             EmptyUnitError: no row is left.
         """
+        inputs = self._inputs(task, split)
+        with inputs.unit.locked():
+            if self.plan_only:
+                return self._plan(inputs)
+            if report := self._up_to_date(inputs):
+                return report
+            self._require_spool(inputs, resume=not self.replace)
+            return self._pack(inputs)
+
+    def up_to_date(self, task: Task, split: Split) -> Report | None:
+        """Return the report of a unit that is up to date, or None if ``unit`` would build it.
+
+        Raises:
+            M3ITError: as ``unit``, without reading any annotation file.
+        """
+        inputs = self._inputs(task, split)
+        with inputs.unit.locked():
+            return self._up_to_date(inputs)
+
+    def begin(self, task: Task, split: Split, max_shards: int) -> Report | None:
+        """Build a unit of at most some shards; of a larger one, run the text phase only.
+
+        Return None for a larger one; ``complete`` packs it.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
+        inputs = self._inputs(task, split)
+        with inputs.unit.locked():
+            if report := self._up_to_date(inputs):
+                return report
+            self._require_spool(inputs, resume=not self.replace)
+            return self._pack(inputs) if self._shards(inputs) <= max_shards else None
+
+    def complete(self, task: Task, split: Split) -> Report:
+        """Build a unit that ``begin`` left with its text phase done, whatever ``replace`` is.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
+        inputs = self._inputs(task, split)
+        with inputs.unit.locked():
+            self._require_spool(inputs, resume=True)
+            return self._pack(inputs)
+
+    def _inputs(self, task: Task, split: Split) -> _Inputs:
+        """Open the catalogs of a unit, and require that it can be built."""
         unit = Unit(task, split, self.out)
         catalogs = catalogs_of(task, split, self.sources)
         require_sources(unit, catalogs, self.sources)
         require_apart(unit, catalogs)
         require_own_folder(unit)
         require_same_encoding(unit, self.plan.images)
-        inputs = _Inputs(unit, catalogs, fingerprint(task, split, self.plan, catalogs))
-        with unit.locked():
-            if self.plan_only:
-                return self._plan(inputs)
-            if not self.replace and (done := self._finished(inputs)):
-                refresh_readmes(unit, only_if_stale=True)
-                return _report(done, "up to date")
-            return self._build(inputs)
+        return _Inputs(unit, catalogs, fingerprint(task, split, self.plan, catalogs))
 
-    def _build(self, inputs: _Inputs) -> Report:
-        """Run both phases; a corrupt spool is discarded and filled again, once."""
-        work = inputs.unit.work
-        if self.replace or not self._can_resume(inputs):
-            clear_spool(work)
+    def _up_to_date(self, inputs: _Inputs) -> Report | None:
+        if self.replace or not (done := self._finished(inputs)):
+            return None
+        refresh_readmes(inputs.unit, only_if_stale=True)
+        return _report(done, "up to date")
+
+    def _require_spool(self, inputs: _Inputs, resume: bool) -> None:
+        """Fill the spool of a unit, unless an earlier run has and it may be resumed."""
+        if not resume or not self._can_resume(inputs):
+            clear_spool(inputs.unit.work)
             self._text_phase(inputs, inputs.unit.spool)
+
+    def _shards(self, inputs: _Inputs) -> int:
+        """Return the number of shards of a complete spool; 0 if it is corrupt."""
+        try:
+            with closing(ReadSpool(inputs.unit.spool)) as spool:
+                return len(spool.shards())
+        except CorruptSpoolError:
+            return 0  # ``_pack`` fills it again
+
+    def _pack(self, inputs: _Inputs) -> Report:
+        """Run the image phase; a corrupt spool is discarded and filled again, once."""
+        work = inputs.unit.work
         try:
             return self._image_phase(inputs)
         except SourceChangedError:

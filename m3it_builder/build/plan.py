@@ -49,6 +49,9 @@ class Output(Strict):
     )
 
 
+Rows = Literal["published", "all"]
+
+
 class VideoOptions(Strict):
     """Extraction of frames; which frames to extract is an option of each task."""
 
@@ -73,7 +76,7 @@ class PipelineFile(Strict):
     splits: tuple[Split, ...] = Field(
         default=SPLITS, description="Splits to build if there is no `--split`."
     )
-    rows: Literal["published", "all"] = Field(
+    rows: Rows = Field(
         default="published",
         description="Where M3IT has a sample of a split: as many rows as published, or all.",
     )
@@ -182,6 +185,7 @@ class Overrides:
     formats: Sequence[str] | None = None
     images: str | None = None
     shard_mb: float | None = None
+    rows: str | None = None
     limit: int | None = None
     seed: int | None = None
     max_reject_share: float | None = None
@@ -228,6 +232,9 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
     _require_known("--images", (images,), get_args(ImageEncoding))
     if overrides.shard_mb is not None:
         file = _with_shard_mb(file, overrides.shard_mb)
+    if overrides.rows is not None:
+        _require_known("--rows", (overrides.rows,), get_args(Rows))
+        file = file.model_copy(update={"rows": overrides.rows})
     lists = (*file.drop, *(overrides.drop or ()))
     share = overrides.max_reject_share
     return Plan(

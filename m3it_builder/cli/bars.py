@@ -157,7 +157,8 @@ class _Phase:
         rate = round(self.done / max(time.monotonic() - self._started, 0.001))
         is_open = self._total and self._total != self.done
         total = f" of {amount(self._total or 0)}" if is_open else ""
-        parts = [f"{amount(self.done)}{total}", f"{amount(rate)}/s"]
+        parts = [f"{amount(self.done)}{total}"]
+        parts += [] if self._unit == "units" else [f"{amount(rate)}/s"]
         parts += [decimal(self._size)] if self._size else []
         parts += [f"{self._rejects:,} rejects"] if self._rejects else []
         return ", ".join(parts)

@@ -19,6 +19,7 @@ from m3it_builder.cli.options import (
     MaxRejectShare,
     OutFolder,
     Replace,
+    Rows,
     Seed,
     ShardMb,
     SourceFolder,
@@ -33,7 +34,7 @@ from m3it_builder.cli.options import (
 if TYPE_CHECKING:
     from m3it_builder.build.builder import Build, Report
     from m3it_builder.build.plan import PipelineFile
-    from m3it_builder.errors import Failure
+    from m3it_builder.build.side_by_side import UnitBuild
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task
 
@@ -54,6 +55,7 @@ def build(
     split: SplitNames = None,
     images: Images = None,
     shard_mb: ShardMb = None,
+    rows: Rows = None,
     limit: Limit = None,
     seed: Seed = None,
     settings: Annotated[
@@ -109,14 +111,15 @@ def build(
     from m3it_builder.build.builder import Build
     from m3it_builder.build.ownership import require_roots_apart
     from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
+    from m3it_builder.build.side_by_side import build_units
     from m3it_builder.cli.bars import progress_display
     from m3it_builder.cli.build_notes import print_notes
     from m3it_builder.cli.failures import print_failures
     from m3it_builder.tasks.registry import load_task, parse_settings
 
     file = load_pipeline(pipeline or "default")
-    overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, limit=limit, seed=seed,
-                          max_reject_share=max_reject_share, drop=drop,
+    overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, rows=rows,
+                          limit=limit, seed=seed, max_reject_share=max_reject_share, drop=drop,
                           is_sample=sample)  # fmt: skip
     plan = make_plan(file, overrides)
     with _settings_errors():
@@ -141,8 +144,9 @@ def build(
     _require_splits(tasks, splits)
     if not sample:
         require_roots_apart(base.sources, base.out, names)
-    builds = [_with_sample(base, one, sample_rows) if sample else base for one in tasks]
-    reports, failures = _run(zip(builds, tasks, strict=True), splits)
+    builds = _with_samples(base, tasks, sample_rows) if sample else [base] * len(tasks)
+    units = _units(zip(builds, tasks, strict=True), splits)
+    reports, failures = build_units(units, base.workers, base.progress)
     _show(reports, as_json)
     if not as_json:
         print_notes(base, reports)
@@ -182,26 +186,23 @@ def _splits(names: Sequence[str] | None, file: PipelineFile) -> list[Split]:
     return [split for split in SPLITS if split in (names or file.splits)]
 
 
-def _with_sample(base: Build, task: Task, count: int) -> Build:
-    from m3it_builder.tasks.sampling import write_once
+def _with_samples(base: Build, tasks: Sequence[Task], count: int) -> list[Build]:
+    """Return a build for each task, which reads its sample sources."""
+    from m3it_builder.tasks.sampling import write_all_once
 
-    return replace_field(base, sources=write_once(task, base.out, count, base.progress))
+    folders = write_all_once(tasks, base.out, count, base.workers, base.progress)
+    return [replace_field(base, sources=folder) for folder in folders]
 
 
-def _run(
-    builds: Iterable[tuple[Build, Task]], splits: Sequence[Split]
-) -> tuple[list[Report], list[Failure]]:
-    """Build every unit, and continue after one that fails."""
-    from m3it_builder.errors import collect_failure
+def _units(builds: Iterable[tuple[Build, Task]], splits: Sequence[Split]) -> list[UnitBuild]:
+    from m3it_builder.build.side_by_side import UnitBuild
 
-    reports: list[Report] = []
-    failures: list[Failure] = []
-    for builder, task in builds:
-        for split in splits:
-            if split in task.card.splits:
-                with collect_failure(f"{task.name}/{split}", failures):
-                    reports.append(builder.unit(task, split))
-    return reports, failures
+    return [
+        UnitBuild(builder, task, split)
+        for builder, task in builds
+        for split in splits
+        if split in task.card.splits
+    ]
 
 
 def _status(report: Report) -> str:

@@ -128,6 +128,15 @@ ShardMb = Annotated[
         "shard per worker.",
     ),
 ]
+Rows = Annotated[
+    str | None,
+    typer.Option(
+        "--rows",
+        callback=choice(lambda: ("published", "all")),
+        help="Where M3IT has a sample of a split: as many rows as published, or all "
+        "(default: published).",
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option(

@@ -6,15 +6,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from m3it_builder.errors import BuildError
+from m3it_builder.executors.local import run
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.samples.world import World
-from m3it_builder.tasks.registry import SampleWriter, Task
+from m3it_builder.tasks.registry import SampleWriter, Task, load_task
 from m3it_builder.tasks.sample_folders import Run, move_in, require_free
 
 _REPORT_EVERY = 50  # scenes
+_MARKER = "sample.json"  # in the folder of a sample that is complete
 
 
 def sample_folder(out: Path, card: str) -> Path:
@@ -118,13 +121,57 @@ def write_once(task: Task, out: Path, count: int, progress: Progress | None = No
         count: minimum number of examples per split.
         progress: receives the number of scenes drawn.
     """
-    from m3it_builder.version import __version__
-
     target = sample_folder(out, task.card.name)
-    marker = target / "sample.json"
-    parameters = json.dumps({"rows": count, "version": __version__})
-    if not marker.exists() or marker.read_text(encoding="utf-8") != parameters:
+    if not _is_written(task, out, count):
         shutil.rmtree(target, ignore_errors=True)
         write_sample(task, target, count, progress=progress)
-        marker.write_text(parameters, encoding="utf-8")
+        (target / _MARKER).write_text(_parameters(count), encoding="utf-8")
     return target
+
+
+def _is_written(task: Task, out: Path, count: int) -> bool:
+    marker = sample_folder(out, task.card.name) / _MARKER
+    return marker.exists() and marker.read_text(encoding="utf-8") == _parameters(count)
+
+
+def _parameters(count: int) -> str:
+    from m3it_builder.version import __version__
+
+    return json.dumps({"rows": count, "version": __version__})
+
+
+def write_all_once(
+    tasks: Sequence[Task], out: Path, count: int, workers: int, progress: Progress
+) -> list[Path]:
+    """Write the sample sources of several tasks, unless they exist; return their folders.
+
+    Args:
+        tasks: tasks and variants; those of one card share a folder.
+        out: output folder of the build.
+        count: minimum number of examples per split.
+        workers: number of worker processes.
+        progress: receives the number of scenes drawn, or of tasks if several are written.
+    """
+    missing = {task.card.name: task for task in tasks if not _is_written(task, out, count)}
+    for task in missing.values():
+        _require_writer(task)
+    if workers > 1 and len(missing) > 1:
+        jobs = [_SampleJob(name, out, count) for name in missing]
+        progress.start("sample data", len(jobs), "units")
+        try:
+            for _ in run(_write_one, jobs, workers):
+                progress.advance(1)
+        finally:
+            progress.finish()
+    return [write_once(task, out, count, progress) for task in tasks]
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleJob:
+    task: str  # name of a card
+    out: Path
+    count: int
+
+
+def _write_one(job: _SampleJob) -> None:
+    write_once(load_task(job.task), job.out, job.count)

@@ -1,0 +1,187 @@
+"""Several units side by side, each in a worker process.
+
+A unit of many shards has only its text phase run there: the image phase of such units follows,
+one after the other, with all workers. The rows and shards of a unit do not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from m3it_builder.build.builder import Build, Report
+from m3it_builder.cards.cards import OptionValue
+from m3it_builder.errors import Failure, collect_failure
+from m3it_builder.executors.local import ProgressCallback, run_with_progress
+from m3it_builder.progress import Progress, Silent
+from m3it_builder.progress import Unit as ProgressUnit
+from m3it_builder.records import Split
+from m3it_builder.tasks.registry import Task, load_task
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBuild:
+    """One unit to build."""
+
+    build: Build
+    task: Task
+    split: Split
+
+    @property
+    def name(self) -> str:
+        """Return the display name."""
+        return f"{self.task.name}/{self.split}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One unit, as a worker gets it: the functions of a task need not be picklable."""
+
+    position: int
+    build: Build
+    task: str
+    options: Mapping[str, OptionValue]
+    split: Split
+    max_shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The result of a job: a report, a failure, or neither if the unit is to be completed."""
+
+    position: int
+    report: Report | None
+    failures: list[Failure]
+
+
+def build_units(
+    units: Sequence[UnitBuild], workers: int, progress: Progress
+) -> tuple[list[Report], list[Failure]]:
+    """Build every unit, and continue after one that fails.
+
+    Args:
+        units: in the order of the reports.
+        workers: number of worker processes, for all units together.
+        progress: receives the number of units done, where they are built side by side.
+    """
+    reports: dict[int, Report] = {}
+    failures: dict[int, list[Failure]] = {position: [] for position in range(len(units))}
+    todo = _stale(units, reports, failures)
+    if workers > 1 and len(todo) > 1:
+        jobs = _jobs(units, todo, workers)
+        todo = _side_by_side(jobs, workers, progress, reports, failures)
+        action = Build.unit if units[0].build.plan_only else Build.complete
+    else:
+        action = Build.unit
+    for position in todo:
+        unit = units[position]
+        with collect_failure(unit.name, failures[position]):
+            reports[position] = action(unit.build, unit.task, unit.split)
+    ordered = [failure for position in sorted(failures) for failure in failures[position]]
+    return [reports[position] for position in sorted(reports)], ordered
+
+
+def _stale(
+    units: Sequence[UnitBuild], reports: dict[int, Report], failures: dict[int, list[Failure]]
+) -> list[int]:
+    """Return the positions of the units to build; nothing is started if there are none."""
+    todo = []
+    for position, unit in enumerate(units):
+        if unit.build.plan_only:
+            todo.append(position)
+            continue
+        with collect_failure(unit.name, failures[position]):
+            if report := unit.build.up_to_date(unit.task, unit.split):
+                reports[position] = report
+            else:
+                todo.append(position)
+    return todo
+
+
+def _side_by_side(
+    jobs: Sequence[_Job],
+    workers: int,
+    progress: Progress,
+    reports: dict[int, Report],
+    failures: dict[int, list[Failure]],
+) -> list[int]:
+    """Build units in worker processes; return the positions of those to be completed."""
+    left = []
+    progress.start(f"{len(jobs)} units", len(jobs), "units")
+    try:
+        for result in run_with_progress(_run, jobs, workers, _dispatch(progress)):
+            progress.advance(1)
+            failures[result.position] += result.failures
+            if result.report:
+                reports[result.position] = result.report
+            elif not result.failures:
+                left.append(result.position)
+    finally:
+        progress.finish()
+    return sorted(left)
+
+
+def _jobs(units: Sequence[UnitBuild], todo: Sequence[int], workers: int) -> list[_Job]:
+    # The largest first, so that none of them is left over at the end.
+    ordered = sorted(todo, key=lambda position: -_published(units[position]))
+    return [_job(position, units[position], workers) for position in ordered]
+
+
+def _published(unit: UnitBuild) -> int:
+    rows = unit.task.card.splits[unit.split].rows
+    return min(rows, unit.build.plan.limit or rows)
+
+
+def _job(position: int, unit: UnitBuild, workers: int) -> _Job:
+    build = replace(unit.build, workers=1, progress=Silent())
+    # Fewer shards than workers would leave some of them idle.
+    return _Job(position, build, unit.task.name, unit.task.options, unit.split, workers - 1)
+
+
+def _run(job: _Job, report_progress: ProgressCallback) -> _Result:
+    """Build one unit; runs in a worker process."""
+    task = load_task(job.task).with_values(job.options)
+    build = replace(job.build, progress=_Forwarded(report_progress))
+    failures: list[Failure] = []
+    report = None
+    with collect_failure(f"{task.name}/{job.split}", failures):
+        if build.plan_only:
+            report = build.unit(task, job.split)
+        else:
+            report = build.begin(task, job.split, job.max_shards)
+    return _Result(job.position, report, failures)
+
+
+def _dispatch(progress: Progress) -> ProgressCallback:
+    """Return the receiver of what ``_Forwarded`` sends."""
+
+    def receive(kind: str, *content: Any) -> None:
+        if kind == "note":
+            progress.note(*content)
+        else:
+            progress.advance(0, *content)
+
+    return receive
+
+
+@dataclass(frozen=True, slots=True)
+class _Forwarded:
+    """The progress of one unit among others: bytes, rejects and notes, but no rows."""
+
+    send: ProgressCallback
+
+    def start(self, title: str, total: int | None, unit: ProgressUnit = "rows") -> None:
+        """Do nothing."""
+
+    def advance(self, done: int, size: int = 0, rejects: int = 0) -> None:  # noqa: ARG002
+        """Send bytes written and rows rejected."""
+        if size or rejects:
+            self.send("advance", size, rejects)
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def note(self, message: str) -> None:
+        """Send a message."""
+        self.send("note", message)
