@@ -28,6 +28,10 @@ def info(
             "(default: $M3IT_SOURCES).",
         ),
     ] = None,
+    counts: Annotated[
+        bool,
+        typer.Option("--counts", help="Compare built rows with published ones, with reasons."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what a build has: units, rows, sizes, formats, age.
@@ -39,6 +43,8 @@ def info(
     m3it info build
 
     m3it info build/okvqa --source /data/raw --json
+
+    m3it info build --counts
     """
     from dataclasses import asdict
 
@@ -46,11 +52,44 @@ def info(
     from m3it_builder.cli.output import print_json
     from m3it_builder.report.info import unit_infos
 
+    if counts:
+        _compare(build, as_json)
+        return
     units, failures = unit_infos(build, given_source_folder(source))
     if as_json:
         print_json([asdict(unit) for unit in units])
     elif units:
         _show(units)
+    print_failures(failures)
+
+
+def _compare(build: Path, as_json: bool) -> None:
+    """Print published and built rows of each split, and a total."""
+    from dataclasses import asdict
+
+    from m3it_builder.cli.failures import print_failures
+    from m3it_builder.cli.output import format_counts, print_json, print_table
+    from m3it_builder.report.counts import unit_counts
+
+    units, failures = unit_counts(build)
+    if as_json:
+        print_json([asdict(unit) | {"difference": unit.difference} for unit in units])
+    else:
+        rows: list[tuple[object, ...]] = [
+            (
+                unit.task,
+                unit.split,
+                unit.published,
+                unit.built,
+                unit.difference,
+                "; ".join(filter(None, (unit.remark, format_counts(unit.rejects)))),
+            )
+            for unit in units
+        ]
+        published = sum(unit.published for unit in units)
+        built = sum(unit.built or 0 for unit in units)
+        rows.append(("all", "", published, built, built - published, ""))
+        print_table(("task", "split", "published", "built", "difference", "reasons"), rows)
     print_failures(failures)
 
 

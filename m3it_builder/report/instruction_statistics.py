@@ -10,6 +10,7 @@ from statistics import fmean, pstdev
 from m3it_builder.errors import BuildError, install_hint
 from m3it_builder.tasks.registry import Task, load_task, task_names, variants_of
 
+
 @dataclass(frozen=True, slots=True)
 class PoolStatistics:
     """Means and standard deviations over the instructions of some pools."""

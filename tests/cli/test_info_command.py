@@ -13,6 +13,7 @@ import pytest
 from m3it_builder.cli.info_command import format_age
 from tests.support.command import build_okvqa, run_m3it
 from tests.support.in_process import call_m3it
+from tests.support.paths import FIXTURES
 
 
 def units(*words: str | Path) -> list[dict[str, Any]]:
@@ -108,3 +109,21 @@ def test_show_of_a_build_with_a_missing_shard(built: Path) -> None:
 def test_ages() -> None:
     ages = [format_age(seconds) for seconds in (None, 3, 90, 150, 7_300, 500_000)]
     assert ages == [None, "just now", "1 minute ago", "2 minutes ago", "2 hours ago", "5 days ago"]
+
+
+def test_counts_beside_the_published_ones(built: Path, tmp_path: Path) -> None:
+    done = call_m3it("info", built, "--counts", "--json")
+    assert done.status == 0, done.lines
+    train, validation = json.loads(done.stdout)
+    assert (train["published"], train["built"], train["difference"]) == (9_009, 20, -8_989)
+    assert train["remark"] == "fewer examples in these source files than published rows"
+    assert (validation["split"], validation["built"]) == ("validation", None)
+    assert validation["remark"] == "not built"
+    text = run_m3it("info", built, "--counts").stdout
+    assert all(word in text for word in ("9,009", "-8,989", "not built"))
+    limited = tmp_path / "limited"
+    build_okvqa(FIXTURES / "okvqa" / "source", limited, "--limit", "3", "--max-reject-share", "1")
+    (train, _) = json.loads(call_m3it("info", limited, "--counts", "--json").stdout)
+    assert train["remark"] == "--limit 3"
+    assert "not_chosen" not in train["rejects"]
+    assert train["rejects"]["no_answer"] >= 1

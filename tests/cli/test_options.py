@@ -20,7 +20,7 @@ from m3it_builder.shards.formats import FormatName, ImageEncoding
 from tests.support.command import assert_usage_error, run_m3it
 
 # Options of one name whose meaning depends on the command.
-DIFFERENT = {"--out", "--seed", "--source", "--split", "--task"}
+DIFFERENT = {"--rows", "--out", "--seed", "--source", "--split", "--task"}
 
 
 def options_of(command: str) -> dict[str, Any]:
