@@ -76,14 +76,15 @@ def build(
         bool, typer.Option("--sample", help="Build from synthetic sample data; needs no download.")
     ] = False,
     sample_rows: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--sample-rows",
             min=1,
             callback=integer,
-            help="Minimum number of examples per split with --sample.",
+            help="Minimum number of examples per split with --sample (default: the limit of the "
+            f"build, else {SAMPLE_ROWS}).",
         ),
-    ] = SAMPLE_ROWS,
+    ] = None,
     plan_only: Annotated[
         bool,
         typer.Option(
@@ -144,7 +145,8 @@ def build(
     _require_splits(tasks, splits)
     if not sample:
         require_roots_apart(base.sources, base.out, names)
-    builds = _with_samples(base, tasks, sample_rows) if sample else [base] * len(tasks)
+    count = sample_rows or min(plan.limit or SAMPLE_ROWS, SAMPLE_ROWS)
+    builds = _with_samples(base, tasks, count) if sample else [base] * len(tasks)
     units = _units(zip(builds, tasks, strict=True), splits)
     reports, failures = build_units(units, base.workers, base.progress)
     _show(reports, as_json)

@@ -30,10 +30,11 @@ def instruct(
     """
     style = task.card.render.style()
     pools: dict[frozenset[Need], tuple[str, ...]] = {}  # by the features of a record
+    are_for_all = not any(one.needs for one in task.instructions)
     for record in records:
         instruction = record.instruction
         if not instruction:
-            features = features_of(record, style)
+            features = frozenset[Need]() if are_for_all else features_of(record, style)
             if features not in pools:
                 pools[features] = _fitting(task, features)[:count]
             instruction = pick(pools[features], f"{seed}/{task.name}/{record.id}")
