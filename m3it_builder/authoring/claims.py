@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 
 from m3it_builder.authoring.pool_checks import TODO
 from m3it_builder.cards.cards import CardFacts
 from m3it_builder.cards.instructions import Instruction, Need
+from m3it_builder.cards.strict_yaml import Strict, read_card
 
 MIN_FITTING = 5  # instructions that fit every row, so that none has too few to choose from
 
-# Words of the languages of the built-in pools, and what a row must have for them to be true.
-_WORDS: tuple[tuple[re.Pattern[str], Need], ...] = (
-    (re.compile(r"\b(box(es|ed)?|rectangles?)\b|框", re.I), "box"),
-    (
-        re.compile(r"\b(options?|choices|alternatives|candidates?)\b|选项|备选|候选", re.I),
-        "options",
-    ),
-    (re.compile(r"\bhints?\b|提示", re.I), "context"),
-    (re.compile(r"\b(dialog(ue)?s?|conversations?)\b|对话", re.I), "dialog"),
-    (
-        re.compile(r"\b(images|pictures|photos|photographs|frames)\b|[几多]张|这组图|这些图", re.I),
-        "several_images",
-    ),
-    (
-        re.compile(r"\b(images?|pictures?|photos?|photographs?)\b|图片|图中|图像|照片", re.I),
-        "image",
-    ),
-    (re.compile(r"\bquestions?\b|问题", re.I), "question"),
-)
-_LETTER = re.compile(r"\bletters?\b|字母", re.I)
-# Pairs of answers that an instruction may offer, if there are no others.
-_PAIRS = (
-    (re.compile(r"\byes\b.{0,12}\bno\b|是或否|是还是否", re.I), {"yes", "no"}),
-    (re.compile(r"\btrue\b.{0,12}\bfalse\b", re.I), {"true", "false"}),
-)
+
+class Pair(Strict):
+    """A pair of answers, and the words that offer it."""
+
+    pattern: str
+    answers: tuple[str, str]
+
+
+class Claims(Strict):
+    """Words of instructions, as regular expressions, and what they claim; see ``claims.yaml``."""
+
+    words: dict[Need, str]
+    letter: str
+    pairs: tuple[Pair, ...]
+
+
+@cache
+def _claims() -> Claims:
+    return read_card(Path(__file__).with_name("claims.yaml"), Claims)
 
 
 def check_claims(pool: Sequence[Instruction], card: CardFacts) -> Iterator[str]:
@@ -71,18 +68,22 @@ def features_of_all_rows(card: CardFacts) -> frozenset[Need]:
 
 def _untrue(one: Instruction, always: frozenset[Need]) -> Iterator[tuple[str, Need]]:
     has = always | one.needs
-    for pattern, needed in _WORDS:
-        if needed not in has and (match := pattern.search(one.text)):
+    for needed, pattern in _claims().words.items():
+        if needed not in has and (match := _search(pattern, one)):
             yield match[0], needed
-    # Where there are no options, letters are those of a text to be read.
-    if "options" in has and "letter" not in has and (match := _LETTER.search(one.text)):
+    is_about_options = "options" in has and "letter" not in has
+    if is_about_options and (match := _search(_claims().letter, one)):
         yield match[0], "letter"
+
+
+def _search(pattern: str, one: Instruction) -> re.Match[str] | None:
+    return re.search(pattern, one.text, re.IGNORECASE)
 
 
 def _wrong_pairs(number: int, one: Instruction, card: CardFacts) -> Iterator[str]:
     answers = {answer.casefold() for answer in card.closed_answers}
-    for pattern, pair in _PAIRS:
-        if (match := pattern.search(one.text)) and answers != pair:
+    for pair in _claims().pairs:
+        if (match := _search(pair.pattern, one)) and answers != set(pair.answers):
             yield (
                 f"instruction {number} says {match[0]!r}, but the 'closed_answers' of the card are "
                 f"{', '.join(card.closed_answers) or 'not given'}: {one.text!r}"

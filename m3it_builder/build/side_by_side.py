@@ -1,7 +1,7 @@
 """Several units side by side, each in a worker process.
 
-A unit of many shards has only its text phase run there: the image phase of such units follows,
-one after the other, with all workers. The rows and shards of a unit do not depend on it.
+Of a unit with many shards, workers run the text phase only: the image phases of such units follow
+in order, each with all workers. The rows and shards of a unit do not depend on it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A model that sees the question alone must not do well on sample data, or training on them
 would prove nothing. So every kind of question has answers of nearly equal frequency, whatever
 its text. A task should ask one kind, or two of the same number of answers: where kinds are
-mixed, the text of a question tells which answers are possible.
+mixed, the text of a question narrows down its answers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from m3it_builder.samples.world import COLORS, SHAPES, Scene, Thing, describe_position
+from m3it_builder.samples.world import (
+    COLORS,
+    SHAPES,
+    Scene,
+    Thing,
+    describe_position,
+    with_article,
+)
 
 QuestionKind = Literal["color", "shape", "count", "position", "presence"]
 _COUNTS = ("1", "2", "3", "4", "5")  # things in a scene
@@ -36,9 +43,18 @@ class Question:
     thing: Thing  # that it is about; for "presence" and "count" any of the scene
 
 
-def ask(scene: Scene, kind: QuestionKind, rng: random.Random) -> Question:
-    """Return a question of one kind, with its correct answer."""
-    thing = rng.choice(scene.things)
+def ask(
+    scene: Scene, kind: QuestionKind, rng: random.Random, thing: Thing | None = None
+) -> Question:
+    """Return a question of one kind, with its correct answer.
+
+    Args:
+        scene: that it is about.
+        kind: of the answer.
+        rng: selects a thing of the scene.
+        thing: to ask for the color or the shape of; a random one if None.
+    """
+    thing = thing or rng.choice(scene.things)
     match kind:
         case "color":
             return Question(f"What color is {_by_shape(scene, thing)}?", thing.color, thing)
@@ -70,5 +86,4 @@ def _presence(scene: Scene, thing: Thing, rng: random.Random) -> Question:
     if rng.random() < 0.5:
         absent = [(c, s) for c in COLORS for s in SHAPES if not scene.count(s, c)]
         (color, shape), answer = rng.choice(absent), "no"
-    article = "an" if color[0] in "aeiou" else "a"
-    return Question(f"Is there {article} {color} {shape}?", answer, thing)
+    return Question(f"Is there {with_article(f'{color} {shape}')}?", answer, thing)
