@@ -1,4 +1,4 @@
-"""ImageNet-1k: name the object, out of a limited number of lettered classes.
+"""ImageNet-1k: name the object, out of a limited number of lettered classes, or freely.
 
 Classes are identified by WordNet id. Their names are not unique ("crane" is a bird and a
 machine), so no class with the same name is ever offered beside the right one. Lists come
@@ -7,14 +7,14 @@ from Kaggle's archive, images from there or from the tars of image-net.org.
 
 from collections.abc import Iterator
 
-from m3it_builder import Record, Reject, Source
+from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.options import choice_turn, distractors, seeded
 
 LISTS = "imagenet-1k-kaggle"
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
-    """Yield one record per image; the right class is always among the options."""
+    """Yield one record per image; the right class is always among the options, if there are any."""
     names = {}
     for line in source.text(f"{LISTS}/LOC_synset_mapping.txt"):
         wnid, _, words = line.partition(" ")
@@ -26,10 +26,13 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             yield Reject(stem, "no_answer", f"class {wnid} is in no list")
             continue
         gold = names[wnid]
-        rng = seeded(source.task, stem)
+        turn = Turn("", gold)
+        if source.option("form") == "options":
+            rng = seeded(source.task, stem)
+            turn = choice_turn(rng, gold, distractors(rng, pool, gold, count - 1))
         yield Record(
             id=stem,
-            turns=(choice_turn(rng, gold, distractors(rng, pool, gold, count - 1)),),
+            turns=(turn,),
             images=(source.image(*paths),),
             meta={"wnid": wnid, "file": paths[0].rpartition("/")[2]},
         )

@@ -34,7 +34,8 @@ def draw_image(
     canvas = paint(world.scene(number))
     name = f"COCO_train2014_{number:012d}.jpg"
     words = []
-    for n, legible in enumerate((True, False)):
+    first_is_legible = world.rng(f"coco-text/{number}").random() < 0.5
+    for n, legible in enumerate((first_is_legible, not first_is_legible)):
         word = WORDS[(number + n) % len(WORDS)]
         corner = (canvas.width // 12, canvas.height * (1 + 5 * n) // 9)
         x0, y0, x1, y1 = write_word(canvas, word, corner, legible)

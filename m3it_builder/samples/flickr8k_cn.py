@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m3it_builder.samples.chinese import COLORS, NUMBERS, SHAPES
 from m3it_builder.samples.files import write_bytes, write_scene
 from m3it_builder.samples.world import Thing, World
 
 _FIRST = {"train": 12_000_000, "val": 13_000_000, "test": 14_000_000}
-COLORS = {
-    "red": "红色",
-    "green": "绿色",
-    "blue": "蓝色",
-    "yellow": "黄色",
-    "purple": "紫色",
-    "orange": "橙色",
-}
-SHAPES = {"circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星"}
-NUMBERS = ("零", "一", "两", "三", "四", "五", "六")
 
 
 def write(world: World, sources: Path, count: int) -> None:
