@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from m3it_builder.records import Box
@@ -21,3 +24,12 @@ def write_word(canvas: Image.Image, word: str, corner: tuple[int, int], legible:
         patch = canvas.crop(box).filter(ImageFilter.GaussianBlur(canvas.height / 24))
         canvas.paste(patch, (round(box[0]), round(box[1])))
     return box
+
+
+def write_two(canvas: Image.Image, rng: random.Random, words: Sequence[str]) -> dict[str, str]:
+    """Write two different words, at the top and at the bottom, and return them by position."""
+    written = dict(zip(("top", "bottom"), rng.sample(words, 2), strict=True))
+    for row, word in enumerate(written.values()):
+        corner = (rng.randrange(canvas.width // 3), row * canvas.height * 2 // 3)
+        write_word(canvas, word, corner, legible=True)
+    return written
