@@ -9,6 +9,9 @@ from m3it_builder.sources.source import Source
 _SOURCES = {
     "train2014": "coco-2014-train-images",
     "val2014": "coco-2014-val-images",
+    "train2017": "coco-2017-train-images",
+    "val2017": "coco-2017-val-images",
+    "test2017": "coco-2017-test-images",
 }
 
 KARPATHY_SPLITS = {"train": ("train", "restval"), "validation": ("val",), "test": ("test",)}
@@ -63,8 +66,19 @@ def image_2014(
     return named_image(source, year, f"COCO_{year}_{number:012d}.jpg", size)
 
 
+def image_2017(
+    source: Source, folder: str, number: int, size: tuple[int, int] | None = None
+) -> Image:
+    """Return an image of the 2017 release by its folder, ``train2017`` or ``val2017``, and id.
+
+    Files of the 2017 release are named by the id alone. Both releases have the same ids, in
+    other folders.
+    """
+    return named_image(source, folder, f"{number:012d}.jpg", size)
+
+
 def named_image(
     source: Source, folder: str, file_name: str, size: tuple[int, int] | None = None
 ) -> Image:
-    """Return an image of the 2014 release by its folder and file name."""
+    """Return an image of either release by its folder and file name."""
     return source.image(f"{_SOURCES[folder]}/{folder}/{file_name}", size=size)

@@ -67,8 +67,33 @@ class JsonStream:
         if not found:
             raise LookupError(f"has no array {path!r}")
 
-    def entries(self, path: str) -> Iterator[tuple[str, Any]]:
+    def entries(self, path: str, field: str = "") -> Iterator[tuple[str, Any]]:
         """Yield the (key, value) pairs of the object at a path.
+
+        With a field, also those of an array of objects: the key is the value of that field.
+
+        Raises:
+            LookupError: there is no such object, or an element of the array has no such field.
+        """
+        found = False
+        for _ in self._document(path):
+            if self._peek() == "{":
+                found = True
+                for key in self._members():
+                    yield key, self._value()
+            elif field and self._peek() == "[":
+                found = True
+                for value in self._array():
+                    if not isinstance(value, dict) or field not in value:
+                        raise LookupError(f"has an element without {field!r}")
+                    yield str(value[field]), value
+            else:
+                self._skip()
+        if not found:
+            raise LookupError(f"has no object {path!r}")
+
+    def keys(self, path: str) -> Iterator[str]:
+        """Yield the keys of the object at a path; their values are skipped, not built.
 
         Raises:
             LookupError: there is no such object.
@@ -78,7 +103,8 @@ class JsonStream:
             if self._peek() == "{":
                 found = True
                 for key in self._members():
-                    yield key, self._value()
+                    yield key
+                    self._skip()
             else:
                 self._skip()
         if not found:

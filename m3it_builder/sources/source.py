@@ -63,8 +63,7 @@ class Source:
         self.file_split = "val" if split == "validation" else split  # as official files spell it
         self._position: str | tuple[str, int, str] = ""
         self.names_read: set[str] = set()  # annotation files opened; the first _MAX_NAMES
-        self._options = dict(options or {})
-        self._catalogs = dict(catalogs)
+        self._options, self._catalogs = dict(options or {}), dict(catalogs)
 
     @property
     def position(self) -> str:
@@ -193,12 +192,20 @@ class Source:
             self.position = f"{name} ({path})"
             return value
 
-    def entries(self, name: str, path: str = "") -> Iterator[tuple[str, Any]]:
-        """Stream the (key, value) pairs of one object of a JSON file; see ``items``."""
+    def entries(self, name: str, path: str = "", field: str = "") -> Iterator[tuple[str, Any]]:
+        """Stream the (key, value) pairs of one object of a JSON file; see ``items``.
+
+        With ``field``, it may be an array of the values instead, which hold their key there.
+        """
         with self._stream(name) as stream:
-            for key, value in stream.entries(path):
+            for key, value in stream.entries(path, field):
                 self.position = f"{name} (key {key!r})"
                 yield key, value
+
+    def keys(self, name: str, path: str = "") -> Iterator[str]:
+        """Stream the keys of one object of a JSON file, to find out which version it is."""
+        with self._stream(name) as stream:
+            yield from stream.keys(path)
 
     def jsonl(self, name: str) -> Iterator[Any]:
         """Stream the values of a JSON Lines file, whatever its suffix; empty lines are skipped."""
@@ -228,8 +235,7 @@ class Source:
 
     def tsv(self, name: str) -> Iterator[list[str]]:
         """Stream the rows of a tab-separated file without header and quoting, as lists of cells."""
-        for line in self.text(name):
-            yield line.split("\t")
+        yield from (line.split("\t") for line in self.text(name))
 
     def pickle(self, name: str) -> Any:
         """Read a pickle of plain values: lists, dicts, strings and numbers.
@@ -276,8 +282,7 @@ class Source:
     def _open(self, name: str) -> BinaryIO:
         catalog, path = self._catalog(name)
         self.position = name
-        # The fingerprint checks these files one by one, so a source with one annotation
-        # file per image must not list them all.
+        # The fingerprint checks these files one by one: they must not be one per image.
         if len(self.names_read) < _MAX_NAMES:
             self.names_read.add(name)
         return catalog.open(path)

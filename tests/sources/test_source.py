@@ -19,6 +19,7 @@ def test_streams(tmp_path: Path) -> None:
         tmp_path / "raw",
         {
             "q.json": b'\xef\xbb\xbf{"info": {}, "rows": [{"n": 1.5}, {"n": 2}], "none": []}',
+            "relisted.json": b'[{"id": "07", "n": 1}, {"id": 8}]',
             "list.json": b"[1, 2, 3]",
             "map.json": b'{"a": 1, "b": 2}',
             "lines.json": b'{"n": 1}\n\n{"n": 2}',
@@ -34,6 +35,11 @@ def test_streams(tmp_path: Path) -> None:
     assert list(source.items("raw/list.json")) == [1, 2, 3]
     assert list(source.items("raw/compressed.json", "rows")) == [7]
     assert dict(source.entries("raw/map.json")) == {"a": 1, "b": 2}
+    assert list(source.keys("raw/q.json")) == ["info", "rows", "none"]
+    assert list(source.keys("raw/q.json", "info")) == []
+    assert dict(source.entries("raw/map.json", field="id")) == {"a": 1, "b": 2}
+    listed = list(source.entries("raw/relisted.json", field="id"))
+    assert listed == [("07", {"id": "07", "n": 1}), ("8", {"id": 8})]
     assert list(source.jsonl("raw/lines.json")) == [{"n": 1}, {"n": 2}]
     rows = list(source.csv("raw/t.csv"))
     assert rows == [{"x": "1", "text": 'a "quoted"\nline'}, {"x": "2", "text": "é"}]
@@ -52,6 +58,7 @@ def test_streams(tmp_path: Path) -> None:
             r"raw/a\.json \(record 1 of rows\).*truncated",
         ),
         ("a.json", b'{"other": []}', "items", "raw/a.json has no array 'rows'"),
+        ("a.json", b'{"rows": [{"n": 1}]}', "entries", "raw/a.json has an element without 'id'"),
         ("a.json", b"<html>quota</html>", "items", "raw/a.json: cannot be read"),
         ("a.json", b'{"rows"', "json", "raw/a.json: cannot be read"),
         ("a.json", b'{"n": 1}\n{"n": \n', "jsonl", "raw/a.json line 2: cannot be read"),
@@ -64,7 +71,7 @@ def test_error_names_file_and_record(
 ) -> None:
     write_files(tmp_path / "raw", {name: data})
     source: Any = open_raw(tmp_path)
-    arguments = ("rows",) if method == "items" else ()
+    arguments = {"items": ("rows",), "entries": ("rows", "id")}.get(method, ())
     with pytest.raises(SourceError, match=message):
         result = getattr(source, method)(f"raw/{name}", *arguments)
         list(result)
@@ -108,6 +115,8 @@ def test_array_and_object_are_not_confused(tmp_path: Path) -> None:
             list(source.items("raw/a.json", name))
     with pytest.raises(SourceError, match="has no object 'list'"):
         list(source.entries("raw/a.json", "list"))
+    with pytest.raises(SourceError, match="has no object 'list'"):
+        list(source.keys("raw/a.json", "list"))
 
 
 @pytest.mark.parametrize("method", ["jsonl", "json", "text", "csv", "items"])
