@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from m3it_builder.formats.regions import COLORS, colored, from_xywh
+from m3it_builder.formats.regions import COLORS, clipped, colored, from_xywh
 from m3it_builder.media.images import COLORS as RGB
+from m3it_builder.records import Box
 
 
 def test_boxes_get_the_colors_in_order() -> None:
@@ -32,3 +33,20 @@ def test_boxes_of_anything_but_numbers_are_errors(box: Any) -> None:
         from_xywh(box)
     with pytest.raises(TypeError, match="which is not a number"):
         colored([box])
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((2, 3, 10, 9), (2, 3, 10, 9)),
+        ((-0.5, -4, 10.25, 9), (0, 0, 10.25, 9)),
+        ((40, 30, 50.5, 99), (40, 30, 48, 36)),
+        ((4, 4, 5, 5), (4, 4, 5, 5)),
+        ((4, 4, 4.5, 20), None),
+        ((47.5, 4, 60, 20), None),
+        ((60, 4, 70, 20), None),
+        ((9, 9, 2, 2), None),
+    ],
+)
+def test_clipped(box: Box, expected: Box | None) -> None:
+    assert clipped(box, (48, 36)) == expected
