@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import Any
 
 from m3it_builder.errors import SourceError
 from m3it_builder.storage.json_values import loads
 
 BOM = b"\xef\xbb\xbf"
+GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)  # of truncated or corrupt gzip files
 
 
 def parse_json(data: bytes, position: str) -> Any:

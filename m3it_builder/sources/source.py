@@ -6,10 +6,6 @@ archive is packed, unpacked, or unpacked into another layout that its source car
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -18,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from m3it_builder.errors import ConverterError, SourceError
 from m3it_builder.records import FileIdentity, Frames, Image, Location, Pixels, Split
 from m3it_builder.sources.catalog import Catalog
-from m3it_builder.sources.decoding import BOM, decode_utf8, parse_json, unreadable
+from m3it_builder.sources.csv_rows import csv_rows
+from m3it_builder.sources.decoding import BOM, GZIP_ERRORS, decode_utf8, parse_json, unreadable
 from m3it_builder.sources.join import join
 from m3it_builder.sources.json_stream import JsonStream
 from m3it_builder.sources.lookup import Lookup
@@ -27,11 +24,8 @@ from m3it_builder.sources.restricted_pickle import load_restricted
 if TYPE_CHECKING:
     from m3it_builder.cards.cards import OptionValue
 
-_MAX_CELL = 64 << 20  # bytes; some annotation files have whole web pages in one cell
 _MAX_NAMES = 200
 _SPLIT_NAMES = ("train", "val", "validation", "test")
-# What reading a truncated or corrupt gzip file raises.
-_GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 class Source:
@@ -220,18 +214,10 @@ class Source:
 
     def csv(self, name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
         """Stream the rows of a CSV file with a header; quoted cells may span lines."""
-        csv.field_size_limit(_MAX_CELL)
         with self._open(name) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-            reader = csv.DictReader(text, delimiter=delimiter, strict=True)
-            try:
-                for row in reader:
-                    self.position = f"{name} (line {reader.line_num})"
-                    if None in row or None in row.values():
-                        raise unreadable(f"{name} line {reader.line_num}", "wrong number of cells")
-                    yield row
-            except (csv.Error, UnicodeDecodeError, *_GZIP_ERRORS) as error:
-                raise unreadable(f"{name} line {reader.line_num}", str(error)) from error
+            for number, row in csv_rows(file, name, delimiter):
+                self.position = f"{name} (line {number})"
+                yield row
 
     def tsv(self, name: str) -> Iterator[list[str]]:
         """Stream the rows of a tab-separated file without header and quoting, as lists of cells."""
@@ -263,7 +249,7 @@ class Source:
                 for number, line in enumerate(file, 1):
                     self.position = f"{name} (line {number})"
                     yield number, line.removeprefix(BOM) if number == 1 else line
-            except _GZIP_ERRORS as error:
+            except GZIP_ERRORS as error:
                 raise unreadable(f"{name} after line {number}", str(error)) from error
 
     @contextmanager
@@ -276,7 +262,7 @@ class Source:
                     f"{name} {error.args[0]}",
                     "it is not the official file or another version, download it again",
                 ) from error
-            except (ValueError, *_GZIP_ERRORS) as error:
+            except (ValueError, *GZIP_ERRORS) as error:
                 raise unreadable(self.position or name, str(error)) from error
 
     def _open(self, name: str) -> BinaryIO:
@@ -290,7 +276,7 @@ class Source:
     def _read(self, name: str, file: BinaryIO) -> bytes:
         try:
             return file.read()
-        except _GZIP_ERRORS as error:
+        except GZIP_ERRORS as error:
             raise unreadable(name, str(error)) from error
 
     def _catalog(self, name: str) -> tuple[Catalog, str]:
