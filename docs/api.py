@@ -56,6 +56,7 @@ PARTS = (
     Part("formats.regions", "formats/regions.py"),
     Part("formats.similar_texts", "formats/similar_texts.py"),
     Part("formats.tokens", "formats/tokens.py"),
+    Part("formats.videos", "formats/videos.py"),
     Part("formats.vqa", "formats/vqa.py"),
     Part("Task cards and source cards", "cards/cards.py",
          ("Group", "Readers", "TaskCard", "CardFacts", "SplitCard", "ImageCount", "RenderCard",
@@ -64,6 +65,7 @@ PARTS = (
     Part("samples.world", "samples/world.py"),
     Part("samples.files", "samples/files.py"),
     Part("samples.clips", "samples/clips.py"),
+    Part("samples.questions", "samples/questions.py"),
     Part("samples.words", "samples/words.py"),
     Part("testing: the contract", "testing/__init__.py"),
 )  # fmt: skip

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
 from m3it_builder.errors import BuildError, install_hint
 from m3it_builder.samples.files import write_bytes
-from m3it_builder.samples.world import Scene, Thing, World, paint
+from m3it_builder.samples.world import Scene, Thing, World, paint, with_article
 
 FRAMES = 16
 RATE = 8  # frames per second
@@ -25,9 +26,10 @@ _WITH_RANDOM_IDS = ("matroska", "webm")
 _CONTAINERS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".mp4": ("mp4", "libx264", REPEATABLE),
     ".mkv": ("matroska", "libx264", REPEATABLE),
-    ".webm": ("webm", "libvpx-vp9", {"cpu-used": "8"}),
+    ".webm": ("webm", "libvpx-vp9", {"cpu-used": "8", "deadline": "realtime"}),
     ".avi": ("avi", "mpeg4", {}),
 }
+ClipFact = Literal["shape", "color", "direction"]  # each value is about equally frequent
 DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "down": (0.0, 1.0), "up": (0.0, -1.0)}
 
 
@@ -39,13 +41,23 @@ class Clip:
     thing: Thing
     direction: str
 
-    def questions(self) -> list[tuple[str, str]]:
-        """Return typical questions about a clip, with their answers."""
-        return [
-            (f"what is the {self.thing.color} thing that moves?", self.thing.shape),
-            (f"where does the {self.thing.shape} go?", self.direction),
-            ("what color has the shape that moves?", self.thing.color),
-        ]
+    @property
+    def name(self) -> str:
+        """Return color and shape of what moves, with an article."""
+        return with_article(self.thing.name)
+
+    @property
+    def way(self) -> str:
+        """Return the direction as an adverbial."""
+        return f"to the {self.direction}" if self.direction in ("left", "right") else self.direction
+
+    def fact(self, kind: ClipFact) -> str:
+        """Return one fact about the clip: the answer to questions of one wording.
+
+        Where all questions of a task have the same wording, they do not hint at the answer.
+        """
+        values = {"shape": self.thing.shape, "color": self.thing.color, "direction": self.direction}
+        return values[kind]
 
 
 def clip(world: World, number: int) -> Clip:

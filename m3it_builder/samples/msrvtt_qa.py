@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m3it_builder.records import JsonObject
-from m3it_builder.samples.clips import clip, write_clip
+from m3it_builder.samples.clips import Clip, clip, write_clip
 from m3it_builder.samples.files import write_json
 from m3it_builder.samples.world import World
 
@@ -25,13 +25,22 @@ def write(world: World, sources: Path, count: int) -> None:
 
 def questions(world: World, number: int) -> list[JsonObject]:
     """Return the questions about one clip."""
+    moving = clip(world, number)
     return [
         {
-            "answer": answer,
+            "answer": moving.fact("direction"),
             "category_id": number % 20,
             "id": number * 10 + n,
             "question": question,
             "video_id": number,
         }
-        for n, (question, answer) in enumerate(clip(world, number).questions())
+        for n, question in enumerate(_texts(moving))
     ]
+
+
+def _texts(moving: Clip) -> tuple[str, str, str]:
+    return (
+        f"where does the {moving.thing.shape} go?",
+        f"in which direction does the {moving.thing.name} move?",
+        f"which way does something {moving.thing.color} move?",
+    )
