@@ -15,7 +15,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from m3it_builder.build.commit import Outcome, commit, refresh_readmes
+from m3it_builder.build.commit import (
+    Outcome,
+    commit,
+    refresh_build_readme,
+    refresh_task_readmes,
+)
 from m3it_builder.build.drop_list import listed
 from m3it_builder.build.fingerprint import (
     BuiltFrom,
@@ -105,12 +110,16 @@ class Build:
             if self.plan_only:
                 return self._plan(inputs)
             if report := self._up_to_date(inputs):
+                refresh_build_readme(self.out)
                 return report
             self._require_spool(inputs, resume=not self.replace)
             return self._pack(inputs)
 
     def up_to_date(self, task: Task, split: Split) -> Report | None:
         """Return the report of a unit that is up to date, or None if ``unit`` would build it.
+
+        The README of the output folder is not refreshed, because that reads all manifests: call
+        ``refresh_build_readme`` after the last unit.
 
         Raises:
             M3ITError: as ``unit``, without reading any annotation file.
@@ -158,7 +167,7 @@ class Build:
     def _up_to_date(self, inputs: _Inputs) -> Report | None:
         if self.replace or not (done := self._finished(inputs)):
             return None
-        refresh_readmes(inputs.unit, only_if_stale=True)
+        refresh_task_readmes(inputs.unit, only_if_stale=True)
         return _report(done, "up to date")
 
     def _require_spool(self, inputs: _Inputs, resume: bool) -> None:

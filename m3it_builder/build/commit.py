@@ -99,11 +99,21 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
 
 def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
     """Write the README files of the task, and of the whole build, for the units finished so far."""
+    refresh_task_readmes(unit, only_if_stale)
+    refresh_build_readme(unit.out)
+
+
+def refresh_task_readmes(unit: Unit, only_if_stale: bool) -> None:
+    """Write the README files of the task, for the units finished so far."""
     if not only_if_stale or not _are_fresh(unit):
         with unit.task_locked():
             write_readmes(unit.folder, list(readable_manifests(unit.folder)))
-    with build_locked(unit.out):
-        write_build_readme(unit.out)  # leaves an equal one as it is
+
+
+def refresh_build_readme(out: Path) -> None:
+    """Write the README of an output folder, for the units finished so far."""
+    with build_locked(out):
+        write_build_readme(out)  # leaves an equal one as it is
 
 
 def _are_fresh(unit: Unit) -> bool:

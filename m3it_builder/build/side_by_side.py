@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.commit import refresh_build_readme
 from m3it_builder.cards.cards import OptionValue
 from m3it_builder.errors import Failure, collect_failure
 from m3it_builder.executors.local import ProgressCallback, run_with_progress
@@ -78,6 +79,9 @@ def build_units(
         unit = units[position]
         with collect_failure(unit.name, failures[position]):
             reports[position] = action(unit.build, unit.task, unit.split)
+    unchanged = [n for n, report in reports.items() if report.status == "up to date"]
+    for out in {units[position].build.out for position in unchanged}:
+        refresh_build_readme(out)
     ordered = [failure for position in sorted(failures) for failure in failures[position]]
     return [reports[position] for position in sorted(reports)], ordered
 
