@@ -240,7 +240,7 @@ def _check_pool(path: Path, home: Path) -> Iterator[str]:
     if len(pool) < POOL_SIZE:
         yield f"has {len(pool)} instructions, {POOL_SIZE} are needed"
     card = _card_of(path.stem, home)
-    yield from check_pool([one.text for one in pool], card and card.lang)
+    yield from check_pool([one.text for one in pool], card.lang if card else None)
     if card:
         yield from check_claims(pool, card)
 

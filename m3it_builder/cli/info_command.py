@@ -67,6 +67,7 @@ def _compare(build: Path, as_json: bool) -> None:
     """Print published and built rows of each split, and a total."""
     from dataclasses import asdict
 
+    from m3it_builder.build.plan import load_pipeline
     from m3it_builder.cli.failures import print_failures
     from m3it_builder.cli.output import format_counts, print_json, print_table
     from m3it_builder.report.counts import unit_counts
@@ -86,9 +87,15 @@ def _compare(build: Path, as_json: bool) -> None:
             )
             for unit in units
         ]
-        published = sum(unit.published for unit in units)
-        built = sum(unit.built or 0 for unit in units)
-        rows.append(("all", "", published, built, built - published, ""))
+        members = load_pipeline("m3it").tasks
+        for label, own in (
+            ("M3IT", [unit for unit in units if unit.task in members]),
+            ("others", [unit for unit in units if unit.task not in members]),
+        ):
+            if own:
+                published = sum(unit.published for unit in own)
+                built = sum(unit.built or 0 for unit in own)
+                rows.append((f"all of {label}", "", published, built, built - published, ""))
         print_table(("task", "split", "published", "built", "difference", "reasons"), rows)
     print_failures(failures)
 

@@ -2,17 +2,26 @@
 
 Token lists mix words with lists of 0-based object numbers; each mentioned object gets a
 box of its own color. (The ``*_orig`` strings count from 1 and are not used.) Sizes and
-boxes are in a metadata file beside each still.
+boxes are in a metadata file beside each still. Texts are tokenized, with sentences after the
+first in lower case; names of COCO's classes have no spaces.
 """
 
 from collections.abc import Iterator, Sequence
 
 from m3it_builder import Record, Reject, Source, Turn
 from m3it_builder.formats.regions import COLORS, colored
-from m3it_builder.formats.tokens import sentence
+from m3it_builder.formats.tokens import capitalized, sentence
 from m3it_builder.records import JsonObject
 
 Tokens = Sequence[str | list[int]]
+NAMES = {
+    "".join(name.lower().split()): name
+    for name in (
+        "traffic light", "fire hydrant", "stop sign", "parking meter", "sports ball",
+        "baseball bat", "baseball glove", "tennis racket", "wine glass", "hot dog",
+        "potted plant", "dining table", "TV", "cell phone", "teddy bear", "hair drier",
+    )
+}  # fmt: skip
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
@@ -38,7 +47,8 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             turns=(Turn(question, "" if gold is None else choices[gold], choices, gold),),
             images=(source.image(stills + row["img_fn"], size=(still["width"], still["height"])),),
             regions=colored(
-                [tuple(still["boxes"][n][:4]) for n in boxes], [row["objects"][n] for n in boxes]
+                [tuple(still["boxes"][n][:4]) for n in boxes],
+                [NAMES.get(row["objects"][n], row["objects"][n]) for n in boxes],
             ),
             meta=_meta(row, boxes),
         )
@@ -50,9 +60,9 @@ def _text(tokens: Tokens, boxes: dict[int, int]) -> str:
         if isinstance(token, str):
             words.append(token)
             continue
-        names = [f"{{box:{boxes.setdefault(number, len(boxes))}}}" for number in token]
-        words.append(" and ".join(names))
-    return sentence(words)
+        *names, last = [f"{{box:{boxes.setdefault(number, len(boxes))}}}" for number in token]
+        words.append(f"{', '.join(names)} and {last}" if names else last)
+    return capitalized(sentence(words))
 
 
 def _meta(row: JsonObject, boxes: dict[int, int]) -> JsonObject:

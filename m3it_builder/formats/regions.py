@@ -34,6 +34,19 @@ def from_xywh(box: Sequence[float]) -> Box:
     return (x, y, x + width, y + height)
 
 
+def clipped(box: Box, size: tuple[int, int]) -> Box | None:
+    """Return the part of a box inside its image, or None if less than a pixel wide or high.
+
+    Args:
+        box: corners, in pixels.
+        size: width and height of the image.
+    """
+    x0, y0, x1, y1 = box
+    inside = (max(x0, 0), max(y0, 0), min(x1, size[0]), min(y1, size[1]))
+    has_area = inside[2] - inside[0] >= 1 and inside[3] - inside[1] >= 1
+    return inside if has_area else None
+
+
 def colored(boxes: Sequence[Box], labels: Sequence[str] = ()) -> tuple[Region, ...]:
     """Return regions in the order of the color table.
 

@@ -10,7 +10,13 @@ from m3it_builder.samples.world import Codec, World, encode, paint
 from m3it_builder.storage.json_values import dumps
 
 # Scene numbers of the image folders start far apart, so that the splits share no image.
-_FIRST = {"train2014": 0, "val2014": 1_000_000}
+_FIRST = {"train2014": 0, "val2014": 1_000_000, "train2017": 2_000_000, "val2017": 3_000_000}
+_COCO_SOURCES = {
+    "train2014": "coco-2014-train-images",
+    "val2014": "coco-2014-val-images",
+    "train2017": "coco-2017-train-images",
+    "val2017": "coco-2017-val-images",
+}
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -42,9 +48,15 @@ def coco_number(folder: str, index: int) -> int:
     return _FIRST[folder] + index
 
 
+def coco_file_name(folder: str, number: int) -> str:
+    """Return the file name of a COCO image: ``COCO_val2014_`` and the id, in 2017 the id alone."""
+    prefix = f"COCO_{folder}_" if folder.endswith("2014") else ""
+    return f"{prefix}{number:012d}.jpg"
+
+
 def write_coco(sources: Path, world: World, folder: str, indices: Iterable[int]) -> None:
-    """Write images of the COCO 2014 release, which several tasks share."""
-    source = {"train2014": "coco-2014-train-images", "val2014": "coco-2014-val-images"}[folder]
+    """Write images of COCO, which several tasks share: ``train2014``, ``val2017`` and so on."""
     for index in indices:
         number = coco_number(folder, index)
-        write_scene(sources / source / folder / f"COCO_{folder}_{number:012d}.jpg", world, number)
+        path = sources / _COCO_SOURCES[folder] / folder / coco_file_name(folder, number)
+        write_scene(path, world, number)

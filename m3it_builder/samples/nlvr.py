@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -11,6 +13,7 @@ from m3it_builder.samples.files import write_bytes, write_jsonl, write_scene
 from m3it_builder.samples.world import NUMBERS, Scene, World, encode, paint
 
 _FIRST = {"train": 2_000_000, "dev": 3_000_000, "test": 4_000_000}
+_UNUSED = 10**9  # numbers of scenes that are never painted
 
 
 def write(world: World, sources: Path, count: int) -> None:
@@ -34,9 +37,11 @@ def pair(world: World, sources: Path, file_split: str, index: int) -> JsonObject
         write_scene(
             sources / "nlvr2-images" / "images" / folder / name, world, number + side, "png"
         )
-    sentence, is_true = _statement(left, right, index)
+    rng = world.rng(f"nlvr2/{file_split}/{index}")
+    claimed, is_true = _claim(rng, _things([left, right]), map(_things, _elsewhere(world, rng, 2)))
+    word = NUMBERS[claimed] if claimed < len(NUMBERS) else str(claimed)
     row = {
-        "sentence": sentence,
+        "sentence": f"The two images show {word} shapes in all.",
         "left_url": f"https://example.org/{number}.png",
         "label": str(is_true),
         "writer": "61",
@@ -60,9 +65,9 @@ def drawing(world: World, sources: Path, file_split: str, index: int) -> JsonObj
     name = f"{file_split}-{identifier}-0.png"
     target = sources / "nlvr-images" / "nlvr" / file_split / "images" / directory / name
     write_bytes(target, encode(canvas, "png"))
-    total = sum(scene.count("circle") for scene in scenes)
-    claimed = total if index % 2 else total + 1
-    label = str(claimed == total).lower()
+    rng = world.rng(f"nlvr/{file_split}/{index}")
+    claimed, is_true = _claim(rng, _circles(scenes), map(_circles, _elsewhere(world, rng, 3)))
+    label = str(is_true).lower()
     return {
         "sentence": f"The number of circles in the three boxes is {claimed}",
         "label": label,
@@ -73,12 +78,25 @@ def drawing(world: World, sources: Path, file_split: str, index: int) -> JsonObj
     }
 
 
-def _statement(left: Scene, right: Scene, index: int) -> tuple[str, bool]:
-    """Return a statement about both images, and whether it is true."""
-    if index % 2:
-        fewer = len(left.things) < len(right.things)
-        return "The left image shows fewer shapes than the right image.", fewer
-    total = len(left.things) + len(right.things)
-    claimed = total if index % 4 else min(total + 1, 10)
-    word = NUMBERS[claimed] if claimed < len(NUMBERS) else str(claimed)
-    return f"The two images show {word} shapes in all.", claimed == total
+def _claim(rng: random.Random, truth: int, elsewhere: Iterator[int]) -> tuple[int, bool]:
+    """Return a number, in half of all cases the true one, and whether it is.
+
+    A false one is true elsewhere, so that the number alone is no evidence.
+    """
+    if rng.random() < 0.5:
+        return truth, True
+    return next(number for number in elsewhere if number != truth), False
+
+
+def _elsewhere(world: World, rng: random.Random, number: int) -> Iterator[list[Scene]]:
+    """Yield random scenes, some at a time."""
+    while True:
+        yield [world.scene(rng.randrange(_UNUSED, 2 * _UNUSED)) for _ in range(number)]
+
+
+def _things(scenes: Iterable[Scene]) -> int:
+    return sum(len(scene.things) for scene in scenes)
+
+
+def _circles(scenes: Iterable[Scene]) -> int:
+    return sum(scene.count("circle") for scene in scenes)

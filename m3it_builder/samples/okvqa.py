@@ -42,7 +42,7 @@ def question(world: World, year: str, index: int) -> tuple[JsonObject, JsonObjec
     answers = [likely] * 6 + [other] * 4  # five annotators, each counted twice
     entry = {
         "image_id": number,
-        "question": f"Which fruit or vegetable has the colour of the {name}?",
+        "question": f"Which fruit or vegetable has the color of the {name}?",
         "question_id": number * 10 + 5,
     }
     annotation = {

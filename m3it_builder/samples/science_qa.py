@@ -6,10 +6,11 @@ from pathlib import Path
 
 from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_scene
+from m3it_builder.samples.questions import ask, wrong_answers
 from m3it_builder.samples.world import COLORS, SHAPES, World
 
 _FIRST = {"train": 17_000_000, "val": 18_000_000, "test": 19_000_000}
-_CORNERS = {"circle": "no", "square": "four", "triangle": "three", "star": "ten"}
+_PLACES = ("first", "second", "third", "fourth")
 
 
 def write(world: World, sources: Path, count: int) -> None:
@@ -28,17 +29,18 @@ def problem(world: World, sources: Path, file_split: str, number: int) -> JsonOb
     """Return one problem; write its image if it has one."""
     rng = world.rng(f"science/{number}")
     if number % 2:
-        shape = rng.choice(SHAPES)
-        question, truth = f"How many corners does a {shape} have?", _CORNERS[shape]
-        choices, hint = list(_CORNERS.values()), f"Problem {number}: think of its outline."
+        place = rng.randrange(len(SHAPES))
+        colors = rng.sample(list(COLORS), len(SHAPES))
+        row = [f"{c} {s}" for c, s in zip(colors, rng.sample(SHAPES, len(SHAPES)), strict=True)]
+        hint = f"There is a row of shapes. From left to right: {', '.join(row)}."
+        question, truth = f"What color is the {_PLACES[place]} shape?", colors[place]
+        choices = colors
     else:
         folder = sources / "scienceqa-images" / file_split / str(number)
         write_scene(folder / "image.png", world, number, "png")
-        thing = world.scene(number).things[0]
-        question, truth = f"Which colour is shown for a {thing.shape}?", thing.color
-        colors = {t.color for t in world.scene(number).things}
-        choices = [truth, *[color for color in COLORS if color not in colors][:2]]
-        hint = ""
+        asked = ask(world.scene(number), "color", rng)
+        question, truth, hint = asked.text, asked.answer, ""
+        choices = [truth, *wrong_answers("color", truth, rng, 2)]
     rng.shuffle(choices)
     return {
         "question": question,
@@ -52,7 +54,7 @@ def problem(world: World, sources: Path, file_split: str, number: int) -> JsonOb
         "topic": "geometry",
         "category": "Shapes",
         "skill": "Identify shapes",
-        "lecture": "Shapes differ in their corners. ",
+        "lecture": "Shapes differ in color. ",
         "solution": f"The answer is {truth}.",
         "split": file_split,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,15 +70,23 @@ def npy(images: Sequence[bytes]) -> bytes:
 def _grid(world: World, key: str) -> Grid:
     rng = world.rng(key)
     cells = [(column, row) for column in range(3) for row in range(3)]
-    return {
-        cell: (rng.choice(list(_COLORS)), rng.choice(_SHAPES))
-        for cell in sorted(rng.sample(cells, rng.randint(3, 6)))
-    }
+    chosen = rng.sample(cells, rng.randint(3, 6))
+    while not any((x + 1, y) in chosen or (x, y + 1) in chosen for x, y in chosen):
+        chosen = rng.sample(cells, rng.randint(3, 6))  # without neighbors no query is true
+    return {cell: (rng.choice(list(_COLORS)), rng.choice(_SHAPES)) for cell in sorted(chosen)}
 
 
 def _query(world: World, grid: Grid, key: str) -> tuple[str, bool]:
-    """Return a query in the official format and its answer."""
+    """Return a query in the official format and its answer; half of all answers are true."""
     rng = world.rng(key)
+    wanted = rng.random() < 0.5
+    while True:
+        query, truth = _random_query(grid, rng)
+        if truth == wanted:
+            return query, truth
+
+
+def _random_query(grid: Grid, rng: random.Random) -> tuple[str, bool]:
     words = (*_COLORS, *_SHAPES)
     first, last = rng.choice(words), rng.choice(words)
     steps = {"left_of": (1, 0), "right_of": (-1, 0), "above": (0, 1), "below": (0, -1)}

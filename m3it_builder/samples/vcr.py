@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_jsonl, write_scene
-from m3it_builder.samples.world import Scene, World, describe_position
+from m3it_builder.samples.questions import ask, wrong_answers
+from m3it_builder.samples.world import Scene, World
 
 MOVIE = "lsmdc_0001_SAMPLE_WORLD"
 _FIRST = {"train": 6_000_000, "val": 7_000_000, "test": 8_000_000}
@@ -26,27 +28,27 @@ def question(world: World, sources: Path, file_split: str, first: int, index: in
         number += 1
     scene = world.scene(number)
     write_still(sources, world, number)
-    objects = [thing.name.replace(" ", "") for thing in scene.things]
-    target = scene.things.index(scene.unique[0])
-    truth = describe_position(scene.things[target])
-    corners = [f"at the {row} {column}" for row in ("top", "bottom") for column in
-               ("left", "middle", "right")]  # fmt: skip
-    wrong = [corner for corner in corners if corner != truth]
-    world.rng(f"vcr/{number}").shuffle(wrong)
-    label = number % 4
-    answers = [*wrong[:3]]
-    answers.insert(label, truth)
+    rng = world.rng(f"vcr/{number}")
+    asked = ask(scene, "position", rng)
+    target = scene.things.index(asked.thing)
+    wrong = wrong_answers("position", asked.answer, rng)
+    answers, label = _shuffled(rng, asked.answer, wrong)
+    reasons, reason = _shuffled(
+        rng, asked.thing.color, wrong_answers("color", asked.thing.color, rng)
+    )
     row = {
         "movie": MOVIE,
-        "objects": objects,
+        "objects": _names(scene),
         "img_fn": f"{still_name(number)}.jpg",
         "metadata_fn": f"{still_name(number)}.json",
         "question_orig": f"Where is {target + 1}?",
         "question": ["Where", "is", [target], "?"],
         "answer_choices": [["It", "is", *words.split(), "."] for words in answers],
         "answer_label": label,
-        "rationale_choices": _reasons(scene, target, label),
-        "rationale_label": label,
+        "rationale_choices": [
+            ["That", "is", "where", "something", color, "is", "drawn", "."] for color in reasons
+        ],
+        "rationale_label": reason,
         "img_id": f"{file_split}-{number}",
         "question_number": 0,
         "annot_id": f"{file_split}-{index}",
@@ -70,20 +72,19 @@ def write_still(sources: Path, world: World, number: int) -> None:
     metadata = {
         "boxes": [[*thing.box, 0.99] for thing in scene.things],
         "segms": [[] for _ in scene.things],
-        "names": [thing.name.replace(" ", "") for thing in scene.things],
+        "names": _names(scene),
         "width": scene.width,
         "height": scene.height,
     }
     write_json(folder / f"{still_name(number)}.json", metadata)
 
 
-def _reasons(scene: Scene, target: int, label: int) -> list[list[str | list[int]]]:
-    thing = scene.things[target]
-    truth: list[str | list[int]] = [[target], "is", "the", "only", thing.color, thing.shape, "."]
-    wrong: list[list[str | list[int]]] = [
-        ["There", "is", "no", thing.color, thing.shape, "."],
-        [[target], "isn't", "to", "be", "seen", "."],
-        ["Nothing", "is", thing.color, "here", "."],
-    ]
-    wrong.insert(label, truth)
-    return wrong
+def _names(scene: Scene) -> list[str]:
+    return [thing.shape for thing in scene.things]
+
+
+def _shuffled(rng: random.Random, truth: str, wrong: list[str]) -> tuple[list[str], int]:
+    """Return all texts in random order, and the position of the true one."""
+    texts = [truth, *wrong]
+    rng.shuffle(texts)
+    return texts, texts.index(truth)

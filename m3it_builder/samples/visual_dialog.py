@@ -6,6 +6,7 @@ from pathlib import Path
 
 from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import coco_number, write_coco, write_json, write_scene
+from m3it_builder.samples.questions import ask
 from m3it_builder.samples.world import World
 
 _FIRST = {"val": 15_000_000, "test": 16_000_000}
@@ -31,9 +32,15 @@ def write(world: World, sources: Path, count: int) -> None:
 
 
 def talk(world: World, number: int) -> JsonObject:
-    """Return a dialog with its texts in place of indices."""
+    """Return a dialog with its texts in place of indices.
+
+    It asks for the number of shapes, and then for the color of each.
+    """
     scene = world.scene(number)
-    rounds = [(question.lower().rstrip("?"), answer) for question, answer in scene.questions()]
+    rng = world.rng(f"visual-dialog/{number}")
+    asked = [ask(scene, "count", rng)]
+    asked += [ask(scene, "color", rng, thing) for thing in scene.things]
+    rounds = [(one.text.lower().rstrip("?"), one.answer) for one in asked]
     return {"image_id": number, "caption": scene.captions()[0].lower(), "rounds": rounds}
 
 

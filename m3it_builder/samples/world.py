@@ -78,27 +78,12 @@ class Scene:
         names = [thing.name for thing in self.things]
         first = self.things[0]
         return [
-            f"A drawing of {describe_count(len(names), 'coloured shape')}.",
+            f"A drawing of {describe_count(len(names), 'colored shape')}.",
             f"{_sentence(names)} on a plain background.",
             f"There {'is' if len(names) == 1 else 'are'} {_joined(names)}.",
             f"The {first.name} is {describe_position(first)} of the picture.",
             f"A simple picture with {_joined(names)}, the {first.name} {describe_position(first)}.",
         ]
-
-    def questions(self) -> list[tuple[str, str]]:
-        """Return questions about the image, with their answers."""
-        first = self.things[0]
-        questions = [
-            (f"How many {first.shape}s are there?", str(self.count(first.shape))),
-            ("How many shapes are in the picture?", str(len(self.things))),
-            (f"Is there a {first.name}?", "yes"),
-        ]
-        questions += [
-            (f"Where is the {thing.name}?", describe_position(thing)) for thing in self.unique[:1]
-        ]
-        absent = next(c for c in COLORS if not self.count(first.shape, c))
-        questions.append((f"Is there a {absent} {first.shape}?", "no"))
-        return questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +93,7 @@ class World:
     seed: int = 0
     width: int = 160  # pixels
     height: int = 120
-    drawn: Callable[[], object] = field(default=bool, compare=False)  # called forevery scene
+    drawn: Callable[[], object] = field(default=bool, compare=False)  # called for every scene
 
     def scene(self, number: int) -> Scene:
         """Return one scene, a function of seed and number."""
@@ -163,6 +148,11 @@ def describe_position(thing: Thing) -> str:
     return f"at the {rows[thing.row]} {columns[thing.column]}"
 
 
+def with_article(name: str) -> str:
+    """Return a name after "a" or "an"."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
 def describe_count(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{NUMBERS[count]} {noun}{'' if count == 1 else 's'}"
@@ -185,7 +175,7 @@ _STAR = (
 
 
 def _joined(names: list[str]) -> str:
-    articled = [f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in names]
+    articled = [with_article(name) for name in names]
     return articled[0] if len(names) == 1 else f"{', '.join(articled[:-1])} and {articled[-1]}"
 
 

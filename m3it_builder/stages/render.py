@@ -42,7 +42,8 @@ def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
     """Return ``inputs`` and ``outputs`` of a record.
 
     ``inputs`` consists of the context, the answered turns, the last question and its
-    choices, on separate lines; ``outputs`` is the answer of the last turn.
+    choices, on separate lines; ``outputs`` is the answer of the last turn. Questions are
+    labeled where there is more than one turn.
 
     Args:
         record: record with turns, context and regions.
@@ -53,7 +54,8 @@ def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
     *history, last = record.turns
     parts = [record.context]
     parts += [_past_turn(turn, words, style) for turn in history]
-    parts += [last.question, _options(last, words)]
+    label = words.question if history and last.question else ""
+    parts += [label + last.question, _options(last, words)]
     inputs = "\n".join(filter(None, parts))
     outputs = _answer(last, style)
     if not record.regions:

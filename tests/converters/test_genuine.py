@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections import Counter
@@ -19,6 +20,7 @@ from m3it_builder.dataset.reader import BuiltRow, read_rows, read_units
 from m3it_builder.media.images import require_decodable
 from tests.support import genuine
 from tests.support.genuine_sources import blank
+from tests.support.genuine_sources_chinese import chinese_foods
 from tests.support.slices import REAL, overlay, write_placeholders
 
 # (task and split, kind, options): expected instances, and rejects by reason.
@@ -47,6 +49,60 @@ EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
     ("flickr8k-cn-test", "overlaid", "captions"): (40, {"no_answer": 992}),
     ("imagenet-validation", "overlaid", ""): (200, {}),
     ("imagenet-train", "reconstructed", ""): (12, {}),
+    ("textcap-train", "overlaid", ""): (2, {}),
+    ("image-paragraph-captioning-train", "overlaid", ""): (14_575, {}),
+    ("image-paragraph-captioning-validation", "overlaid", ""): (2_487, {}),
+    ("image-paragraph-captioning-test", "overlaid", ""): (2_489, {}),
+    ("coco-goi-train", "genuine", ""): (130, {"crowd": 8, "image_missing": 601}),
+    ("coco-goi-validation", "genuine", ""): (101, {"crowd": 5, "image_missing": 518}),
+    ("laion-400m-train", "genuine", ""): (10, {}),
+    ("laion-400m-train", "genuine", "nsfw"): (10, {}),
+    ("laion-400m-train", "reconstructed", ""): (219, {}),
+    ("cc3m-train", "reconstructed", ""): (5, {}),
+    ("cc3m-validation", "reconstructed", ""): (500, {}),
+    ("cc12m-train", "reconstructed", ""): (5, {}),
+    ("sbu-train", "reconstructed", ""): (5, {}),
+    ("docvqa-train", "overlaid", ""): (1, {}),
+    ("docvqa-validation", "reconstructed", ""): (60, {}),
+    ("st-vqa-train", "reconstructed", ""): (60, {}),
+    ("ocr-vqa-train", "overlaid", ""): (1, {"not_chosen": 4}),
+    ("ocr-vqa-train", "overlaid", "questions"): (5, {}),
+    ("ocr-vqa-test", "reconstructed", "questions"): (60, {}),
+    ("vsr-validation", "overlaid", ""): (1_097, {}),
+    ("vsr-train", "overlaid", ""): (60, {}),
+    ("vsr-zeroshot-validation", "overlaid", ""): (340, {}),
+    ("iqa-train", "overlaid", ""): (203, {}),
+    ("iqa-validation", "overlaid", ""): (37, {}),
+    ("iqa-test", "overlaid", ""): (60, {}),
+    ("iqa-mixed-train", "overlaid", ""): (4_998, {}),
+    ("iqa-mixed-validation", "overlaid", ""): (805, {}),
+    ("iqa-mixed-test", "overlaid", ""): (803, {}),
+    ("iqa-mixed-train", "overlaid", "databases"): (338, {}),
+    ("mocheg-test", "reconstructed", ""): (48, {}),
+    ("a-okvqa-train", "overlaid", ""): (1, {}),
+    ("a-okvqa-answer-train", "overlaid", ""): (1, {}),
+    ("a-okvqa-choice-train", "overlaid", ""): (1, {}),
+    ("gqa-train", "genuine", ""): (1, {}),
+    ("gqa-full-train", "genuine", ""): (1, {}),
+    ("gqa-train", "reconstructed", "questions"): (2, {}),
+    ("gqa-validation", "reconstructed", "evaluation"): (60, {}),
+    ("clevr-validation", "overlaid", ""): (9, {}),
+    ("multi30k-validation", "overlaid", ""): (6_000, {"not_sampled": 6_168}),
+    ("multi30k-test", "overlaid", ""): (12_000, {}),
+    ("multi30k-test", "overlaid", "test_set"): (2_766, {}),
+    ("coco-cn-train", "overlaid", "extension"): (200, {}),
+    ("coco-cn-test", "overlaid", "sentencescaptions"): (361, {}),
+    ("fm-iqa-train", "reconstructed", ""): (100, {}),
+    ("chinese-food-test", "reconstructed", ""): (208, {}),
+    ("mmchat-train", "reconstructed", ""): (2, {}),
+    ("msvd-qa-train", "reconstructed", ""): (5, {"not_chosen": 115}),
+    ("msvd-qa-validation", "reconstructed", "questions"): (120, {}),
+    ("msvd-qa-test", "reconstructed", ""): (5, {"not_chosen": 115}),
+    ("activitynet-qa-train", "overlaid", ""): (76, {"not_chosen": 23}),
+    ("activitynet-qa-validation", "overlaid", ""): (73, {"not_chosen": 21}),
+    ("activitynet-qa-test", "overlaid", "questions"): (93, {}),
+    ("msrvtt-train", "overlaid", ""): (200, {}),
+    ("msrvtt-test", "overlaid", ""): (200, {}),
     ("shapes-validation", "genuine", ""): (1_024, {}),
     ("shapes-train", "genuine", ""): (64, {}),
 }
@@ -174,13 +230,28 @@ def test_vcr_texts_are_detokenized(tmp_path: Path) -> None:
         original[row["annot_id"]] = row
     for row in rows:
         text = row.row.inputs + row.row.outputs
-        for token in (" ?", " .", " ,", " 's", "' s", " n't"):
+        for token in (
+            " ?",
+            " .",
+            " ,",
+            " 's",
+            "' s",
+            " n't",
+            " - ",
+            ". people",
+            " i ",
+            "wineglass ",
+        ):
             assert token not in text, text
         regions = row.row.regions
         assert len({region.color for region in regions}) == len(regions)
         source = original[row.row.id]
         drawn = json.loads(row.row.meta)["objects_drawn"]
-        assert [source["objects"][n] for n in drawn] == [r.label for r in regions]
+        labels = [region.label for region in regions]
+        assert [source["objects"][n] for n in drawn] == [
+            label.lower().replace(" ", "") for label in labels
+        ]
+        assert not {"diningtable", "wineglass", "pottedplant", "tv"} & set(labels)
         mentioned = {
             n
             for tokens in (source["question"], *source["answer_choices"])
@@ -198,6 +269,23 @@ def test_refcoco_boxes_are_those_of_the_evaluation_lists(tmp_path: Path) -> None
         expected = listed[int(row.row.id)]
         assert row.row.inputs == expected["question"]
         assert json.loads(row.row.outputs) == [round(v) for v in expected["gt_answers"]]
+
+
+def test_expressions_read_as_typed(tmp_path: Path) -> None:
+    """RefCOCOg's cleaned expressions are tokenized; those of the others are not."""
+    listed = json.loads((REAL / "refcoco/derived_eval_lists/refcocog_test.json").read_text())
+    rows = build("refcocog", "test", "reconstructed", tmp_path)
+    for row in rows:
+        cleaned = listed[int(row.row.id)]["question"]
+        assert json.loads(row.row.meta)["sent"] == cleaned
+        assert row.row.outputs.replace(" ", "") == cleaned.replace(" ", "")
+        assert not {"'", "-", ","} & set(row.row.outputs.split()), row.row.outputs
+    assert {"the man's skiis", "attractive, country style, red-check round tablecloth"} <= {
+        row.row.outputs for row in rows
+    }
+    (tmp_path / "plain").mkdir()
+    for row in build("refcoco", "test", "reconstructed", tmp_path / "plain"):
+        assert row.row.outputs == json.loads(row.row.meta)["raw"]
 
 
 def test_stories_are_complete(tmp_path: Path) -> None:
@@ -219,6 +307,42 @@ def test_class_names_are_those_of_the_file_names(tmp_path: Path) -> None:
     assert not names
 
 
+def test_translations_are_those_of_their_image(tmp_path: Path) -> None:
+    rows = build("multi30k", "validation", "overlaid", tmp_path)
+    folder = REAL / "multi30k" / "data" / "task1"
+    images = (folder / "image_splits" / "val.txt").read_text().split("\n")
+    texts = {
+        code: gzip.decompress((folder / "raw" / f"val.{code}.gz").read_bytes()).decode().split("\n")
+        for code in ("en", "de", "fr", "cs")
+    }
+    languages = {"en": "English", "de": "German", "fr": "French", "cs": "Czech"}
+    for row in rows:
+        image, source, target = row.row.id.split("-")
+        line = images.index(f"{image}.jpg")
+        assert row.row.lang == target
+        assert row.row.outputs == " ".join(texts[target][line].split())
+        sentence = " ".join(texts[source][line].split())
+        assert row.row.inputs == f"Target language: {languages[target]}\n{sentence}"
+
+
+def test_scene_with_alpha_is_kept(tmp_path: Path) -> None:
+    rows = build("clevr", "validation", "overlaid", tmp_path)
+    original = (REAL / "clevr/CLEVR_v1.0/images/val/CLEVR_val_000013.png").read_bytes()
+    assert Image.open(io.BytesIO(original)).mode == "RGBA"
+    for row in rows:
+        assert row.images == (original,)
+        require_decodable(row.images[0])
+    truth = json.loads((REAL / "clevr/ns-vqa/orig-val.json").read_text())["questions"]
+    answers = {str(q["question_index"]): (q["question"], q["answer"]) for q in truth}
+    assert {row.row.id: (row.row.inputs, row.row.outputs) for row in rows} == answers
+
+
+def test_reason_and_answer_agree(tmp_path: Path) -> None:
+    """The most frequent direct answers are ride, taxi and cab; the reason is one for a cab."""
+    (row,) = build("a-okvqa", "train", "overlaid", tmp_path)
+    assert row.row.outputs.endswith("a cab is the only possible answer. So the answer is cab.")
+
+
 def test_frames_of_a_genuine_clip(tmp_path: Path) -> None:
     rows = build("msrvtt-qa", "validation", "reconstructed", tmp_path)
     for row in rows:
@@ -226,3 +350,107 @@ def test_frames_of_a_genuine_clip(tmp_path: Path) -> None:
         assert frames["indices"] == [0, 40, 80, 120, 159, 199, 239, 279]
         assert (frames["total"], frames["rule"], len(row.images)) == (280, "ends", 8)
         assert len(set(row.images)) == 8
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "file"),
+    [
+        ("docvqa", "validation", "docvqa/LLaVAR_MultimodalOCR_docVQA.first60.json"),
+        ("st-vqa", "train", "stvqa/LLaVAR_MultimodalOCR_STVQA.first60.json"),
+    ],
+)
+def test_the_first_answer_is_the_target(task: str, split: str, file: str, tmp_path: Path) -> None:
+    rows = build(task, split, "reconstructed", tmp_path)
+    listed = json.loads((REAL / file).read_text())
+    for row in rows:
+        expected = listed[int(row.row.id)]
+        assert row.row.inputs == expected["question"].strip()
+        assert row.row.outputs == expected["gt_answers"][0].strip()
+        assert json.loads(row.row.meta)["answers"] == expected["gt_answers"]
+
+
+def test_scores_of_both_directions_are_graded(tmp_path: Path) -> None:
+    """The best image of a database has the highest opinion score, or the lowest difference."""
+    rows = build("iqa-mixed", "train", "overlaid", tmp_path)
+    scores: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        meta = json.loads(row.row.meta)
+        grade = row.row.turns[0].answer
+        scores.setdefault((meta["database"], grade), []).append(meta["score"])
+    for database, is_difference in {"LIVE": True, "CSIQ": True, "TID2013": False}.items():
+        excellent, bad = scores[database, "excellent"], scores[database, "bad"]
+        assert (max(excellent) < min(bad)) if is_difference else (min(excellent) > max(bad))
+
+
+def test_votes_are_lists_of_validators(tmp_path: Path) -> None:
+    for division in ("vsr", "vsr-zeroshot"):
+        for row in build(division, "validation", "overlaid", tmp_path / division):
+            meta = json.loads(row.row.meta)
+            true, false = meta["vote_true_validator_id"], meta["vote_false_validator_id"]
+            assert all(isinstance(vote, int) for vote in [*true, *false])
+            assert (len(true) >= len(false)) == (row.row.turns[0].answer == "true")
+
+
+def test_segmented_references_are_joined(tmp_path: Path) -> None:
+    rows = build("coco-cn", "test", "overlaid", tmp_path)
+    value = json.loads((REAL / "coco_cn" / "merged_captions_coco-cn_test.json").read_bytes())
+    names = {image["id"]: image["file_name"] for image in value["images"]}
+    expected = {
+        (names[one["image_id"]], one["caption"].replace(" ", "")) for one in value["annotations"]
+    }
+    assert {
+        (row.row.id.partition("#")[0] + ".jpg", row.row.outputs.replace(" ", "")) for row in rows
+    } == expected
+    assert sum(" " in row.row.outputs for row in rows) < len(rows) / 20
+
+
+def test_dishes_have_their_genuine_names(tmp_path: Path) -> None:
+    rows = build("chinese-food", "test", "reconstructed", tmp_path)
+    names = chinese_foods()
+    assert len(rows) == 208
+    for row in rows:
+        (turn,) = row.row.turns
+        assert turn.answer == names[int(row.row.id)].strip()
+        assert len(set(turn.choices)) == 10
+        assert row.row.outputs.endswith(f") {turn.answer}")
+
+
+def test_answers_have_one_mark_at_their_end(tmp_path: Path) -> None:
+    rows = build("fm-iqa", "train", "reconstructed", tmp_path)
+    changed = {row.row.outputs for row in rows if not row.row.outputs.endswith("。")}
+    assert changed == {"羊！", "一些面包，"}
+
+
+def test_questions_about_videos_keep_every_answer(tmp_path: Path) -> None:
+    """The slice has repeated questions with different answers, and stray whitespace."""
+    rows = build("activitynet-qa", "test", "overlaid", tmp_path)
+    folder = REAL / "activitynet_qa" / "dataset"
+    questions = json.loads((folder / "test_q.json").read_text())
+    answers = {
+        row["question_id"]: row["answer"]
+        for row in json.loads((folder / "test_a.json").read_text())
+    }
+    same: dict[tuple[str, str], set[str]] = {}
+    for row in questions:
+        text = " ".join(row["question"].split())
+        same.setdefault((row["video_name"], text), set()).add(answers[row["question_id"]].strip())
+    assert any(len(given) > 1 for given in same.values())
+    assert {row.row.id for row in rows} == set(answers)
+    for row in rows:
+        meta = json.loads(row.row.meta)
+        assert row.row.outputs == answers[row.row.id].strip()
+        assert set(meta["answers"]) == same[meta["video_name"], row.row.inputs]
+
+
+def test_clips_of_msvd_are_found_by_both_names(tmp_path: Path) -> None:
+    rows = build("msvd-qa", "validation", "reconstructed", tmp_path)
+    mapping = (REAL / "msvd_qa" / "youtube_mapping.txt").read_text().split()
+    names = dict(zip(mapping[1::2], mapping[::2], strict=True))
+    for row in rows:
+        meta = json.loads(row.row.meta)
+        number = meta["video_id"]
+        name = names[f"vid{number}"]
+        start, end = meta["seconds"]
+        assert f"{meta['youtube_id']}_{start}_{end}" == name
+        path = f"YouTubeClips/{name}.avi" if number % 2 else f"video/vid{number}.avi"
+        assert meta["frames"][0]["video"] == f"msvd-videos/{path}"

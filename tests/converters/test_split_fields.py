@@ -16,6 +16,7 @@ from tests.support.conversion import convert
 
 COCO = "karpathy-splits/dataset_coco.json"
 PROBLEMS = "scienceqa-annotations/problems.json"
+BOOKS = "ocr-vqa-annotations/dataset.json"
 TEXTS = "coco-text-v1/COCO_Text.json"
 QUESTIONS = "okvqa-annotations/OpenEnded_mscoco_train2014_questions.json"
 
@@ -36,6 +37,7 @@ def first(values: dict[str, Any]) -> Any:
         ("science-qa", PROBLEMS, lambda data: first(data).update(split="Train")),
         ("coco", COCO, lambda data: data["images"][0].update(split="trian")),
         ("coco-text", TEXTS, lambda data: first(data["imgs"]).update(set=None)),
+        ("ocr-vqa", BOOKS, lambda data: first(data).update(split=4)),
     ],
 )
 def test_rows_of_an_unknown_split_are_errors(

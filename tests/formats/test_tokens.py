@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from m3it_builder.formats.tokens import sentence
+from m3it_builder.formats.tokens import capitalized, sentence
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ from m3it_builder.formats.tokens import sentence
 )
 def test_sentence(tokens: str, text: str) -> None:
     assert sentence(tokens.split(" ")) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("He sits. so do i. i'm sure!", "He sits. So do I. I'm sure!"),
+        ("That is {box:0}. he waits.", "That is {box:0}. He waits."),
+        ('He says "no." then he goes.', 'He says "no." Then he goes.'),
+        ("With mr. x, at 5 p.m. on friday... or not", "With mr. x, at 5 p.m. on friday... or not"),
+        ("A hi-fi, i.e. a stereo", "A hi-fi, i.e. a stereo"),
+    ],
+)
+def test_capitalized(text: str, expected: str) -> None:
+    assert capitalized(text) == expected

@@ -40,8 +40,11 @@ def test_dialogue() -> None:
     turns = (Turn("Is it day?", "yes"), Turn("Any people?", "no"), Turn("Why?", "it is early"))
     inputs, outputs = render(record(*turns, context="A street."), "en", Style())
     assert inputs == (
-        "A street.\nQuestion: Is it day?\nAnswer: yes\nQuestion: Any people?\nAnswer: no\nWhy?"
+        "A street.\nQuestion: Is it day?\nAnswer: yes\nQuestion: Any people?\nAnswer: no\n"
+        "Question: Why?"
     )
+    silent = record(Turn("Is it day?", "yes"), Turn("", "A street."))
+    assert render(silent, "en", Style())[0] == "Question: Is it day?\nAnswer: yes"
     assert outputs == "it is early"
 
 

@@ -34,6 +34,45 @@ from tests.support.genuine_sources import (
     vist_record,
     vist_stories,
 )
+from tests.support.genuine_sources_captions import (
+    cc3m,
+    cc12m,
+    coco_objects,
+    img2dataset,
+    laion_rows,
+    paragraphs,
+    sbu,
+    textcaps,
+)
+from tests.support.genuine_sources_chinese import (
+    chinese_food,
+    coco_cn_extension,
+    coco_cn_merged,
+    fm_iqa,
+    mmchat,
+)
+from tests.support.genuine_sources_documents import (
+    docvqa,
+    docvqa_record,
+    ocrvqa,
+    ocrvqa_record,
+    stvqa,
+)
+from tests.support.genuine_sources_reason import (
+    koniq,
+    mocheg,
+    quality_lists,
+    vsr,
+    vsr_unsplit,
+)
+from tests.support.genuine_sources_video import activitynet_qa, msrvtt, msvd_qa
+from tests.support.genuine_sources_vqa import (
+    aokvqa_record,
+    clevr_questions,
+    gqa_record,
+    gqa_testdev,
+    multi30k,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +92,16 @@ class GenuineSlice:
 
 def slices() -> Iterable[GenuineSlice]:
     """Yield every genuine slice of the built-in tasks."""
-    every = {"captions": "all", "questions": "all"}
+    every = {
+        "captions": "all",
+        "extension": "icap2020",
+        "sentences": "merged",
+        "questions": "all",
+        "nsfw": "any",
+        "evaluation": "testdev",
+        "test_set": "test_2017_mscoco",
+        "databases": "A57,Toyama,UHD-IQA",
+    }
     listed: list[tuple[str, Split, str, Callable[[Path], None], tuple[str, ...]]] = [
         ("okvqa", "train", "overlaid", okvqa("train2014"), ()),
         ("okvqa", "validation", "overlaid", okvqa("val2014"), ()),
@@ -81,6 +129,61 @@ def slices() -> Iterable[GenuineSlice]:
         ("flickr8k-cn", "test", "overlaid", flickr8k_cn, ("captions",)),
         ("imagenet", "validation", "overlaid", imagenet_validation, ()),
         ("imagenet", "train", "reconstructed", imagenet_train, ()),
+        ("textcap", "train", "overlaid", textcaps, ()),
+        ("image-paragraph-captioning", "train", "overlaid", paragraphs, ()),
+        ("image-paragraph-captioning", "validation", "overlaid", paragraphs, ()),
+        ("image-paragraph-captioning", "test", "overlaid", paragraphs, ()),
+        ("coco-goi", "train", "genuine", coco_objects("train2017"), ()),
+        ("coco-goi", "validation", "genuine", coco_objects("val2017"), ()),
+        ("laion-400m", "train", "genuine", img2dataset("webdataset"), ()),
+        ("laion-400m", "train", "genuine", img2dataset("files"), ("nsfw",)),
+        ("laion-400m", "train", "reconstructed", laion_rows, ()),
+        ("cc3m", "train", "reconstructed", cc3m("Train_GCC-training.tsv", "train"), ()),
+        ("cc3m", "validation", "reconstructed",
+         cc3m("Validation_GCC-1.1.0-Validation.tsv", "validation"), ()),
+        ("cc12m", "train", "reconstructed", cc12m, ()),
+        ("sbu", "train", "reconstructed", sbu, ()),
+        ("vsr", "validation", "overlaid", vsr("random"), ()),
+        ("vsr", "train", "overlaid", vsr_unsplit, ()),
+        ("vsr-zeroshot", "validation", "overlaid", vsr("zeroshot"), ()),
+        ("iqa", "train", "overlaid", koniq, ()),
+        ("iqa", "validation", "overlaid", koniq, ()),
+        ("iqa", "test", "overlaid", koniq, ()),
+        ("iqa-mixed", "train", "overlaid", quality_lists, ()),
+        ("iqa-mixed", "validation", "overlaid", quality_lists, ()),
+        ("iqa-mixed", "test", "overlaid", quality_lists, ()),
+        ("iqa-mixed", "train", "overlaid", quality_lists, ("databases",)),
+        ("mocheg", "test", "reconstructed", mocheg, ()),
+        ("docvqa", "train", "overlaid", docvqa_record, ()),
+        ("docvqa", "validation", "reconstructed", docvqa, ()),
+        ("st-vqa", "train", "reconstructed", stvqa, ()),
+        ("ocr-vqa", "train", "overlaid", ocrvqa_record, ()),
+        ("ocr-vqa", "train", "overlaid", ocrvqa_record, ("questions",)),
+        ("ocr-vqa", "test", "reconstructed", ocrvqa, ("questions",)),
+        ("a-okvqa", "train", "overlaid", aokvqa_record, ()),
+        ("a-okvqa-answer", "train", "overlaid", aokvqa_record, ()),
+        ("a-okvqa-choice", "train", "overlaid", aokvqa_record, ()),
+        ("gqa", "train", "genuine", gqa_record, ()),
+        ("gqa-full", "train", "genuine", gqa_record, ()),
+        ("gqa", "train", "reconstructed", gqa_record, ("questions",)),
+        ("gqa", "validation", "reconstructed", gqa_testdev, ("evaluation",)),
+        ("clevr", "validation", "overlaid", clevr_questions, ()),
+        ("multi30k", "validation", "overlaid", multi30k("val"), ()),
+        ("multi30k", "test", "overlaid", multi30k("test_2016_flickr"), ()),
+        ("multi30k", "test", "overlaid", multi30k("test_2017_mscoco"), ("test_set",)),
+        ("coco-cn", "train", "overlaid", coco_cn_extension, ("extension",)),
+        ("coco-cn", "test", "overlaid", coco_cn_merged, ("sentences", "captions")),
+        ("fm-iqa", "train", "reconstructed", fm_iqa, ()),
+        ("chinese-food", "test", "reconstructed", chinese_food, ()),
+        ("mmchat", "train", "reconstructed", mmchat, ()),
+        ("msvd-qa", "train", "reconstructed", msvd_qa("train"), ()),
+        ("msvd-qa", "validation", "reconstructed", msvd_qa("val"), ("questions",)),
+        ("msvd-qa", "test", "reconstructed", msvd_qa("test"), ()),
+        ("activitynet-qa", "train", "overlaid", activitynet_qa("train"), ()),
+        ("activitynet-qa", "validation", "overlaid", activitynet_qa("val"), ()),
+        ("activitynet-qa", "test", "overlaid", activitynet_qa("test"), ("questions",)),
+        ("msrvtt", "train", "overlaid", msrvtt, ()),
+        ("msrvtt", "test", "overlaid", msrvtt, ()),
         ("shapes", "validation", "genuine", shapes("val", "val"), ()),
         ("shapes", "train", "genuine", shapes("train.tiny", "train.large"), ()),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from m3it_builder.formats.tokens import sentence
 from m3it_builder.samples.files import write_bytes, write_json
 from m3it_builder.samples.python2_pickle import dumps
 from tests.support.slices import REAL, overlay, write_placeholders
@@ -123,7 +124,9 @@ def refcoco(release: str, by: str, file: str) -> Callable[[Path], None]:
                  "split": "testA", "sentences": [], "file_name": "ignore_me_16.jpg"},
             )  # fmt: skip
             text = row["question"]
-            ref["sentences"].append({"sent_id": number, "sent": text, "raw": text, "tokens": []})
+            # Only the cleaned text is genuine; RefCOCOg's typed text is that before tokenization.
+            raw = sentence(text.split(" ")) if release == "refcocog" else text
+            ref["sentences"].append({"sent_id": number, "sent": text, "raw": raw, "tokens": []})
             path = sources / "coco-2014-train-images" / "train2014" / name
             write_bytes(path, blank((width, height)))
         folder = sources / f"{release}-annotations" / release

@@ -39,6 +39,14 @@ def overlay(sources: Path, ids: Iterable[str]) -> Path:
     return sources
 
 
+def real_folder(name: str) -> Path:
+    """Return the folder of a genuine slice; skip the test where it is absent."""
+    folder = REAL / name
+    if not folder.is_dir():
+        pytest.skip(f"genuine slice {folder} is not available")
+    return folder
+
+
 def write_placeholders(archive: Path, names: Iterable[str], data: bytes) -> None:
     """Write a zip with the same placeholder image forevery name the slice refers to."""
     archive.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ from m3it_builder.testing import check_task
 from tests.support.paths import FIXTURES
 
 # Helpers of several sample writers.
-SHARED = {"world", "files", "words", "clips", "coco-instances", "python2-pickle"}
+SHARED = {"world", "files", "words", "clips", "questions", "coco-instances", "coco-references",
+          "python2-pickle"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", task_names())
@@ -28,7 +29,8 @@ def test_task_names_agree_everywhere() -> None:
 
     def modules(package: object) -> set[str]:
         folder = Path(str(package.__file__)).parent  # type: ignore[attr-defined]
-        return {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
+        stems = (path.stem.replace("_plus", "+") for path in folder.glob("[!_]*.py"))
+        return {stem.replace("_", "-") for stem in stems}
 
     names = set(task_names())
     variants = {name for task in map(load_task, names) for name in task.card.variants}

@@ -1,0 +1,13 @@
+"""RefCOCO+'s layout: expressions without positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m3it_builder.samples.coco_references import write_references
+from m3it_builder.samples.world import World
+
+
+def write(world: World, sources: Path, count: int) -> None:
+    """Write ``count`` references per split."""
+    write_references(world, sources, count, "refcoco+")
