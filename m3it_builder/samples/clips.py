@@ -65,6 +65,8 @@ def clip(world: World, number: int) -> Clip:
     rng = world.rng(f"clip/{number}")
     thing = world.scene(number).things[0]
     direction = rng.choice(list(DIRECTIONS))
+    # So that no two clips are equal, as those of few colors, shapes and directions would be.
+    background = (rng.randrange(220, 256), rng.randrange(220, 256), rng.randrange(220, 256))
     side = thing.box[2] - thing.box[0]
     middle = (world.width - side) / 2, (world.height - side) / 2
     frames = []
@@ -75,7 +77,7 @@ def clip(world: World, number: int) -> Clip:
             for center, sign in zip(middle, DIRECTIONS[direction], strict=True)
         )
         moved = replace(thing, box=(x, y, x + side, y + side))
-        frames.append(paint(Scene(number, world.width, world.height, (240, 240, 240), (moved,))))
+        frames.append(paint(Scene(number, world.width, world.height, background, (moved,))))
     return Clip(tuple(frames), thing, direction)
 
 

@@ -76,9 +76,9 @@ def fitting(pool: Sequence[Instruction], features: frozenset[Need]) -> tuple[str
 def _fitting(task: Task, features: frozenset[Need]) -> tuple[str, ...]:
     if texts := fitting(task.instructions, features):
         return texts
+    found = ", ".join(sorted(features)) or "nothing"
     raise CardError(
-        f"{task.name}: no instruction fits a row that has {', '.join(sorted(features)) or 'nothing'}"
-        "; add one that needs nothing else"
+        f"{task.name}: no instruction fits a row that has {found}; add one that needs nothing else"
     )
 
 
