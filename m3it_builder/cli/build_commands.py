@@ -116,7 +116,8 @@ def build(
     from m3it_builder.cli.bars import progress_display
     from m3it_builder.cli.build_notes import print_notes
     from m3it_builder.cli.failures import print_failures
-    from m3it_builder.tasks.registry import load_task, parse_settings
+    from m3it_builder.tasks.options import parse_settings
+    from m3it_builder.tasks.registry import load_task
 
     file = load_pipeline(pipeline or "default")
     overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, rows=rows,

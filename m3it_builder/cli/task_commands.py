@@ -184,7 +184,7 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
 
 
 def _print_card(task: Task) -> None:
-    from m3it_builder.tasks.registry import option_cards
+    from m3it_builder.tasks.options import option_cards
 
     card = task.card
     print_text(f"{task.name}: {card.title} ({task.origin})")

@@ -66,7 +66,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
 
 def _images(source: Source, name: str) -> Iterator[Scored]:
     if name == OFFICIAL:
-        for row in source.csv("koniq-10k-scores/koniq10k_distributions_sets.csv"):
+        for row in source.csv("koniq-10k-sets/koniq10k_distributions_sets.csv"):
             path = f"KonIQ-10k/1024x768/{row['image_name']}"
             yield Scored(path, row["MOS"], row["set"], {"deviation": float(row["SD"])})
         return

@@ -54,7 +54,7 @@ def official(world: World, sources: Path, part: str, number: int) -> list[str]:
 def write_official(sources: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write KonIQ-10k's own file."""
     header = ["image_name", "c1", "c2", "c3", "c4", "c5", "c_total", "MOS", "SD", "set"]
-    path = sources / "koniq-10k-scores" / "koniq10k_distributions_sets.csv"
+    path = sources / "koniq-10k-sets" / "koniq10k_distributions_sets.csv"
     _write_csv(path, [header, *rows])
 
 

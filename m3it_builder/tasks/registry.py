@@ -15,12 +15,10 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
-    AnswerForm,
-    Option,
     OptionValue,
     RenderCard,
     SourceCard,
@@ -39,6 +37,7 @@ from m3it_builder.tasks.installed import (
     name_conflict,
     package_of,
 )
+from m3it_builder.tasks.options import ANSWER, option_cards
 
 if TYPE_CHECKING:
     from m3it_builder.samples.world import World
@@ -48,7 +47,6 @@ Converter = Callable[["Source"], Iterator[Record | Reject]]
 SampleWriter = Callable[["World", Path, int], None]  # world, sources folder, examples per split
 
 BUILT_IN = "built in"
-ANSWER = "answer"  # the option that every task with options to choose from has
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +92,6 @@ class Task:
             render = card.render.model_copy(update={ANSWER: answer})
             card = card.model_copy(update={"render": render})
         return replace(self, options=options, card=card)
-
-
-def option_cards(card: TaskCard) -> dict[str, Option]:
-    """Return all options of a task: those of its card, and ``answer`` if rows have options."""
-    if "options" not in card.rows_have:
-        return card.options
-    answer = Option(
-        default=card.render.answer,
-        choices=get_args(AnswerForm),
-        help="form of an answer that is one of the options: its text, its letter, or both",
-    )
-    return {ANSWER: answer, **card.options}
 
 
 def task_names() -> list[str]:
@@ -213,22 +199,6 @@ def task_from_folder(
         options={key: option.default for key, option in card.options.items()},
         origin=origin,
     )
-
-
-def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Parse the values of ``--set``, each TASK.OPTION=VALUE, into texts by task and option.
-
-    Raises:
-        CardError: a value is malformed.
-    """
-    settings: dict[str, dict[str, str]] = {}
-    for word in words:
-        left, equals, value = word.partition("=")
-        task, dot, option = left.rpartition(".")
-        if not (equals and dot and task and option):
-            raise CardError(f"--set takes TASK.OPTION=VALUE, not {word!r}")
-        settings.setdefault(task, {})[option] = value
-    return settings
 
 
 def source_names(card: TaskCard) -> set[str]:

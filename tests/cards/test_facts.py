@@ -18,6 +18,7 @@ from tests.support.paths import ROOT
 
 FACTS = Path(os.environ.get("M3IT_FACTS") or ROOT.parent / "shared" / "facts")
 CARDS = sorted((bundled("task_cards") / "sources").glob("*.yaml"))
+UNUSED = {"hidden/hidden.json", "test1.json", "test2.json"}  # NLVR has no test rows in M3IT
 BEYOND = {"refcoco", "refcoco+", "refcocog", "vsr", "laion-400m"}
 
 
@@ -67,7 +68,8 @@ def test_every_file_of_a_source_is_on_its_card() -> None:
     missing = []
     for card, row in known_files():
         names = {name for file in card.files for name in (file.file, *file.accept)}
-        if row["file"] not in names:
+        # In parentheses are descriptions of files whose names are not known.
+        if row["file"] not in names | UNUSED and not row["file"].startswith("("):
             missing.append(f"{card.name}: {row['file']}")
     assert missing == []
 
@@ -86,6 +88,8 @@ def test_published_rows_are_those_of_the_facts() -> None:
     for row in table("tasks"):
         splits = load_task(row["name"]).card.splits
         for split in ("train", "validation", "test"):
+            if split in splits and splits[split].answers == "withheld":
+                continue  # M3IT has rows without public answers
             stated = splits[split].rows if split in splits else 0
             if stated != int(row[split]):
                 wrong.append(f"{row['name']}/{split}: {stated}, published {row[split]}")

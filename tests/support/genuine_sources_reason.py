@@ -45,7 +45,7 @@ def _write_vsr_images(sources: Path, file: Path) -> None:
 
 def koniq(sources: Path) -> None:
     file = real_folder("iqa") / "koniq10k" / "koniq10k_distributions_sets.csv"
-    write_bytes(sources / "koniq-10k-scores" / file.name, file.read_bytes())
+    write_bytes(sources / "koniq-10k-sets" / file.name, file.read_bytes())
     names = [line.partition(",")[0] for line in file.read_text().splitlines()[1:]]
     archive = sources / "iqa-dataset-images" / "koniq10k_1024x768.zip"
     write_placeholders(archive, [f"1024x768/{name}" for name in names], blank())

@@ -9,7 +9,8 @@ import pytest
 
 from m3it_builder import load_task, task_from_folder, task_names
 from m3it_builder.errors import CardError, TaskNotFound
-from m3it_builder.tasks.registry import all_names, parse_settings, source_names, variants_of
+from m3it_builder.tasks.options import parse_settings
+from m3it_builder.tasks.registry import all_names, source_names, variants_of
 from tests.support.paths import ROOT
 
 
