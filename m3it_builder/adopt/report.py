@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from m3it_builder.adopt.task import ScannedUnit, published_rows
-from m3it_builder.build.builder import Report
+from m3it_builder.build.report import Report
 from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import read_manifest
 from m3it_builder.errors import BuildError, Failure

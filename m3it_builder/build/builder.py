@@ -7,13 +7,10 @@ place. See ``docs/decisions/0002-work-folder.md``.
 from __future__ import annotations
 
 import shutil
-from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 from m3it_builder.build.commit import (
     Outcome,
@@ -38,40 +35,22 @@ from m3it_builder.build.plan import Plan
 from m3it_builder.build.preflight import (
     expected_bytes,
     require_sources,
-    unreadable_archives,
 )
-from m3it_builder.build.reject_share import errors_only, reject_share
+from m3it_builder.build.report import Report, report_of
+from m3it_builder.build.require_rows import UnitRows, require_rows
 from m3it_builder.build.source_state import require_unchanged
 from m3it_builder.build.spool import Spool
 from m3it_builder.build.spool_reader import CorruptSpoolError, Facts, ReadSpool
 from m3it_builder.build.text_phase import fill_spool
 from m3it_builder.build.unit import Unit
-from m3it_builder.dataset.index import write_rejects
-from m3it_builder.dataset.layout import REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest_or_none
-from m3it_builder.errors import EmptyUnitError, RejectShareError, SourceChangedError
+from m3it_builder.errors import SourceChangedError
 from m3it_builder.progress import Progress, Silent
-from m3it_builder.records import Reject, Split
+from m3it_builder.records import Split
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.storage.atomic import atomic_path, without_leftovers
 from m3it_builder.tasks.opening import catalogs_of, open_source
 from m3it_builder.tasks.registry import Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The result of one unit."""
-
-    task: str
-    split: str
-    status: Literal["built", "up to date", "planned"]
-    rows: int
-    shards: int  # files, in all formats
-    bytes: int  # size of the shards; an estimate if the unit was only planned
-    packed: int = 0  # files packed by this run; the others were reused
-    rejects: dict[str, int] = field(default_factory=dict)  # by reason
-    unmatched: int = 0  # ids in drop lists that matched no row
-    notes: tuple[str, ...] = ()  # warnings about the sources, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +147,7 @@ class Build:
         if self.replace or not (done := self._finished(inputs)):
             return None
         refresh_task_readmes(inputs.unit, only_if_stale=True)
-        return _report(done, "up to date")
+        return report_of(done, "up to date")
 
     def _require_spool(self, inputs: _Inputs, resume: bool) -> None:
         """Fill the spool of a unit, unless an earlier run has and it may be resumed."""
@@ -262,18 +241,20 @@ class Build:
         spool = ReadSpool(unit.spool)
         try:
             shards, reasons = spool.shards(), spool.reasons()
-            self._require_rows(inputs, spool, sum(shard.rows for shard in shards), reasons)
+            found = UnitRows(sum(shard.rows for shard in shards), reasons)
+            require_rows(unit, spool, self.plan.max_reject_share, found, inputs.catalogs)
             phase = ImagePhase(unit, self.plan, inputs.fingerprint)
             has_video = spool.facts.has_video
             records, packed = phase.pack(shards, has_video, self.workers, self.progress)
             rejects = [("pack", reject) for record in records for reject in record.rejects]
             reasons.update(reject.reason for _, reject in rejects)
             rows = sum(record.rows for record in records)
-            self._require_rows(inputs, spool, rows, reasons, rejects)
+            found = UnitRows(rows, reasons, rejects)
+            require_rows(unit, spool, self.plan.max_reject_share, found, inputs.catalogs)
             self._require_unchanged(inputs, spool.facts)
             outcome = Outcome(records, chain(spool.rejects(), rejects), reasons)
             manifest = commit(unit, inputs.fingerprint, self.plan, outcome)
-            report = _report(manifest, "built", packed * len(self.plan.formats))
+            report = report_of(manifest, "built", packed * len(self.plan.formats))
             notes = [note for one in inputs.catalogs.values() for note in one.duplicate_members()]
             return replace(report, unmatched=spool.facts.unmatched, notes=tuple(notes))
         finally:
@@ -286,54 +267,3 @@ class Build:
             # Shards may have been packed before and after the change.
             shutil.rmtree(inputs.unit.work)
             raise
-
-    def _require_rows(
-        self,
-        inputs: _Inputs,
-        spool: ReadSpool,
-        rows: int,
-        reasons: Counter[str],
-        pack_rejects: Sequence[tuple[str, Reject]] = (),
-    ) -> None:
-        """Require that some rows are left, and that not too many examples were rejected.
-
-        If not, the list of rejects is written.
-        """
-        unit = inputs.unit
-        rejected = reject_share(spool.facts, rows, reasons)
-        is_share_exceeded = rejected.rejected and rejected.share > self.plan.max_reject_share
-        is_empty = not rows and unit.task.card.splits[unit.split].answers == "public"
-        if not is_share_exceeded and not is_empty:
-            return
-        table = unit.state / REJECTS
-        write_rejects(table, (unit.task.name, unit.split), chain(spool.rejects(), pack_rejects))
-        clear_spool(unit.work)  # the next run looks for missing files again
-        hint = unreadable_archives(inputs.catalogs)
-        if is_share_exceeded:
-            raise RejectShareError(
-                f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed "
-                f"{self.plan.max_reject_share:.1%}): {_counts(errors_only(reasons))}. {hint}"
-                f"All rejects are listed in {table}; to accept them, add --max-reject-share 1"
-            )
-        raise EmptyUnitError(
-            f"{unit.name}: no row is left: {_counts(reasons)}. {hint}All rejects are listed in "
-            f"{table}",
-            reasons,
-        )
-
-
-def _counts(reasons: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
-
-
-def _report(manifest: Manifest, status: Literal["built", "up to date"], packed: int = 0) -> Report:
-    return Report(
-        task=manifest.task,
-        split=manifest.split,
-        status=status,
-        rows=manifest.instances,
-        shards=len(manifest.shards) * len(manifest.formats),
-        bytes=manifest.shard_bytes,
-        packed=packed,
-        rejects=dict(manifest.rejects),
-    )

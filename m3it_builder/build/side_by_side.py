@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.builder import Build
 from m3it_builder.build.commit import refresh_build_readme
+from m3it_builder.build.report import Report
 from m3it_builder.cards.cards import OptionValue
 from m3it_builder.errors import Failure, collect_failure
 from m3it_builder.executors.local import ProgressCallback, run_with_progress

@@ -32,8 +32,9 @@ from m3it_builder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from m3it_builder.build.builder import Build, Report
+    from m3it_builder.build.builder import Build
     from m3it_builder.build.plan import PipelineFile
+    from m3it_builder.build.report import Report
     from m3it_builder.build.side_by_side import UnitBuild
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task

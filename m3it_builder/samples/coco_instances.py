@@ -34,15 +34,9 @@ def instances(
     for index in indices:
         number = coco_number(folder, index)
         scene = world.scene(number)
-        images.append(
-            {
-                "license": 1,
-                "file_name": coco_file_name(folder, number),
-                "height": scene.height,
-                "width": scene.width,
-                "id": number,
-            }
-        )
+        file_name = coco_file_name(folder, number)
+        size = {"height": scene.height, "width": scene.width}
+        images.append({"license": 1, "file_name": file_name, **size, "id": number})
         for n, thing in enumerate(scene.things):
             x0, y0, x1, y1 = thing.box
             box = [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)]

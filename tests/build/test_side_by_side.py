@@ -11,8 +11,9 @@ import pytest
 
 from m3it_builder import errors as errors_module
 from m3it_builder import load_task
-from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.build.report import Report
 from m3it_builder.build.side_by_side import UnitBuild, build_units
 from m3it_builder.errors import EmptyUnitError, MissingSourcesError, SourceError
 from m3it_builder.tasks.sampling import write_all_once

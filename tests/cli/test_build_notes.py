@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.build.report import Report
 from m3it_builder.cli import app
 from m3it_builder.cli.build_notes import print_notes
 from m3it_builder.dataset.manifest import manifests

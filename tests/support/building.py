@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from m3it_builder import Record, Reject, Source, Turn, load_task
-from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import PipelineFile, Plan
+from m3it_builder.build.report import Report
 from m3it_builder.cards.cards import SplitCard
 from m3it_builder.dataset.manifest import Manifest, manifests
 from m3it_builder.tasks.registry import Task

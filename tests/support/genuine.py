@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m3it_builder import load_task
-from m3it_builder.build.builder import Build, Report
+from m3it_builder.build.builder import Build
 from m3it_builder.build.plan import Plan
+from m3it_builder.build.report import Report
 from m3it_builder.errors import EmptyUnitError
 from m3it_builder.records import Split
 from tests.support.genuine_sources import (
