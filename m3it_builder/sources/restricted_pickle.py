@@ -56,6 +56,15 @@ class _PlainUnpickler(pickle._Unpickler):
     def persistent_load(self, pid: Any) -> NoReturn:
         raise _Forbidden(f"the external object {pid!r}")
 
+    def load_bytearray8(self) -> NoReturn:
+        """Refuse byte arrays, which are allocated before they are read, unlike other values."""
+        raise pickle.UnpicklingError("it contains a byte array")
+
+    dispatch = {
+        **pickle._Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: load_bytearray8,  # type: ignore[dict-item]
+    }
+
 
 def _decode(value: Any) -> Any:
     """Decode byte strings in nested values: as UTF-8, or as Latin-1 if they are not UTF-8."""

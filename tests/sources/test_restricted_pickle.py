@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from collections import OrderedDict
 from typing import Any
 
@@ -97,3 +98,12 @@ def test_shared_values_are_decoded_once() -> None:
     result = load_restricted(pickle.dumps(value), "refs.p")
     assert result[0] is result[9]
     assert load_restricted(nested(50), "refs.p") == load_restricted(nested(50), "refs.p")
+
+
+def test_a_few_bytes_do_not_allocate_gigabytes() -> None:
+    data = pickle.BYTEARRAY8 + (2**31).to_bytes(8, "little") + b"few"
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="it contains a byte array"):
+        load_restricted(data, "x.p")
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
