@@ -17,7 +17,7 @@ from m3it_builder.records import Split
 from m3it_builder.tasks.registry import Task
 from tests.support.conversion import convert
 from tests.support.paths import FIXTURES
-from tests.support.slices import REAL
+from tests.support.slices import real_folder
 
 SOURCE = FIXTURES / "chinese-food" / "source"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -42,7 +42,7 @@ def spreadsheet_rows(data: bytes) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", ["class_names.xlsx", "class_names.csv"])
 def test_names_are_those_of_the_genuine_lists(name: str) -> None:
-    file = REAL / "chinesefoodnet" / name
+    file = real_folder("chinesefoodnet") / name
     if not file.exists():
         pytest.skip(f"genuine slice {file} is not available")
     data = file.read_bytes()

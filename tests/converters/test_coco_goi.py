@@ -14,7 +14,7 @@ from m3it_builder.records import Record
 from tests.support import genuine
 from tests.support.conversion import convert
 from tests.support.paths import FIXTURES
-from tests.support.slices import REAL
+from tests.support.slices import real_folder
 
 SOURCE = FIXTURES / "coco-goi" / "source"
 
@@ -62,7 +62,7 @@ def test_boxes_end_at_the_border() -> None:
 def test_genuine_boxes_and_names(tmp_path: Path) -> None:
     case = next(case for case in genuine.slices() if case.name == "coco-goi-validation")
     genuine.build(case, tmp_path)
-    value = json.loads((REAL / "coco" / "annotations" / "instances_val2017.json").read_text())
+    value = json.loads((real_folder("coco") / "annotations" / "instances_val2017.json").read_text())
     names = {entry["id"]: entry["name"] for entry in value["categories"]}
     truth = {str(entry["id"]): entry for entry in value["annotations"]}
     folder = tmp_path / "out" / "coco-goi"

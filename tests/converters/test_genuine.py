@@ -21,7 +21,7 @@ from m3it_builder.media.images import require_decodable
 from tests.support import genuine
 from tests.support.genuine_sources import blank
 from tests.support.genuine_sources_chinese import chinese_foods
-from tests.support.slices import REAL, overlay, write_placeholders
+from tests.support.slices import REAL, overlay, real_folder, write_placeholders
 
 # (task and split, kind, options): expected instances, and rejects by reason.
 EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
@@ -139,9 +139,10 @@ def build(task: str, split: str, kind: str, folder: Path) -> list[BuiltRow]:
 def test_nlvr_images_are_the_originals(tmp_path: Path) -> None:
     rows = build("nlvr-synthetic", "validation", "genuine", tmp_path)
     originals = {
-        path.name: path.read_bytes() for path in (REAL / "nlvr/nlvr/dev/images").rglob("*.png")
+        path.name: path.read_bytes()
+        for path in (real_folder("nlvr") / "nlvr/dev/images").rglob("*.png")
     }
-    lines = (REAL / "nlvr/nlvr/dev/dev.json").read_text().splitlines()
+    lines = (real_folder("nlvr") / "nlvr/dev/dev.json").read_text().splitlines()
     truth = {row["identifier"]: row for row in map(json.loads, lines)}
     for row in rows:
         expected = truth[row.row.id]
@@ -153,7 +154,7 @@ def test_nlvr_images_are_the_originals(tmp_path: Path) -> None:
 
 def test_questions_and_answers_belong_together(tmp_path: Path) -> None:
     rows = build("okvqa", "validation", "overlaid", tmp_path)
-    file = REAL / "okvqa" / "OpenEnded_mscoco_val2014_questions.json"
+    file = real_folder("okvqa") / "OpenEnded_mscoco_val2014_questions.json"
     questions = {
         str(q["question_id"]): q["question"] for q in json.loads(file.read_text())["questions"]
     }
@@ -194,7 +195,7 @@ def reasons(unit: Manifest, out: Path) -> Counter[str]:
 def test_shapes_agree_with_the_english_release(tmp_path: Path) -> None:
     """For a query with one relation, our English is exactly that of the later release."""
     rows = build("shapes", "validation", "genuine", tmp_path)
-    file = REAL / "shapes" / "n2nmn" / "exp_shapes" / "shapes_dataset" / "val.query_str.txt"
+    file = real_folder("shapes") / "n2nmn" / "exp_shapes" / "shapes_dataset" / "val.query_str.txt"
     released = file.read_text().splitlines()
     compared = 0
     for row in rows:
@@ -225,7 +226,7 @@ def test_shapes_have_the_right_colors(tmp_path: Path) -> None:
 def test_vcr_texts_are_detokenized(tmp_path: Path) -> None:
     rows = build("vcr", "train", "overlaid", tmp_path)
     original = {}
-    for line in (REAL / "vcr" / "vcr1annots" / "train.jsonl").read_text().splitlines():
+    for line in (real_folder("vcr") / "vcr1annots" / "train.jsonl").read_text().splitlines():
         row = json.loads(line)
         original[row["annot_id"]] = row
     for row in rows:
@@ -264,7 +265,9 @@ def test_vcr_texts_are_detokenized(tmp_path: Path) -> None:
 
 def test_refcoco_boxes_are_those_of_the_evaluation_lists(tmp_path: Path) -> None:
     rows = build("refcoco-locate-text", "test", "reconstructed", tmp_path)
-    listed = json.loads((REAL / "refcoco/derived_eval_lists/refcoco_testA.json").read_text())
+    listed = json.loads(
+        (real_folder("refcoco") / "derived_eval_lists/refcoco_testA.json").read_text()
+    )
     for row in rows:
         expected = listed[int(row.row.id)]
         assert row.row.inputs == expected["question"]
@@ -273,7 +276,9 @@ def test_refcoco_boxes_are_those_of_the_evaluation_lists(tmp_path: Path) -> None
 
 def test_expressions_read_as_typed(tmp_path: Path) -> None:
     """RefCOCOg's cleaned expressions are tokenized; those of the others are not."""
-    listed = json.loads((REAL / "refcoco/derived_eval_lists/refcocog_test.json").read_text())
+    listed = json.loads(
+        (real_folder("refcoco") / "derived_eval_lists/refcocog_test.json").read_text()
+    )
     rows = build("refcocog", "test", "reconstructed", tmp_path)
     for row in rows:
         cleaned = listed[int(row.row.id)]["question"]
@@ -290,14 +295,14 @@ def test_expressions_read_as_typed(tmp_path: Path) -> None:
 
 def test_stories_are_complete(tmp_path: Path) -> None:
     rows = build("vist", "test", "reconstructed", tmp_path)
-    stories = json.loads((REAL / "vist" / "derived_gt_test_stories.json").read_text())
+    stories = json.loads((real_folder("vist") / "derived_gt_test_stories.json").read_text())
     assert {row.row.id: row.row.outputs for row in rows} == stories
 
 
 def test_class_names_are_those_of_the_file_names(tmp_path: Path) -> None:
     """The names of the genuine files contain the class name after its official id."""
     rows = build("imagenet", "train", "reconstructed", tmp_path)
-    files = (REAL / "imagenet" / "sample_images_renamed").iterdir()
+    files = (real_folder("imagenet") / "sample_images_renamed").iterdir()
     names = {path.read_bytes(): path.stem.partition("_")[2].replace("_", " ") for path in files}
     for row in rows:
         turn = row.row.turns[0]
@@ -309,7 +314,7 @@ def test_class_names_are_those_of_the_file_names(tmp_path: Path) -> None:
 
 def test_translations_are_those_of_their_image(tmp_path: Path) -> None:
     rows = build("multi30k", "validation", "overlaid", tmp_path)
-    folder = REAL / "multi30k" / "data" / "task1"
+    folder = real_folder("multi30k") / "data" / "task1"
     images = (folder / "image_splits" / "val.txt").read_text().split("\n")
     texts = {
         code: gzip.decompress((folder / "raw" / f"val.{code}.gz").read_bytes()).decode().split("\n")
@@ -327,12 +332,12 @@ def test_translations_are_those_of_their_image(tmp_path: Path) -> None:
 
 def test_scene_with_alpha_is_kept(tmp_path: Path) -> None:
     rows = build("clevr", "validation", "overlaid", tmp_path)
-    original = (REAL / "clevr/CLEVR_v1.0/images/val/CLEVR_val_000013.png").read_bytes()
+    original = (real_folder("clevr") / "CLEVR_v1.0/images/val/CLEVR_val_000013.png").read_bytes()
     assert Image.open(io.BytesIO(original)).mode == "RGBA"
     for row in rows:
         assert row.images == (original,)
         require_decodable(row.images[0])
-    truth = json.loads((REAL / "clevr/ns-vqa/orig-val.json").read_text())["questions"]
+    truth = json.loads((real_folder("clevr") / "ns-vqa/orig-val.json").read_text())["questions"]
     answers = {str(q["question_index"]): (q["question"], q["answer"]) for q in truth}
     assert {row.row.id: (row.row.inputs, row.row.outputs) for row in rows} == answers
 
@@ -393,7 +398,7 @@ def test_votes_are_lists_of_validators(tmp_path: Path) -> None:
 
 def test_segmented_references_are_joined(tmp_path: Path) -> None:
     rows = build("coco-cn", "test", "overlaid", tmp_path)
-    value = json.loads((REAL / "coco_cn" / "merged_captions_coco-cn_test.json").read_bytes())
+    value = json.loads((real_folder("coco_cn") / "merged_captions_coco-cn_test.json").read_bytes())
     names = {image["id"]: image["file_name"] for image in value["images"]}
     expected = {
         (names[one["image_id"]], one["caption"].replace(" ", "")) for one in value["annotations"]
@@ -424,7 +429,7 @@ def test_answers_have_one_mark_at_their_end(tmp_path: Path) -> None:
 def test_questions_about_videos_keep_every_answer(tmp_path: Path) -> None:
     """The slice has repeated questions with different answers, and stray whitespace."""
     rows = build("activitynet-qa", "test", "overlaid", tmp_path)
-    folder = REAL / "activitynet_qa" / "dataset"
+    folder = real_folder("activitynet_qa") / "dataset"
     questions = json.loads((folder / "test_q.json").read_text())
     answers = {
         row["question_id"]: row["answer"]
@@ -444,7 +449,7 @@ def test_questions_about_videos_keep_every_answer(tmp_path: Path) -> None:
 
 def test_clips_of_msvd_are_found_by_both_names(tmp_path: Path) -> None:
     rows = build("msvd-qa", "validation", "reconstructed", tmp_path)
-    mapping = (REAL / "msvd_qa" / "youtube_mapping.txt").read_text().split()
+    mapping = (real_folder("msvd_qa") / "youtube_mapping.txt").read_text().split()
     names = dict(zip(mapping[1::2], mapping[::2], strict=True))
     for row in rows:
         meta = json.loads(row.row.meta)

@@ -17,7 +17,7 @@ from m3it_builder.samples.world import World
 from tests.support import genuine
 from tests.support.conversion import convert
 from tests.support.paths import FIXTURES
-from tests.support.slices import REAL
+from tests.support.slices import real_folder
 
 WORLD = World(width=48, height=36)
 ROWS = {
@@ -107,7 +107,7 @@ def test_images_and_captions_of_the_genuine_tool_belong_together(
     )
     genuine.build(case, tmp_path)
     folder = tmp_path / "out" / "laion-400m"
-    files = REAL / "laion400m" / "img2dataset_tool_output_files"
+    files = real_folder("laion400m") / "img2dataset_tool_output_files"
     expected = {
         path.stem: (path.read_bytes(), path.with_suffix(".txt").read_text())
         for path in files.rglob("*.jpg")

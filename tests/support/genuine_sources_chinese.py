@@ -11,14 +11,14 @@ from pathlib import Path
 from m3it_builder.samples.files import write_bytes, write_json
 from m3it_builder.samples.mmchat import file_name
 from tests.support.genuine_sources import blank
-from tests.support.slices import REAL, write_placeholders
+from tests.support.slices import real_folder, write_placeholders
 
 COCO_CN = "coco-cn-annotations/coco-cn-version1805v1.1"
 
 
 def coco_cn_extension(sources: Path) -> None:
     """Write the genuine extension beside empty lists."""
-    data = (REAL / "coco_cn/data/coco-cn_ext.icap2020.txt").read_bytes()
+    data = (real_folder("coco_cn") / "data/coco-cn_ext.icap2020.txt").read_bytes()
     write_bytes(sources / "coco-cn-icap2020" / "coco-cn_ext.icap2020.txt", data)
     for name in ("coco-cn_train.txt", "imageid.human-written-caption.txt"):
         write_bytes(sources / COCO_CN / name, b"")
@@ -27,7 +27,7 @@ def coco_cn_extension(sources: Path) -> None:
 
 def coco_cn_merged(sources: Path) -> None:
     name = "merged_captions_coco-cn_test.json"
-    data = (REAL / "coco_cn" / name).read_bytes()
+    data = (real_folder("coco_cn") / name).read_bytes()
     write_bytes(sources / "coco-cn-annotations" / name, data)
     images = json.loads(data)["images"]
     _coco_images(sources, [image["file_name"].removesuffix(".jpg") for image in images])
@@ -35,7 +35,7 @@ def coco_cn_merged(sources: Path) -> None:
 
 def fm_iqa(sources: Path) -> None:
     """Write genuine pairs in the official container, with invented ids."""
-    text = (REAL / "fm_iqa" / "sample_qa_pairs.txt").read_text(encoding="utf-8")
+    text = (real_folder("fm_iqa") / "sample_qa_pairs.txt").read_text(encoding="utf-8")
     pairs = [line.split(":", 1) for line in text.splitlines() if line]
     rows = [
         {"question_id": f"{n}", "image_id": f"{n}", "Question": question, "Answer": answer}
@@ -47,7 +47,7 @@ def fm_iqa(sources: Path) -> None:
 
 def chinese_foods() -> list[str]:
     """Return the genuine names of the classes, from the community's list."""
-    data = (REAL / "chinesefoodnet" / "class_names.csv").read_bytes().decode("gbk")
+    data = (real_folder("chinesefoodnet") / "class_names.csv").read_bytes().decode("gbk")
     return [row[1] for row in csv.reader(io.StringIO(data, newline=""))]
 
 
@@ -63,7 +63,7 @@ def chinese_food(sources: Path) -> None:
 def mmchat(sources: Path) -> None:
     """Write the printed instances in the official files."""
     folder = sources / "mmchat-annotations"
-    rows = [json.loads(path.read_bytes()) for path in sorted((REAL / "mmchat").glob("*.json"))]
+    rows = [json.loads(path.read_bytes()) for path in sorted(real_folder("mmchat").glob("*.json"))]
     for name, values in {
         "dialog_train.jsonl": [json.dumps(row["dialog"]) for row in rows],
         "weibo_train.jsonl": [json.dumps(row["weibo_content"]) for row in rows],
