@@ -65,7 +65,7 @@ docs: $(VENV)/dev  ## Regenerate docs/reference.md, docs/api.md and docs/drawing
 	$(BIN)/python docs/api.py
 	$(BIN)/python docs/gallery.py
 
-bench: $(VENV)/dev  ## Measure speed against named peers, in one run (15 minutes)
+bench: $(VENV)/dev  ## Measure speed against named peers, in one run (20 minutes)
 	$(BIN)/python -m benchmarks
 
 wheel: $(VENV)/dev  ## Build the wheel into dist/

@@ -12,10 +12,21 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import boxes, dedup, help_cost, parquet, phase_a, phase_b, safety, scale, table
+from benchmarks import (
+    boxes,
+    dedup,
+    help_cost,
+    parquet,
+    phase_a,
+    phase_b,
+    safety,
+    scale,
+    table,
+    units,
+)
 
 # Phase A fragments memory, at the cost of writers that buffer much: it comes late.
-BENCHMARKS = (help_cost, phase_b, safety, parquet, boxes, scale, phase_a, dedup)
+BENCHMARKS = (help_cost, phase_b, safety, parquet, boxes, scale, units, phase_a, dedup)
 
 
 def main() -> None:

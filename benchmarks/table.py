@@ -104,9 +104,29 @@ def _parquet_line(result: Mapping[str, Any]) -> str:
     )
 
 
+def _units_line(result: Mapping[str, Any]) -> str:
+    ratio = result["two workers, against two builds"]
+    return (
+        f"- Two workers build the forty tasks {ratio} times as fast as two builds at the same time, "
+        "each of half the tasks with one worker."
+    )
+
+
+def _safety_line(result: Mapping[str, Any]) -> str:
+    syncing, headers = (
+        result[f"{name}, share of CPU time"] for name in ("syncing", "header checks")
+    )
+    return (
+        f"- Of the CPU time of packing, syncing to disk takes {syncing:.1%}, and the comparison of "
+        f"tar headers {headers:.1%}."
+    )
+
+
 _LINES = {
     "parquet": _parquet_line,
     "scale": _workers_line,
+    "units": _units_line,
+    "safety": _safety_line,
     "phase_a": _phase_a_line,
     "help_cost": _help_line,
 }
