@@ -107,7 +107,7 @@ def _parquet_line(result: Mapping[str, Any]) -> str:
 def _units_line(result: Mapping[str, Any]) -> str:
     ratio = result["two workers, against two builds"]
     return (
-        f"- Two workers build the forty tasks {ratio} times as fast as two builds at the same time, "
+        f"- Two workers build the forty tasks {ratio} times as fast as two builds side by side, "
         "each of half the tasks with one worker."
     )
 
