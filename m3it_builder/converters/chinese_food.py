@@ -13,13 +13,12 @@ from m3it_builder.formats.options import choice_turn, distractors, seeded
 
 RELEASE = "chinesefoodnet-images/release_data"
 LISTS = {"train": "train_list", "validation": "val_list", "test": "test_truth_list"}
-FOLDERS = {"train": ("train",), "validation": ("val", "train"), "test": ("test",)}
 
 
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record per image; the right class is always among the options."""
     classes, count = food_classes(), int(source.option("candidates"))
-    pool = [name for name, _ in classes]
+    pool, folder = [name for name, _ in classes], _folder(source)
     for number, line in enumerate(source.text(_list(source)), 1):
         path, _, label = line.strip().rpartition(" ")
         if not line.strip():
@@ -27,19 +26,28 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         if not path or not label.isdecimal():
             yield Reject(f"line {number}", "unreadable_line", line[:80])
             continue
-        name = path.strip().removesuffix(".jpg")
+        file = path.strip()
+        name = file.removesuffix(".jpg")
         if int(label) >= len(classes):
             yield Reject(name, "no_answer", f"class {label} is in no list")
             continue
         gold, english = classes[int(label)]
         rng = seeded(source.task, source.split, name)  # splits may have the same names
-        images = (f"{RELEASE}/{folder}/{name}.jpg" for folder in FOLDERS[source.split])
         yield Record(
             id=name,
             turns=(choice_turn(rng, gold, distractors(rng, pool, gold, count - 1)),),
-            images=(source.image(*images),),
+            images=(source.image(f"{RELEASE}/{folder}/{file}"),),
             meta={"label": int(label), "english": english},
         )
+
+
+def _folder(source: Source) -> str:
+    """Return the folder of the images of a split.
+
+    Decided once: a missing image of ``val`` must not become the one of that name in ``train``.
+    """
+    has_own = source.split != "validation" or source.glob(f"{RELEASE}/val/*/*.jpg")
+    return source.file_split if has_own else "train"
 
 
 def _list(source: Source) -> str:

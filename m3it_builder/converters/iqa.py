@@ -16,7 +16,7 @@ GRADES = ("excellent", "good", "fair", "poor", "bad")
 OFFICIAL = "koniq10k"  # the others are lists of IQA-Dataset
 UP, DOWN = (min, max), (max, min)  # the worst and the best of the scores
 DATABASES: Mapping[str, tuple[Callable[..., float], Callable[..., float]]] = MappingProxyType(
-    {OFFICIAL: UP, "KonIQ-10k": UP, "SPAQ": UP, "LIVE_Challenge": UP, "UHD-IQA": UP,
+    {OFFICIAL: UP, "SPAQ": UP, "LIVE_Challenge": UP, "UHD-IQA": UP,
      "KADID-10k": UP, "TID2013": UP, "PIPAL": UP, "Toyama": UP,
      "LIVE": DOWN, "CSIQ": DOWN, "A57": DOWN}
 )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from m3it_builder import Record, Reject, Source, Turn
+from m3it_builder.errors import CardError
 from m3it_builder.formats.aligned import aligned_lines
 from m3it_builder.formats.coco import named_image
 from m3it_builder.records import Image
@@ -48,7 +49,11 @@ def _pairs(source: Source, part: str) -> list[tuple[str, str]]:
     others = [code for code in LANGUAGES if source.option("languages") in ("all", code)]
     codes = ["en", *(code for code in others if code != "en")]
     if "2017" in part:
-        codes.remove("cs")
+        codes = [code for code in codes if code != "cs"]
+    if len(codes) == 1:
+        raise CardError(
+            f"multi30k: {part} has no Czech; choose other languages or another test set"
+        )
     position = {"from_english": 0, "to_english": 1}.get(str(source.option("directions")))
     return [pair for pair in permutations(codes, 2) if position is None or pair[position] == "en"]
 

@@ -36,7 +36,8 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         url = book["imageURL"]
         name = f"ocr-vqa-images/images/{isbn}.{url.rpartition('.')[2]}"
         make = partial(_record, book, source.image(name, *downloads.all(url)[:1]))
-        yield from one_of_each([(isbn, pairs)], make, source.task, everything)
+        if pairs or not questions:
+            yield from one_of_each([(isbn, pairs)], make, source.task, everything)
 
 
 def _record(book: JsonObject, image: Image, pair: tuple[str, Turn]) -> Record:

@@ -18,7 +18,6 @@ _BLUR = (14, 7, 4, 2, 0)  # pixels of a width of 160, from the worst degree to t
 _CONTENTS = 7  # distinct images of a database, at least; of 7, one is for validation, one for test
 # Name: format of the images, worst and best score, and whether there are references.
 DATABASES = {
-    "KonIQ-10k": ("jpg", 1.0, 5.0, False),
     "SPAQ": ("jpg", 0.0, 100.0, False),
     "LIVE_Challenge": ("bmp", 0.0, 100.0, False),
     "KADID-10k": ("png", 1.0, 5.0, True),

@@ -278,7 +278,8 @@ class Catalog:
         return prefixes
 
     def _top_folders(self) -> list[str]:
-        folders = set(self._entries())
+        # Not the files: with a folder of loose images, each would be a layout to try.
+        folders = {name for name in self._entries() if (self.folder / name).is_dir()}
         for index in self._indexes:
             folders.update(index.top_folders())
         return sorted(folders)

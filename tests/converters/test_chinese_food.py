@@ -82,3 +82,16 @@ def test_number_of_options() -> None:
         (turn,) = row.record.turns
         assert sorted(turn.choices) == names
         assert turn.answer == food_classes()[row.record.meta["label"]][0]
+
+
+def test_validation_images_among_those_of_train(tmp_path: Path) -> None:
+    """In some copies; elsewhere a file of the same name in train is another image."""
+    source = shutil.copytree(SOURCE, tmp_path / "src")
+    release = source / "chinesefoodnet-images" / "release_data"
+    task = load_task("chinese-food-full")
+    rows, _ = convert(task, "validation", source)
+    assert all("/val/" in image.name for row in rows for image in row.record.images)
+    shutil.rmtree(release / "val")
+    rows, _ = convert(task, "validation", source)
+    assert rows
+    assert all("/train/" in image.name for row in rows for image in row.record.images)

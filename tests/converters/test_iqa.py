@@ -68,5 +68,5 @@ def test_equal_scores_have_no_grade(tmp_path: Path) -> None:
 
 
 def test_unknown_database(tmp_path: Path) -> None:
-    with pytest.raises(CardError, match=r"has 'Waterloo'; it takes koniq10k, KonIQ-10k"):
+    with pytest.raises(CardError, match=r"has 'Waterloo'; it takes koniq10k, SPAQ"):
         grades(tmp_path, "Waterloo", "train")

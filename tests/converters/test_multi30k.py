@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from m3it_builder import load_task
-from m3it_builder.errors import SourceError
+from m3it_builder.errors import CardError, SourceError
 from m3it_builder.records import Instance
 from tests.support.conversion import convert
 from tests.support.paths import FIXTURES
@@ -83,3 +83,10 @@ def test_files_of_unequal_length(tmp_path: Path, cut: str) -> None:
         (folder / f"{cut}.gz").write_bytes(gzip.compress(lines[0] + b"\n"))
     with pytest.raises(SourceError, match=rf"{cut} ends after line 1 and .*val.* does not"):
         convert(load_task("multi30k"), "validation", tmp_path / "src")
+
+
+def test_a_test_set_without_czech() -> None:
+    german = rows_of(test_set="test_2017_flickr", languages="de")
+    assert pairs(german) == {("en", "de"), ("de", "en")}
+    with pytest.raises(CardError, match="test_2017_flickr has no Czech"):
+        rows_of(test_set="test_2017_flickr", languages="cs")

@@ -47,12 +47,10 @@ def kill_own_process(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def wait_or_create(job: tuple[str, Path]) -> str:
+def wait_or_return(job: tuple[str, Path]) -> str:
     action, path = job
     if action == "wait":
         wait_for(path)
-    else:
-        path.touch()
     return action
 
 
@@ -76,8 +74,11 @@ def test_every_job_gives_one_result(workers: int) -> None:
 
 def test_results_come_in_order_of_completion(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    # The first job ends only after the second one has run in the other worker.
-    assert list(run(wait_or_create, [("wait", flag), ("create", flag)], 2)) == ["create", "wait"]
+    results = []
+    for result in run(wait_or_return, [("wait", flag), ("return", flag)], 2):
+        results.append(result)
+        flag.touch()  # the first job ends only after the result of the second one has arrived
+    assert results == ["return", "wait"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

