@@ -74,7 +74,7 @@ EXPECTED: dict[tuple[str, str, str], tuple[int, dict[str, int]]] = {
     ("iqa-train", "overlaid", ""): (203, {}),
     ("iqa-validation", "overlaid", ""): (37, {}),
     ("iqa-test", "overlaid", ""): (60, {}),
-    ("iqa-mixed-train", "overlaid", ""): (5000, {}),
+    ("iqa-mixed-train", "overlaid", ""): (5_000, {"not_sampled": 57}),
     ("iqa-mixed-validation", "overlaid", ""): (814, {}),
     ("iqa-mixed-test", "overlaid", ""): (835, {}),
     ("iqa-mixed-train", "overlaid", "databases"): (338, {}),
