@@ -20,7 +20,7 @@ from typing import IO
 from m3it_builder.build.plan import load_pipeline
 
 NAME = Path(__file__).stem
-SAMPLE_ROWS = int(os.environ.get("M3IT_BENCH_SAMPLE_ROWS", "400"))  # of each split
+SAMPLE_ROWS = int(os.environ.get("M3IT_BENCH_SAMPLE_ROWS", "1500"))  # of each split
 
 
 @dataclass(frozen=True, slots=True)
