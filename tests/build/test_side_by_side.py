@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +21,7 @@ from m3it_builder.build.report import Report
 from m3it_builder.build.side_by_side import UnitBuild, build_units
 from m3it_builder.errors import EmptyUnitError, MissingSourcesError, SourceError
 from m3it_builder.tasks.sampling import write_all_once
+from tests.support.command import run_m3it
 from tests.support.paths import tree
 
 NAMES = ("okvqa", "coco-itm", "nlvr", "visual-dialog")
@@ -133,3 +138,22 @@ def test_plans_are_made_side_by_side(tmp_path: Path) -> None:
 def test_errors_survive_the_way_to_the_parent(error: errors_module.M3ITError) -> None:
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled in the same line
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def test_sigterm_ends_all_workers_and_the_build_resumes(tmp_path: Path) -> None:
+    words = ["build", "--sample", "--sample-rows", "60", "--workers", "2", "--out", str(tmp_path)]
+    for name in NAMES:
+        words += ["--task", name]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m3it_builder", *words], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*/.m3it/*/work")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in errors
+    reports = json.loads(run_m3it(*words, "--json").stdout)
+    assert all(report["rows"] for report in reports if report["split"] == "train")
+    assert {report["task"] for report in reports} == set(NAMES)
