@@ -41,6 +41,7 @@ CREATE TABLE facts (json BLOB);
 CREATE TABLE shards (shard INTEGER PRIMARY KEY, first INTEGER, rows INTEGER, bytes INTEGER,
                      key TEXT, refs_key TEXT);
 """
+_BATCH = 100  # rows per statement, which costs as much as a row
 Key = tuple[int, str]  # (rank, id): sorts in the order of deterministic sampling
 
 
@@ -73,13 +74,17 @@ class Spool:
         self.path = path
         self._records_path = path.with_name(f"{path.stem}.records{path.suffix}")
         self._unit = unit
-        self._rank_key = f"{seed}/{unit[0]}/{unit[1]}"
+        self._rank_digest = hashlib.blake2b(f"{seed}/{unit[0]}/{unit[1]}/".encode(), digest_size=8)
         self._dropped = dropped or {}
         self._matched = 0  # ids of ``dropped`` found so far
         self._rejected_before: Counter[str] = Counter()
         self._has_video = False
         self._embedding: dict[str, FileIdentity] = {}  # of files with base64 images, by path
-        self.candidates = 0
+        self._keys: list[tuple[str, int, int, str | None]] = []  # not yet inserted, as the
+        self._blobs: list[tuple[int, bytes]] = []  # next two
+        self._instances: list[tuple[str, int, bytes, bytes]] = []
+        self._added = 0
+        self.candidates = 0  # complete after ``choose``
         self.rejected = 0
         for stale in (path, self._records_path):
             stale.unlink(missing_ok=True)
@@ -87,21 +92,19 @@ class Spool:
         self._database.execute("ATTACH ? AS staging", (str(self._records_path),))
         self._database.executescript(_SCHEMA)
 
+    @property
+    def is_empty(self) -> bool:
+        """Return True if neither a record nor a reject was stored."""
+        return not self._added and not self.rejected
+
     def add(self, record: Record) -> None:
         """Store one record; a later record with the same id becomes a reject."""
         drop_list = self._dropped.get(record.id)
-        inserted = self._database.execute(
-            "INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)",
-            (record.id, self.candidates, self._rank(record.id), drop_list),
-        )
-        if not inserted.rowcount:
-            self.reject("spool", Reject(record.id, "duplicate_id", "the first one was kept"))
-            return
-        self._database.execute(
-            "INSERT INTO records VALUES (?, ?)", (self.candidates, encode_record(record))
-        )
-        self.candidates += 1
-        self._matched += drop_list is not None
+        self._keys.append((record.id, self._added, self._rank(record.id), drop_list))
+        self._blobs.append((self._added, encode_record(record)))
+        self._added += 1
+        if len(self._keys) == _BATCH:
+            self._insert_records()
 
     def reject(self, stage: str, reject: Reject) -> None:
         """Store one reject."""
@@ -117,6 +120,7 @@ class Spool:
         Dropped rows are removed last and not replaced by others: those were not in the
         build that was searched for duplicates.
         """
+        self._insert_records()
         # Sorts are bounded by the cache size, and spill to disk beyond it.
         self._database.execute("PRAGMA cache_size=-8192")
         self._rejected_before = count_reasons(self._database)
@@ -167,10 +171,9 @@ class Spool:
             self._has_video |= isinstance(image.selection, Frames)
             if isinstance(image.location, Slice) and image.location.method == "base64":
                 self._identify(image.location.path)
-        self._database.execute(
-            "INSERT INTO instances (id, bytes, text, refs) VALUES (?, ?, ?, ?)",
-            (record.id, byte_count(record) + len(text), text, references),
-        )
+        self._instances.append((record.id, byte_count(record) + len(text), text, references))
+        if len(self._instances) == _BATCH:
+            self._insert_instances()
 
     def complete(self, shard_bytes: float, archives: Mapping[str, FileIdentity]) -> None:
         """Cut the instances into shards and close the spool, which is complete then.
@@ -179,6 +182,7 @@ class Spool:
             shard_bytes: target size of a shard.
             archives: identity of each archive when its members were listed, by path.
         """
+        self._insert_instances()
         self._cut(shard_bytes)
         facts = Facts(
             task=self._unit[0],
@@ -200,14 +204,45 @@ class Spool:
         self.path.unlink(missing_ok=True)
         self._records_path.unlink(missing_ok=True)
 
+    def _insert_records(self) -> None:
+        inserted = self._database.executemany(
+            "INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)", self._keys
+        ).rowcount
+        if inserted < len(self._keys):
+            self._reject_repeated()
+        self._database.executemany("INSERT INTO records VALUES (?, ?)", self._blobs)
+        self.candidates += len(self._keys)
+        self._matched += sum([drop_list is not None for *_, drop_list in self._keys])
+        self._keys.clear()
+        self._blobs.clear()
+
+    def _reject_repeated(self) -> None:
+        """Reject the records of the batch whose id an earlier record has."""
+        keys, blobs = self._keys, self._blobs
+        self._keys, self._blobs = [], []
+        for key, blob in zip(keys, blobs, strict=True):
+            (first,) = self._database.execute(
+                "SELECT seq FROM keys WHERE id = ?", key[:1]
+            ).fetchone()
+            if first == key[1]:
+                self._keys.append(key)
+                self._blobs.append(blob)
+            else:
+                self.reject("spool", Reject(key[0], "duplicate_id", "the first one was kept"))
+
+    def _insert_instances(self) -> None:
+        self._database.executemany(
+            "INSERT INTO instances (id, bytes, text, refs) VALUES (?, ?, ?, ?)", self._instances
+        )
+        self._instances.clear()
+
     def _identify(self, path: str) -> None:
         if path not in self._embedding:
             self._embedding[path] = FileIdentity.of(Path(path).stat())
 
     def _rank(self, row_id: str) -> int:
-        digest = hashlib.blake2b(
-            f"{self._rank_key}/{row_id}".encode(errors="surrogatepass"), digest_size=8
-        )
+        digest = self._rank_digest.copy()
+        digest.update(row_id.encode(errors="surrogatepass"))
         return int.from_bytes(digest.digest(), signed=True)
 
     def _key_at(self, position: int | None) -> Key | None:

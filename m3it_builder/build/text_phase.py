@@ -64,7 +64,7 @@ def fill_spool(spool: Spool, task: Task, source: Source, plan: Plan, progress: P
             spool.add(record)
     finally:
         progress.finish()
-    if not spool.candidates and not spool.rejected:
+    if spool.is_empty:
         raise SourceError(
             f"{name}: {first_few(sorted(source.names_read)) or 'the source'}: no examples, where "
             f"the published split has {entry.rows:,}",

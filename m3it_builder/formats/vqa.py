@@ -1,6 +1,7 @@
 """The VQA family: questions and annotations in two files, several answers per question."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,10 +82,8 @@ def most_common(answers: Sequence[str], preferred: str = "") -> str:
         answers: of one question.
         preferred: the one to return if it is among the most frequent.
     """
-    counts: dict[str, int] = {}
-    for answer in answers:
-        if stripped := answer.strip():
-            counts[stripped] = counts.get(stripped, 0) + 1
+    counts = Counter(map(str.strip, answers))
+    counts.pop("", None)
     if counts and counts.get(preferred.strip(), 0) == max(counts.values()):
         return preferred.strip()
     return max(counts, key=counts.__getitem__, default="")

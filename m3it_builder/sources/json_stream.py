@@ -163,6 +163,7 @@ class JsonStream:
             yield self._value()
             if self._ends("]"):
                 return
+            self._peek()  # past whitespace, where a scan cannot start
 
     def _members(self) -> Iterator[str]:
         """Yield each key of an object; the caller consumes its value."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
+
+from xxhash import xxh3_64_intdigest
 
 from m3it_builder.cards.instructions import Instruction, Need
 from m3it_builder.errors import CardError
@@ -83,10 +84,11 @@ def _fitting(task: Task, features: frozenset[Need]) -> tuple[str, ...]:
 
 
 def pick(pool: tuple[str, ...], key: str) -> str:
-    """Return the text with the highest keyed digest (rendezvous hashing).
+    """Return the text with the highest digest seeded by the key (rendezvous hashing).
 
     The result depends on key and texts only, not on order, sharding or machine. Replacing
     one of ten texts changes a fifth of the rows: those that had the old text, and those
     that select the new one. Extending the pool changes only rows that select an added text.
     """
-    return max(pool, key=lambda text: blake2b(f"{key}/{text}".encode(), digest_size=8).digest())
+    seed = xxh3_64_intdigest(key.encode(errors="surrogatepass"))
+    return max(pool, key=lambda text: xxh3_64_intdigest(text.encode(), seed))

@@ -47,7 +47,11 @@ def spooled(
     return rows, rejects
 
 
-names = st.lists(st.sampled_from("abcdefghijklmnop"), max_size=40)
+# Records are inserted in batches of 100: ids are repeated within a batch, and in another one.
+names = st.one_of(
+    st.lists(st.sampled_from("abcdefghijklmnop"), max_size=40),
+    st.lists(st.integers(0, 300).map(str), min_size=90, max_size=260),
+)
 
 
 @given(ids=names, sample=st.integers(1, 20))
