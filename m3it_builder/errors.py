@@ -115,6 +115,10 @@ class BuildError(M3ITError):
     """A build cannot start, continue or be read."""
 
 
+class BaseError(BuildError):
+    """The unit whose images or rows a sibling has is not there, or is another one by now."""
+
+
 class RejectShareError(BuildError):
     """Too many examples of a unit were rejected."""
 

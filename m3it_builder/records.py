@@ -124,6 +124,7 @@ class Turn(Struct, frozen=True, array_like=True):
     answer: str
     choices: tuple[str, ...] = ()
     gold: int | None = None  # index of the correct choice; ``choices[gold] == answer``
+    said: str = ""  # the answer as published, if a sentence replaces that of the source
 
 
 class Record(Struct, frozen=True, array_like=True, kw_only=True):

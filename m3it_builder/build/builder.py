@@ -15,6 +15,7 @@ from pathlib import Path
 from m3it_builder.build.commit import (
     Outcome,
     commit,
+    facts_of,
     refresh_build_readme,
     refresh_task_readmes,
 )
@@ -37,7 +38,7 @@ from m3it_builder.build.preflight import (
     require_sources,
 )
 from m3it_builder.build.report import Report, report_of
-from m3it_builder.build.require_rows import UnitRows, require_rows
+from m3it_builder.build.require_rows import Allowed, UnitRows, require_rows
 from m3it_builder.build.source_state import require_unchanged
 from m3it_builder.build.spool import Spool
 from m3it_builder.build.spool_reader import CorruptSpoolError, Facts, ReadSpool
@@ -57,6 +58,7 @@ from m3it_builder.tasks.registry import Task
 class _Inputs:
     """A unit with its opened catalogs and its fingerprint."""
 
+    task: Task
     unit: Unit
     catalogs: dict[str, Catalog]
     fingerprint: Fingerprint
@@ -135,13 +137,13 @@ class Build:
 
     def _inputs(self, task: Task, split: Split) -> _Inputs:
         """Open the catalogs of a unit, and require that it can be built."""
-        unit = Unit(task, split, self.out)
+        unit = Unit(task.name, split, self.out)
         catalogs = catalogs_of(task, split, self.sources)
-        require_sources(unit, catalogs, self.sources)
+        require_sources(task, split, catalogs, self.sources)
         require_apart(unit, catalogs)
         require_own_folder(unit)
         require_same_encoding(unit, self.plan.images)
-        return _Inputs(unit, catalogs, fingerprint(task, split, self.plan, catalogs))
+        return _Inputs(task, unit, catalogs, fingerprint(task, split, self.plan, catalogs))
 
     def _up_to_date(self, inputs: _Inputs) -> Report | None:
         if self.replace or not (done := self._finished(inputs)):
@@ -204,7 +206,7 @@ class Build:
         finally:
             shutil.rmtree(unit.state / "plan", ignore_errors=True)
         return Report(
-            task=unit.task.name,
+            task=unit.task,
             split=unit.split,
             status="planned",
             rows=sum(shard.rows for shard in shards),
@@ -217,12 +219,12 @@ class Build:
     def _text_phase(self, inputs: _Inputs, target: Path) -> None:
         """Fill a spool, and save what it was built from."""
         unit = inputs.unit
-        source = open_source(unit.task, unit.split, self.sources, inputs.catalogs)
-        dropped = listed(self.plan.drop, (unit.task.name, unit.split))
+        source = open_source(inputs.task, unit.split, self.sources, inputs.catalogs)
+        dropped = listed(self.plan.drop, (unit.task, unit.split))
         with without_leftovers(target), atomic_path(target, fsync=True) as partial:
-            spool = Spool(partial, (unit.task.name, unit.split), self.plan.seed, dropped)
+            spool = Spool(partial, (unit.task, unit.split), self.plan.seed, dropped)
             try:
-                fill_spool(spool, unit.task, source, self.plan, self.progress)
+                fill_spool(spool, inputs.task, source, self.plan, self.progress)
             except BaseException:
                 spool.discard()
                 raise
@@ -242,23 +244,30 @@ class Build:
         try:
             shards, reasons = spool.shards(), spool.reasons()
             found = UnitRows(sum(shard.rows for shard in shards), reasons)
-            require_rows(unit, spool, self.plan.max_reject_share, found, inputs.catalogs)
-            phase = ImagePhase(unit, self.plan, inputs.fingerprint)
+            self._require_rows(inputs, spool, found)
+            phase = ImagePhase(inputs.task, unit, self.plan, inputs.fingerprint)
             has_video = spool.facts.has_video
             records, packed = phase.pack(shards, has_video, self.workers, self.progress)
             rejects = [("pack", reject) for record in records for reject in record.rejects]
             reasons.update(reject.reason for _, reject in rejects)
             rows = sum(record.rows for record in records)
             found = UnitRows(rows, reasons, rejects)
-            require_rows(unit, spool, self.plan.max_reject_share, found, inputs.catalogs)
+            self._require_rows(inputs, spool, found)
             self._require_unchanged(inputs, spool.facts)
             outcome = Outcome(records, chain(spool.rejects(), rejects), reasons)
-            manifest = commit(unit, inputs.fingerprint, self.plan, outcome)
+            facts = facts_of(inputs.task, unit.split, inputs.fingerprint)
+            manifest = commit(unit, inputs.fingerprint, self.plan.choices(), facts, outcome)
             report = report_of(manifest, "built", packed * len(self.plan.formats))
             notes = [note for one in inputs.catalogs.values() for note in one.duplicate_members()]
             return replace(report, unmatched=spool.facts.unmatched, notes=tuple(notes))
         finally:
             spool.close()
+
+    def _require_rows(self, inputs: _Inputs, spool: ReadSpool, found: UnitRows) -> None:
+        unit = inputs.unit
+        withheld = inputs.task.card.splits[unit.split].answers == "withheld"
+        allowed = Allowed(self.plan.max_reject_share, withheld)
+        require_rows(unit, spool, allowed, found, inputs.catalogs)
 
     def _require_unchanged(self, inputs: _Inputs, facts: Facts) -> None:
         try:

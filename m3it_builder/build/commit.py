@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from m3it_builder.build.fingerprint import (
     write_built_from,
 )
 from m3it_builder.build.ownership import own_shards, save_own_shards
-from m3it_builder.build.plan import Plan
 from m3it_builder.build.shard_record import (
     ShardRecord,
     invalidate_records,
@@ -33,8 +32,11 @@ from m3it_builder.dataset.manifest import (
     CardFacts,
     ImageRange,
     Manifest,
+    OptionValue,
+    PlanChoices,
     Shard,
     ShardFile,
+    SiblingOf,
     readable_manifests,
     write_manifest,
 )
@@ -44,9 +46,21 @@ from m3it_builder.dataset.readme import (
     remove_readmes,
     write_readmes,
 )
-from m3it_builder.records import Reject, Split
+from m3it_builder.records import Reject, Split, Style
 from m3it_builder.storage.atomic import remove_partials, sync_file, sync_folder
 from m3it_builder.storage.digest import file_digest
+from m3it_builder.tasks.registry import Task
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """What the manifest says of the origin of a unit."""
+
+    card: CardFacts
+    style: Style
+    options: Mapping[str, OptionValue]
+    sources: Mapping[str, int]  # bytes of the source files, by name
+    sibling: SiblingOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,9 @@ class Outcome:
     reasons: Counter[str]
 
 
-def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -> Manifest:
+def commit(
+    unit: Unit, fingerprint: Fingerprint, plan: PlanChoices, facts: UnitFacts, outcome: Outcome
+) -> Manifest:
     """Move packed shards into place and write the manifest, which makes the unit finished.
 
     After a crash at any earlier step the unit counts as unfinished, and the next run
@@ -67,8 +83,8 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
     shards = outcome.shards
     index, rejects = unit.work / INDEX, unit.work / REJECTS
     merge((part_path(unit.work, record.shard) for record in shards), index)
-    write_rejects(rejects, (unit.task.name, unit.split), outcome.rejects)
-    manifest = _manifest(unit, fingerprint, plan, outcome)
+    write_rejects(rejects, (unit.task, unit.split), outcome.rejects)
+    manifest = _manifest(unit, fingerprint, plan, facts, outcome)
     paths = {file.path for record in shards for file in record.files.values()}
     own = own_shards(unit) | paths
     save_own_shards(unit, own)
@@ -95,6 +111,16 @@ def commit(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -
     shutil.rmtree(unit.work)
     (unit.state / REJECTS).unlink(missing_ok=True)
     return manifest
+
+
+def facts_of(task: Task, split: Split, fingerprint: Fingerprint) -> UnitFacts:
+    """Return what the manifest says of the origin of a unit that is built from sources."""
+    return UnitFacts(
+        card=_card_facts(task.card, split),
+        style=task.card.render.style(),
+        options=task.options,
+        sources={name: state[0] for name, state in fingerprint.files.items()},
+    )
 
 
 def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
@@ -129,7 +155,7 @@ def _are_fresh(unit: Unit) -> bool:
     )
 
 
-def _write_arrow_state(unit: Unit, plan: Plan, shards: Sequence[ShardRecord]) -> None:
+def _write_arrow_state(unit: Unit, plan: PlanChoices, shards: Sequence[ShardRecord]) -> None:
     folder = unit.folder / "arrow" / unit.split
     for name in (STATE, INFO):
         (folder / name).unlink(missing_ok=True)
@@ -146,7 +172,7 @@ def _withdraw(unit: Unit) -> None:
     """
     remove_readmes(unit.folder)
     with build_locked(unit.out):
-        write_build_readme(unit.out, without=(unit.task.name, unit.split))
+        write_build_readme(unit.out, without=(unit.task, unit.split))
         (unit.meta / MANIFEST).unlink(missing_ok=True)
 
 
@@ -165,17 +191,20 @@ def _move_shards(unit: Unit, paths: Iterable[str], stale: Iterable[str]) -> set[
     return folders
 
 
-def _manifest(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome) -> Manifest:
+def _manifest(
+    unit: Unit, fingerprint: Fingerprint, plan: PlanChoices, facts: UnitFacts, outcome: Outcome
+) -> Manifest:
     shards, reasons = outcome.shards, outcome.reasons
     rows = sum(record.rows for record in shards)
     return Manifest(
         format_version=FORMAT_VERSION,
-        task=unit.task.name,
+        task=unit.task,
         split=unit.split,
-        card=_card_facts(unit.task.card, unit.split),
-        plan=plan.choices(),
+        card=facts.card,
+        plan=plan,
         drop=fingerprint.drop,
-        options=dict(unit.task.options),
+        options=dict(facts.options),
+        style=facts.style,
         toolchain=toolchain(),
         examples=rows + reasons.total(),
         instances=rows,
@@ -183,10 +212,11 @@ def _manifest(unit: Unit, fingerprint: Fingerprint, plan: Plan, outcome: Outcome
         images=sum(record.images for record in shards),
         max_images=max((record.max_images for record in shards), default=0),
         image_bytes=sum(record.image_bytes for record in shards),
-        sources={name: state[0] for name, state in fingerprint.files.items()},
+        sources=dict(facts.sources),
         shards=tuple(Shard(record.shard, record.rows, record.files) for record in shards),
         index=_described(unit.work / INDEX, unit.split),
         reject_table=_described(unit.work / REJECTS, unit.split),
+        sibling=facts.sibling,
     )
 
 

@@ -52,6 +52,8 @@ class Fingerprint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     plan: PlanChoices
     drop: str  # digests of the drop lists that name rows of this unit
     files: dict[str, FileState]  # declared source files, by name
+    base: str = ""  # digest of the manifest from whose unit a sibling is made
+    transformation: str = ""  # digest of the code and the inputs that make it
 
 
 class BuiltFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +75,8 @@ _LABELS = {
     "plan": "the plan",
     "drop": "the plan (drop lists)",
     "files": "the source files",
+    "base": "the base, which was rebuilt or replaced",
+    "transformation": "the transformation",
     "annotations": "the annotation files",
 }
 
@@ -97,6 +101,33 @@ def fingerprint(
             for catalog in catalogs.values()
             for name, state in sorted(catalog.file_stats().items())
         },
+    )
+
+
+def sibling_fingerprint(
+    base: str, transformation: str, plan: PlanChoices, drop: str
+) -> Fingerprint:
+    """Return the fingerprint of a unit that is made from another one.
+
+    Args:
+        base: digest of the manifest of its base.
+        transformation: digest of what makes its rows.
+        plan: its options.
+        drop: digests of the drop lists that name rows of it.
+    """
+    return Fingerprint(
+        card="",
+        instructions="",
+        converter="",
+        code=_code(_SIBLING_CODE),
+        packing=_code(_SHARD_CODE),
+        toolchain=toolchain(),
+        options={},
+        plan=plan,
+        drop=drop,
+        files={},
+        base=base,
+        transformation=transformation,
     )
 
 
@@ -203,11 +234,14 @@ def _converter_code(task: Task) -> str:
 # Code that decides rows, and code that decides the shards of given rows. They are separate, since
 # a change of row code alone rewrites no shard whose rows stay the same.
 _ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
-             "build/spool_reader", "build/shard_cuts", "build/text_phase",
+             "build/spool_reader", "build/shard_cuts", "build/text_phase", "build/rank",
              "media/codecs")  # fmt: skip
+_SIBLING_CODE = ("stages/*", "build/sibling_shard", "build/siblings", "build/transformation",
+                 "build/rank", "dataset/base", "dataset/reader")  # fmt: skip
 _SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
                "sources/base64_span", "sources/member_stream", "sources/members",
                "stages/render", "stages/words", "build/row_codec", "build/assemble", "build/pack",
+               "build/shard_writer",
                "dataset/index", "dataset/index_row")  # fmt: skip
 
 

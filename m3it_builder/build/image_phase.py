@@ -21,12 +21,14 @@ from m3it_builder.executors.local import run_with_progress
 from m3it_builder.media.video.extract import decoder_version, require_backend
 from m3it_builder.progress import Progress
 from m3it_builder.shards.formats import FORMATS
+from m3it_builder.tasks.registry import Task
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePhase:
     """The image phase of one unit."""
 
+    task: Task
     unit: Unit
     plan: Plan
     fingerprint: Fingerprint
@@ -65,7 +67,7 @@ class ImagePhase:
 
     def packing(self, has_video: bool = False) -> Packing:
         """Return the packing options of the shards."""
-        file, task = self.plan.file, self.unit.task
+        file, task = self.plan.file, self.task
         decoder = decoder_version(file.video.backend) if has_video else ""
         return Packing(
             task=task.name,

@@ -37,9 +37,10 @@ class Output(Strict):
     format: tuple[FormatName, ...] = Field(
         default=("webdataset",), min_length=1, description="Shard formats, as `--format`."
     )
-    images: ImageEncoding = Field(
-        default="bytes",
-        description="Image encoding, as `--images`; `base64` is the layout of the published M3IT.",
+    images: ImageEncoding | None = Field(
+        default=None,
+        description="Image encoding, as `--images`; `base64` is the layout of the published M3IT. "
+        "If not given: `bytes`, and `shared` for siblings.",
     )
     shard_mb: float = Field(
         default=256.0,
@@ -151,6 +152,7 @@ class Plan:
     max_reject_share: float = 0.05
     is_sample: bool = False  # built from synthetic sample data
     drop: tuple[DropList, ...] = ()
+    sibling_images: ImageEncoding = "shared"  # of sets that are made from others
 
     def choices(self) -> PlanChoices:
         """Return every option that changes rows or shards."""
@@ -229,7 +231,8 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
     formats = tuple(dict.fromkeys(overrides.formats or file.output.format))
     images = overrides.images or file.output.images
     _require_known("--format", formats, get_args(FormatName))
-    _require_known("--images", (images,), get_args(ImageEncoding))
+    if images is not None:
+        _require_known("--images", (images,), get_args(ImageEncoding))
     if overrides.shard_mb is not None:
         file = _with_shard_mb(file, overrides.shard_mb)
     if overrides.rows is not None:
@@ -240,7 +243,8 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
     return Plan(
         file=file,
         formats=cast(tuple[FormatName, ...], formats),
-        images=cast(ImageEncoding, images),
+        images=cast(ImageEncoding, images if images and images != "shared" else "bytes"),
+        sibling_images=cast(ImageEncoding, images or "shared"),
         limit=file.limit if overrides.limit is None else overrides.limit,
         seed=file.seed if overrides.seed is None else overrides.seed,
         max_reject_share=file.max_reject_share if share is None else share,

@@ -10,23 +10,26 @@ from m3it_builder.build.plan import Plan
 from m3it_builder.build.spool_reader import ShardPlan
 from m3it_builder.build.unit import Unit
 from m3it_builder.errors import BuildError, MissingSourcesError, SourceError, first_few
+from m3it_builder.records import Split
 from m3it_builder.shards.formats import FORMATS
 from m3it_builder.sources.catalog import Catalog
+from m3it_builder.tasks.registry import Task
 
 _BASE64 = 4 / 3
 _ROW_OVERHEAD = 1_024  # bytes per row: tar headers and padding, digests in the index
 
 
-def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) -> None:
+def require_sources(
+    task: Task, split: Split, catalogs: Mapping[str, Catalog], sources: Path
+) -> None:
     """Require that every mandatory source of a split has at least one readable file.
 
     Raises:
         MissingSourcesError: one has none; the message names the files and how to get them.
         SourceError: the only file of one must be repacked.
     """
-    task = unit.task
     missing = {}
-    for name in task.card.sources_of(unit.split, optional=False):
+    for name in task.card.sources_of(split, optional=False):
         catalog = catalogs[name]
         if catalog.is_empty():
             files = [file.file for file in task.sources[name].files]
@@ -34,7 +37,7 @@ def require_sources(unit: Unit, catalogs: Mapping[str, Catalog], sources: Path) 
         elif catalog.needs_repack():
             raise SourceError(f"{sources / name}: {catalog.unreadable_hint()}")
     if missing:
-        raise MissingSourcesError(task.name, (unit.split,), missing)
+        raise MissingSourcesError(task.name, (split,), missing)
 
 
 def unreadable_archives(catalogs: Mapping[str, Catalog]) -> str:

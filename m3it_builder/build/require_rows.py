@@ -20,6 +20,14 @@ from m3it_builder.sources.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a unit may lack."""
+
+    reject_share: float
+    no_rows: bool  # the answers of the split are withheld
+
+
+@dataclass(frozen=True, slots=True)
 class UnitRows:
     """What became of the examples of a unit so far."""
 
@@ -31,7 +39,7 @@ class UnitRows:
 def require_rows(
     unit: Unit,
     spool: ReadSpool,
-    max_reject_share: float,
+    allowed: Allowed,
     found: UnitRows,
     catalogs: Mapping[str, Catalog],
 ) -> None:
@@ -45,18 +53,18 @@ def require_rows(
         EmptyUnitError: no row is left, and answers of the split are public.
     """
     rejected = reject_share(spool.facts, found.rows, found.reasons)
-    is_share_exceeded = rejected.rejected and rejected.share > max_reject_share
-    is_empty = not found.rows and unit.task.card.splits[unit.split].answers == "public"
+    is_share_exceeded = rejected.rejected and rejected.share > allowed.reject_share
+    is_empty = not found.rows and not allowed.no_rows
     if not is_share_exceeded and not is_empty:
         return
     table = unit.state / REJECTS
     rejects = chain(spool.rejects(), found.pack_rejects)
-    write_rejects(table, (unit.task.name, unit.split), rejects)
+    write_rejects(table, (unit.task, unit.split), rejects)
     clear_spool(unit.work)
     hint = unreadable_archives(catalogs)
     if is_share_exceeded:
         raise RejectShareError(
-            f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed {max_reject_share:.1%}): "
+            f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed {allowed.reject_share:.1%}): "
             f"{_counts(errors_only(found.reasons))}. {hint}All rejects are listed in {table}; to "
             "accept them, add --max-reject-share 1"
         )

@@ -28,7 +28,7 @@ from m3it_builder.build.shard_record import (
     write_record,
 )
 from m3it_builder.build.unit import Unit
-from m3it_builder.dataset.index import SCHEMA, without_ranges
+from m3it_builder.dataset.index import SCHEMA, groups_by_shard, without_ranges
 from m3it_builder.dataset.layout import INDEX
 from m3it_builder.dataset.manifest import read_manifest_or_none
 from m3it_builder.shards.formats import FORMATS
@@ -121,17 +121,7 @@ class PreviousShards:
     def _open_index(self) -> pq.ParquetFile:
         if self._index is None:
             self._index = pq.ParquetFile(self._unit.meta / INDEX)
-            # Nested columns have several leaves, so the index of a column in the file differs
-            # from that in the schema. A row group has rows of one shard only, so the minimum
-            # of the column is the shard.
-            leaf = next(
-                number
-                for number in range(self._index.metadata.num_columns)
-                if self._index.schema.column(number).path == "shard"
-            )
-            for group in range(self._index.num_row_groups):
-                shard = self._index.metadata.row_group(group).column(leaf).statistics.min
-                self._groups.setdefault(shard, []).append(group)
+            self._groups = groups_by_shard(self._index)
         return self._index
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from m3it_builder.build.builder import Build
 from m3it_builder.build.commit import refresh_build_readme
 from m3it_builder.build.report import Report
+from m3it_builder.build.siblings import Sibling, SiblingBuild
 from m3it_builder.cards.cards import OptionValue
 from m3it_builder.errors import Failure, collect_failure
 from m3it_builder.executors.local import ProgressCallback, run_with_progress
@@ -24,10 +25,10 @@ from m3it_builder.tasks.registry import Task, load_task
 
 @dataclass(frozen=True, slots=True)
 class UnitBuild:
-    """One unit to build."""
+    """One unit to build: of a task, or of a sibling."""
 
-    build: Build
-    task: Task
+    build: Build | SiblingBuild
+    task: Task | Sibling
     split: Split
 
     @property
@@ -35,15 +36,35 @@ class UnitBuild:
         """Return the display name."""
         return f"{self.task.name}/{self.split}"
 
+    @property
+    def rows(self) -> int:
+        """Return about how many rows it gets, to start with the largest units."""
+        if isinstance(self.task, Sibling):
+            return 0
+        rows = self.task.card.splits[self.split].rows
+        return min(rows, self.build.plan.limit or rows)
+
+    def run(self, method: str, *arguments: int) -> Report | None:
+        """Call ``unit``, ``up_to_date``, ``begin`` or ``complete`` of the build."""
+        report: Report | None = getattr(self.build, method)(self.task, self.split, *arguments)
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskName:
+    """A task as a worker gets it: its functions need not be picklable."""
+
+    name: str
+    options: Mapping[str, OptionValue]
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One unit, as a worker gets it: the functions of a task need not be picklable."""
+    """One unit, as a worker gets it."""
 
     position: int
-    build: Build
-    task: str
-    options: Mapping[str, OptionValue]
+    build: Build | SiblingBuild
+    task: _TaskName | Sibling
     split: Split
     max_shards: int
 
@@ -60,7 +81,7 @@ class _Result:
 def build_units(
     units: Sequence[UnitBuild], workers: int, progress: Progress
 ) -> tuple[list[Report], list[Failure]]:
-    """Build every unit, and continue after one that fails.
+    """Build every unit, and continue after one that fails; siblings follow their bases.
 
     Args:
         units: in the order of the reports.
@@ -69,17 +90,13 @@ def build_units(
     """
     reports: dict[int, Report] = {}
     failures: dict[int, list[Failure]] = {position: [] for position in range(len(units))}
-    todo = _stale(units, reports, failures)
-    if workers > 1 and len(todo) > 1:
-        jobs = _jobs(units, todo, workers)
-        todo = _side_by_side(jobs, workers, progress, reports, failures)
-        action = Build.unit if units[0].build.plan_only else Build.complete
-    else:
-        action = Build.unit
-    for position in todo:
-        unit = units[position]
-        with collect_failure(unit.name, failures[position]):
-            reports[position] = action(unit.build, unit.task, unit.split)
+    for are_siblings in (False, True):
+        positions = [
+            position
+            for position, unit in enumerate(units)
+            if isinstance(unit.task, Sibling) == are_siblings
+        ]
+        _build_all(units, positions, workers, progress, (reports, failures))
     unchanged = [n for n, report in reports.items() if report.status == "up to date"]
     for out in {units[position].build.out for position in unchanged}:
         refresh_build_readme(out)
@@ -87,17 +104,43 @@ def build_units(
     return [reports[position] for position in sorted(reports)], ordered
 
 
+def _build_all(
+    units: Sequence[UnitBuild],
+    positions: Sequence[int],
+    workers: int,
+    progress: Progress,
+    results: tuple[dict[int, Report], dict[int, list[Failure]]],
+) -> None:
+    """Build the units at some positions, side by side if there are several and workers."""
+    reports, failures = results
+    todo = _stale(units, positions, reports, failures)
+    method = "unit"
+    if workers > 1 and len(todo) > 1:
+        jobs = _jobs(units, todo, workers)
+        todo = _side_by_side(jobs, workers, progress, reports, failures)
+        method = "unit" if units[0].build.plan_only else "complete"
+    for position in todo:
+        unit = units[position]
+        with collect_failure(unit.name, failures[position]):
+            if report := unit.run(method):
+                reports[position] = report
+
+
 def _stale(
-    units: Sequence[UnitBuild], reports: dict[int, Report], failures: dict[int, list[Failure]]
+    units: Sequence[UnitBuild],
+    positions: Sequence[int],
+    reports: dict[int, Report],
+    failures: dict[int, list[Failure]],
 ) -> list[int]:
     """Return the positions of the units to build; nothing is started if there are none."""
     todo = []
-    for position, unit in enumerate(units):
+    for position in positions:
+        unit = units[position]
         if unit.build.plan_only:
             todo.append(position)
             continue
         with collect_failure(unit.name, failures[position]):
-            if report := unit.build.up_to_date(unit.task, unit.split):
+            if report := unit.run("up_to_date"):
                 reports[position] = report
             else:
                 todo.append(position)
@@ -129,32 +172,31 @@ def _side_by_side(
 
 def _jobs(units: Sequence[UnitBuild], todo: Sequence[int], workers: int) -> list[_Job]:
     # The largest first, so that none of them is left over at the end.
-    ordered = sorted(todo, key=lambda position: -_published(units[position]))
+    ordered = sorted(todo, key=lambda position: -units[position].rows)
     return [_job(position, units[position], workers) for position in ordered]
-
-
-def _published(unit: UnitBuild) -> int:
-    rows = unit.task.card.splits[unit.split].rows
-    return min(rows, unit.build.plan.limit or rows)
 
 
 def _job(position: int, unit: UnitBuild, workers: int) -> _Job:
     build = replace(unit.build, workers=1, progress=Silent())
     # Fewer shards than workers would leave some of them idle.
-    return _Job(position, build, unit.task.name, unit.task.options, unit.split, workers - 1)
+    task = unit.task
+    named = task if isinstance(task, Sibling) else _TaskName(task.name, task.options)
+    return _Job(position, build, named, unit.split, workers - 1)
 
 
 def _run(job: _Job, report_progress: ProgressCallback) -> _Result:
     """Build one unit; runs in a worker process."""
-    task = load_task(job.task).with_values(job.options)
+    task: Task | Sibling
+    if isinstance(job.task, _TaskName):
+        task = load_task(job.task.name).with_values(job.task.options)
+    else:
+        task = job.task
     build = replace(job.build, progress=_Forwarded(report_progress))
     failures: list[Failure] = []
     report = None
-    with collect_failure(f"{task.name}/{job.split}", failures):
-        if build.plan_only:
-            report = build.unit(task, job.split)
-        else:
-            report = build.begin(task, job.split, job.max_shards)
+    unit = UnitBuild(build, task, job.split)
+    with collect_failure(unit.name, failures):
+        report = unit.run("unit") if build.plan_only else unit.run("begin", job.max_shards)
     return _Result(job.position, report, failures)
 
 

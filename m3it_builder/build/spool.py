@@ -7,7 +7,6 @@ any size. Packers read ranges of instances. Records are in a second file, delete
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from m3it_builder.build.plan import Order
+from m3it_builder.build.rank import rank_of
 from m3it_builder.build.row_codec import decode_record, encode, encode_record
 from m3it_builder.build.shard_cuts import cuts, target_rows
 from m3it_builder.build.spool_reader import BlobDigest, Facts, count_reasons
@@ -74,7 +74,7 @@ class Spool:
         self.path = path
         self._records_path = path.with_name(f"{path.stem}.records{path.suffix}")
         self._unit = unit
-        self._rank_digest = hashlib.blake2b(f"{seed}/{unit[0]}/{unit[1]}/".encode(), digest_size=8)
+        self._rank = rank_of(seed, *unit)
         self._dropped = dropped or {}
         self._matched = 0  # ids of ``dropped`` found so far
         self._rejected_before: Counter[str] = Counter()
@@ -239,11 +239,6 @@ class Spool:
     def _identify(self, path: str) -> None:
         if path not in self._embedding:
             self._embedding[path] = FileIdentity.of(Path(path).stat())
-
-    def _rank(self, row_id: str) -> int:
-        digest = self._rank_digest.copy()
-        digest.update(row_id.encode(errors="surrogatepass"))
-        return int.from_bytes(digest.digest(), signed=True)
 
     def _key_at(self, position: int | None) -> Key | None:
         """Return the key at a position of the sampling order; None if there are fewer rows."""

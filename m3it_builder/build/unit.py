@@ -11,26 +11,25 @@ from pathlib import Path
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.errors import BuildError
 from m3it_builder.records import Split
-from m3it_builder.tasks.registry import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A task and a split, in an output folder."""
 
-    task: Task
+    task: str  # name
     split: Split
     out: Path
 
     @property
     def name(self) -> str:
         """Return the display name."""
-        return f"{self.task.name}/{self.split}"
+        return f"{self.task}/{self.split}"
 
     @property
     def folder(self) -> Path:
         """Return the folder of the task: shards, README, meta."""
-        return self.out / self.task.name
+        return self.out / self.task
 
     @property
     def meta(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -33,8 +34,9 @@ from m3it_builder.cli.options import (
 
 if TYPE_CHECKING:
     from m3it_builder.build.builder import Build
-    from m3it_builder.build.plan import PipelineFile
+    from m3it_builder.build.plan import PipelineFile, Plan
     from m3it_builder.build.report import Report
+    from m3it_builder.build.siblings import Sibling
     from m3it_builder.build.side_by_side import UnitBuild
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task
@@ -109,6 +111,11 @@ def build(
     m3it build --task okvqa --source /data/raw --out /data/m3it -f parquet -f webdataset
 
     m3it build --pipeline default --task coco --task nlvr --plan
+
+    m3it build --task okvqa --task okvqa-rephrased --out /data/m3it
+
+    The last one adds a set with sentences as answers, made from okvqa: its rows
+    have the same ids, and the digests of the images in place of the images.
     """
     from m3it_builder.build.builder import Build
     from m3it_builder.build.ownership import require_roots_apart
@@ -117,8 +124,8 @@ def build(
     from m3it_builder.cli.bars import progress_display
     from m3it_builder.cli.build_notes import print_notes
     from m3it_builder.cli.failures import print_failures
+    from m3it_builder.cli.sibling_units import require_units, sibling_units
     from m3it_builder.tasks.options import parse_settings
-    from m3it_builder.tasks.registry import load_task
 
     file = load_pipeline(pipeline or "default")
     overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, rows=rows,
@@ -131,9 +138,11 @@ def build(
     if not names:
         raise typer.BadParameter("name a task with --task, or a pipeline that lists some")
     _require_used(values, names)
-    tasks = [load_task(name) for name in names]
+    tasks, siblings = _load(names, out.absolute())
+    _require_no_options(values, siblings)
     with _settings_errors():
         tasks = [one.with_options(values.get(one.name, {})) for one in tasks]
+    _require_own_images(plan, images, tasks)
     base = Build(
         sources=source_folder(source),
         out=out.absolute(),
@@ -150,6 +159,8 @@ def build(
     count = sample_rows or min(plan.limit or SAMPLE_ROWS, SAMPLE_ROWS)
     builds = _with_samples(base, tasks, count) if sample else [base] * len(tasks)
     units = _units(zip(builds, tasks, strict=True), splits)
+    units += sibling_units(base, siblings, splits, tasks, _base_command(out, sample))
+    require_units(units, siblings, splits)
     reports, failures = build_units(units, base.workers, base.progress)
     _show(reports, as_json)
     if not as_json:
@@ -172,6 +183,37 @@ def _require_used(settings: Iterable[str], names: Sequence[str]) -> None:
     for name in settings:
         if name not in names:
             raise typer.BadParameter(f"--set names {name}, which is not being built")
+
+
+def _load(names: Sequence[str], out: Path) -> tuple[list[Task], list[Sibling]]:
+    """Return the tasks, and the sets that are made from others, in the given order."""
+    from m3it_builder.build.sibling_names import find_sibling
+    from m3it_builder.tasks.registry import load_task
+
+    siblings = [find_sibling(name, out) for name in names]
+    tasks = [load_task(name) for name, sibling in zip(names, siblings, strict=True) if not sibling]
+    return tasks, [sibling for sibling in siblings if sibling]
+
+
+def _require_no_options(settings: Iterable[str], siblings: Sequence[Sibling]) -> None:
+    for sibling in siblings:
+        if sibling.name in settings:
+            raise typer.BadParameter(
+                f"{sibling.name} has no options, it is made from {sibling.base}", param_hint="--set"
+            )
+
+
+def _require_own_images(plan: Plan, images: str | None, tasks: Sequence[Task]) -> None:
+    if tasks and (images or plan.file.output.images) == "shared":
+        raise typer.BadParameter(
+            f"{tasks[0].name} has images of its own; shared is for sets made from others, as "
+            f"{tasks[0].name}-rephrased, and their default",
+            param_hint="--images",
+        )
+
+
+def _base_command(out: Path, sample: bool) -> str:
+    return f"m3it build --out {shlex.quote(str(out))}{' --sample' if sample else ''} --task"
 
 
 def _require_splits(tasks: Sequence[Task], splits: Sequence[Split]) -> None:

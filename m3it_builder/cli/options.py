@@ -116,7 +116,8 @@ Images = Annotated[
     typer.Option(
         "--images",
         callback=choice(_image_encodings),
-        help="Image encoding: bytes, or base64 in the layout of the published M3IT.",
+        help="Image encoding: bytes, or base64 in the layout of the published M3IT. Sets made "
+        "from others (TASK-rephrased) have digests of the images of their base: shared.",
     ),
 ]
 ShardMb = Annotated[

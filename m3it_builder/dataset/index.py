@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
 from m3it_builder.dataset.index_row import IndexRow, arrow_schema
+from m3it_builder.errors import BuildError
 from m3it_builder.records import Reject
 from m3it_builder.shards.formats import FORMATS, RowRanges
 
@@ -116,6 +117,24 @@ def merge(parts: Iterable[Path], target: Path) -> None:
                 batches = pa.ipc.open_file(file)
                 for number in range(batches.num_record_batches):
                     writer.write_batch(batches.get_batch(number), row_group_size=GROUP_ROWS)
+
+
+def groups_by_shard(index: pq.ParquetFile) -> dict[int, list[int]]:
+    """Return the row groups of an index by the number of their shard, in order.
+
+    Raises:
+        BuildError: a row group does not say of which shard it is.
+    """
+    # Nested columns have several leaves, so the number of a column in the file differs from
+    # that in the schema. A row group has rows of one shard only: the minimum of the column.
+    metadata, groups = index.metadata, dict[int, list[int]]()
+    leaf = index.schema.names.index("shard")
+    for group in range(metadata.num_row_groups):
+        statistics = metadata.row_group(group).column(leaf).statistics
+        if statistics is None:
+            raise BuildError("the index has no statistics; rebuild the unit with --replace")
+        groups.setdefault(statistics.min, []).append(group)
+    return groups
 
 
 def without_ranges(table: pa.Table, formats: Iterable[str]) -> pa.Table:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.errors import BuildError
 from m3it_builder.media.video.extract import VideoPlan
-from m3it_builder.records import SPLITS, Split
+from m3it_builder.records import SPLITS, Split, Style
 from m3it_builder.shards.formats import FORMATS, FormatName, ImageEncoding
 from m3it_builder.storage.atomic import sync_folder, write_atomic
 
@@ -94,6 +94,14 @@ class PlanChoices(Struct, frozen=True, kw_only=True):
     sample: bool  # built from synthetic sample data
 
 
+class SiblingOf(Struct, frozen=True):
+    """How the rows of a unit were made from those of another."""
+
+    base: str  # name of its task; the split is the same
+    manifest: str  # digest of its manifest file at that time
+    transformation: str
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """Contents and inputs of a finished unit; no paths, times or names of the machine."""
 
@@ -104,6 +112,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     plan: PlanChoices
     drop: str  # digests of the drop lists that name rows of this unit
     options: dict[str, OptionValue]
+    style: Style  # of the texts
     toolchain: dict[str, str]  # versions, by library
     examples: Count  # source examples read; instances + rejects
     instances: Count
@@ -115,6 +124,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     shards: tuple[Shard, ...]
     index: ShardFile
     reject_table: ShardFile
+    sibling: SiblingOf | None = None  # made from another unit, not from sources
 
     @property
     def name(self) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat, starmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,17 +15,21 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pybase64
+from blake3 import blake3
 
+from m3it_builder.dataset.base import BaseUnit, base_of
+from m3it_builder.dataset.index import groups_by_shard
 from m3it_builder.dataset.index_row import IndexRow, index_rows
 from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import Manifest, manifests
-from m3it_builder.errors import BuildError, foreseen
+from m3it_builder.errors import BaseError, BuildError, foreseen
 from m3it_builder.shards.formats import FORMATS
 
 _BLOCK = 512
 _LENGTH_BYTES = 4  # before each plain value of a Parquet page
 # What readers raise for files that are missing, malformed, or of another build.
 _MALFORMED = (OSError, pa.ArrowException, ValueError, LookupError, TypeError, OverflowError)
+_ReadImages = Callable[[Sequence[IndexRow]], Iterable[tuple[bytes, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,15 @@ def read_rows(
         BuildError: a file is missing, truncated or malformed, or inconsistent with the byte
             ranges in the index; another process may be rebuilding the unit.
     """
-    try:
+    with _readable(task_folder, unit):
         yield from _read_rows(task_folder, unit, positions, format_name)
+
+
+@contextmanager
+def _readable(task_folder: Path, unit: Manifest) -> Iterator[None]:
+    """Turn what readers raise for a malformed file into one message that names the unit."""
+    try:
+        yield
     except _MALFORMED as error:
         if foreseen(error):  # a full disk, no permission: not about this file
             raise
@@ -91,14 +105,65 @@ def read_rows(
 def _read_rows(
     task_folder: Path, unit: Manifest, positions: Sequence[int] | None, format_name: str | None
 ) -> Iterator[BuiltRow]:
+    read = _images_reader(task_folder, unit, format_name)
+    for rows in _index_rows(task_folder / meta_path(unit.split, INDEX), positions):
+        yield from starmap(BuiltRow, zip(rows, read(rows), strict=True))
+
+
+def read_shard_rows(
+    task_folder: Path, unit: Manifest, shard: int, *, with_images: bool
+) -> Iterator[BuiltRow]:
+    """Yield the rows of one shard in order; without images, they have an empty tuple.
+
+    Raises:
+        BuildError: as ``read_rows``.
+    """
+    with _readable(task_folder, unit):
+        read = _images_reader(task_folder, unit, None)
+        index = pq.ParquetFile(task_folder / meta_path(unit.split, INDEX))
+        for group in groups_by_shard(index).get(shard, ()):
+            rows = index_rows(index.read_row_group(group).to_pylist())
+            images = read(rows) if with_images else repeat((), len(rows))
+            yield from starmap(BuiltRow, zip(rows, images, strict=True))
+
+
+def _images_reader(task_folder: Path, unit: Manifest, format_name: str | None) -> _ReadImages:
+    """Return the function that yields the images of rows of one shard."""
+    if unit.plan.images == "shared":
+        return partial(_from_base, base_of(task_folder, unit))
     name = format_name or min(
         unit.formats, key=lambda name: FORMATS[name].reading_cost(unit.plan.images)
     )
-    # Paths follow from the split; those in the manifest could lead out of the folder.
-    for rows in _index_rows(task_folder / meta_path(unit.split, INDEX), positions):
+
+    def read(rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
+        # Paths follow from the split; those in the manifest could lead out of the folder.
         path = task_folder / FORMATS[name].path(unit.split, rows[0].shard)
-        for row, images in zip(rows, _READERS[name](path, rows), strict=True):
-            yield BuiltRow(row, images)
+        return _READERS[name](path, rows)
+
+    return read
+
+
+def _from_base(base: BaseUnit, rows: Sequence[IndexRow]) -> Iterator[tuple[bytes, ...]]:
+    """Yield the images of rows of a sibling, from the shard of the base with the same number."""
+    wanted = {row.id for row in rows if row.images}
+    index = pq.ParquetFile(base.folder / meta_path(base.manifest.split, INDEX))
+    groups = groups_by_shard(index).get(rows[0].shard, []) if wanted else []
+    stored = [
+        row
+        for group in groups
+        for row in index_rows(index.read_row_group(group).to_pylist())
+        if row.id in wanted
+    ]
+    read = _images_reader(base.folder, base.manifest, None)
+    images = dict(zip([row.id for row in stored], read(stored), strict=True)) if stored else {}
+    for row in rows:
+        found = images.get(row.id, ())
+        if [blake3(data).hexdigest() for data in found] != [image.digest for image in row.images]:
+            raise BaseError(
+                f"{base.folder}: {base.manifest.name} does not have the images of {row.id} any "
+                "more; it was rebuilt since. Rebuild its siblings with --replace"
+            )
+        yield found
 
 
 def _index_rows(path: Path, positions: Sequence[int] | None) -> Iterator[list[IndexRow]]:

@@ -137,9 +137,9 @@ def _compared(info: UnitInfo, manifest: Manifest, folder: Path, sources: Path | 
 def _changed(manifest: Manifest, folder: Path, sources: Path) -> list[str]:
     task: Task = load_task(manifest.task)
     task = task.with_values(manifest.options)
-    unit = Unit(task, manifest.split, folder.parent)
+    unit = Unit(task.name, manifest.split, folder.parent)
     catalogs = catalogs_of(task, manifest.split, sources)
-    require_sources(unit, catalogs, sources)
+    require_sources(task, manifest.split, catalogs, sources)
     # The plan is that of the build: only files and code can have changed.
     present = structs.replace(
         fingerprint(task, manifest.split, Plan(), catalogs),

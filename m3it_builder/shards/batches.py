@@ -1,4 +1,4 @@
-"""Rows collected into Arrow batches of bounded size, for Arrow files."""
+"""Rows collected into Arrow batches of bounded size, for files that pyarrow writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Batcher:
 
     def __init__(self, encoding: str, flush: Callable[[pa.RecordBatch], None]) -> None:
         self.schema = arrow_schema(table_features(encoding))
-        self._image_array = _base64_array if encoding == "base64" else _struct_array
+        self._image_array = _IMAGE_ARRAYS[encoding]
         self._flush = flush
         self._rows: list[ShardRow] = []
         self._size = 0  # bytes
@@ -65,6 +65,13 @@ def _struct_array(rows: Sequence[ShardRow], list_type: pa.ListType) -> pa.Array:
 def _base64_array(rows: Sequence[ShardRow], list_type: pa.ListType) -> pa.Array:
     encoded = [pybase64.b64encode(image.data) for image in _images(rows)]
     return _list_array(rows, _binary_array(pa.string(), encoded), list_type)
+
+
+def _id_array(rows: Sequence[ShardRow], list_type: pa.ListType) -> pa.Array:
+    return pa.array([row.image_ids for row in rows], list_type)
+
+
+_IMAGE_ARRAYS = {"bytes": _struct_array, "base64": _base64_array, "shared": _id_array}
 
 
 def _images(rows: Iterable[ShardRow]) -> Iterable[EncodedImage]:

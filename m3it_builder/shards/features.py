@@ -46,21 +46,23 @@ def table_features(encoding: str) -> dict[str, Feature]:
     # and images before the texts of their row group. Spark takes the offset of the first
     # column for that of the row group, and silently loses groups whose first column is not
     # the first in the file.
-    image_column = (
-        {"images": ["image"]} if encoding == "bytes" else {"image_base64_str": ["string"]}
-    )
-    return {**image_column, **dict.fromkeys(TEXT_COLUMNS, "string")}
+    return {**_IMAGE_COLUMNS[encoding], **dict.fromkeys(TEXT_COLUMNS, "string")}
 
 
 def webdataset_features(encoding: str, max_images: int) -> dict[str, Feature]:
     """Return the columns that ``datasets`` makes of tar shards."""
     texts: dict[str, Feature] = dict.fromkeys(TEXT_COLUMNS, "string")
-    if encoding == "base64":
-        return {"json": {**texts, "image_base64_str": ["string"]}, **_KEYS}
+    if encoding != "bytes":
+        return {"json": {**texts, **_IMAGE_COLUMNS[encoding]}, **_KEYS}
     members = {f"{n}.jpg": "image" for n in range(max_images)}
     return {"json": {**texts, "mimes": ["string"]}, **members, **_KEYS}
 
 
+_IMAGE_COLUMNS: dict[str, dict[str, Feature]] = {
+    "bytes": {"images": ["image"]},
+    "base64": {"image_base64_str": ["string"]},
+    "shared": {"image_ids": ["string"]},
+}
 _KEYS = {"__key__": "string", "__url__": "string"}
 
 

@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol, cast
 from m3it_builder.storage.output import Output
 
 FormatName = Literal["webdataset", "parquet", "arrow", "jsonl"]
-ImageEncoding = Literal["bytes", "base64"]
+# shared: images are stored in another build; rows have their digests.
+ImageEncoding = Literal["bytes", "base64", "shared"]
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -49,6 +50,7 @@ class ShardRow:
     key: str  # unique in the split, without dots
     texts: Mapping[str, str]  # one string for each of TEXT_COLUMNS
     images: tuple[EncodedImage, ...]
+    image_ids: tuple[str, ...] = ()  # BLAKE3 of each image, where another build stores them
 
 
 class RowRanges:
@@ -108,11 +110,11 @@ class Format:
 
     name: FormatName
     suffix: str
-    module: str  # of its writer, imported when a file is written
-    writer: str  # class in that module
+    writer: str  # module and class, imported when a file is written
+    text_writer: str = ""  # the same, for rows without images; "" if the writer has them, too
     loading_rank: int  # lowest for the format that `datasets` loads best
     reading_rank: int  # lowest for the cheapest random access, see `reading_cost`
-    range_encodings: tuple[ImageEncoding, ...] = ("bytes", "base64")
+    range_encodings: tuple[ImageEncoding, ...] = ("bytes", "base64", "shared")
     embeds_base64: bool = False  # whatever encoding is asked for
     folder_per_split: bool = False
     state_file: str | None = None  # makes its folder loadable, in place of a README
@@ -143,7 +145,7 @@ class Format:
 
     def image_encoding(self, encoding: ImageEncoding) -> ImageEncoding:
         """Return how images are stored when ``encoding`` is asked for."""
-        return "base64" if self.embeds_base64 else encoding
+        return "base64" if self.embeds_base64 and encoding != "shared" else encoding
 
     @property
     def folder_file(self) -> str | None:
@@ -160,16 +162,15 @@ _FORMATS = (
     Format(
         name="webdataset",
         suffix="tar",
-        module="webdataset",
-        writer="WebDatasetWriter",
+        writer="webdataset.WebDatasetWriter",
         loading_rank=1,
         reading_rank=0,
     ),
     Format(
         name="parquet",
         suffix="parquet",
-        module="parquet.writer",
-        writer="ParquetWriter",
+        writer="parquet.writer.ParquetWriter",
+        text_writer="text_parquet.TextParquetWriter",
         loading_rank=0,
         reading_rank=1,
         range_encodings=("bytes",),  # base64 text is compressed, a page at a time
@@ -178,8 +179,7 @@ _FORMATS = (
     Format(
         name="arrow",
         suffix="arrow",
-        module="arrow",
-        writer="ArrowWriter",
+        writer="arrow.ArrowWriter",
         loading_rank=3,
         reading_rank=3,
         range_encodings=(),
@@ -189,8 +189,7 @@ _FORMATS = (
     Format(
         name="jsonl",
         suffix="jsonl",
-        module="jsonl",
-        writer="JsonlWriter",
+        writer="jsonl.JsonlWriter",
         loading_rank=2,
         reading_rank=2,
         embeds_base64=True,
@@ -201,8 +200,10 @@ FORMATS: Mapping[str, Format] = {form.name: form for form in _FORMATS}
 
 def open_writer(name: str, output: Output, encoding: ImageEncoding) -> ShardWriter:
     """Return the writer of a format, importing what it needs."""
-    module = importlib.import_module(f"m3it_builder.shards.{FORMATS[name].module}")
-    writer = cast(Any, getattr(module, FORMATS[name].writer))
+    entry = FORMATS[name]
+    location = entry.text_writer if encoding == "shared" and entry.text_writer else entry.writer
+    module, _, cls = location.rpartition(".")
+    writer = cast(Any, getattr(importlib.import_module(f"m3it_builder.shards.{module}"), cls))
     return cast(ShardWriter, writer(output, encoding))
 
 

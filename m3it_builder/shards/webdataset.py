@@ -2,7 +2,8 @@
 
 The members of a row are consecutive: ``KEY.json``, ``KEY.0.jpg`` … ``KEY.k.jpg``.
 Image members always end in ``.jpg``, whatever the codec, because loaders make one
-column per extension; the true MIME types are in the JSON.
+column per extension; the true MIME types are in the JSON. Rows whose images are stored
+in another build have the JSON member only.
 Format: POSIX ustar, with zero times and owners.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from m3it_builder.shards.formats import ImageEncoding, RowRanges, ShardRow
-from m3it_builder.shards.jsonl import json_with_images
+from m3it_builder.shards.jsonl import json_with_ids, json_with_images
 from m3it_builder.storage.output import Output
 
 _BLOCK = 512
@@ -65,8 +66,9 @@ class WebDatasetWriter:
         """Append the members of one row."""
         key = row.key.encode()
         pieces: list[bytes] = []
-        if self._encoding == "base64":
-            _add(pieces, key + b".json", b"".join(json_with_images(row.texts, row.images)))
+        if self._encoding != "bytes":
+            encode = json_with_ids if self._encoding == "shared" else json_with_images
+            _add(pieces, key + b".json", b"".join(encode(row)))
         else:
             mimes = [image.mime for image in row.images]
             _add(pieces, key + b".json", msgspec.json.encode({**row.texts, "mimes": mimes}))

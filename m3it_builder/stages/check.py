@@ -30,7 +30,7 @@ from m3it_builder.records import Instance, Record, Reject
 from m3it_builder.stages import RejectSink
 
 Check = Callable[[Record, TaskCard], str | None]  # the detail of a reject, or None
-TextCheck = Callable[[Instance], str | None]
+TextCheck = Callable[[str, str, bool], bool]  # inputs, outputs, has images; True if it passes
 
 
 def check_records(
@@ -55,14 +55,23 @@ def check_texts(
     instances: Iterable[Instance], names: Iterable[str], reject: RejectSink
 ) -> Iterator[Instance]:
     """Yield the rendered instances that pass those of the named checks that apply to texts."""
-    checks = [(name, TEXT_CHECKS[name]) for name in names if name in TEXT_CHECKS]
+    names = tuple(names)
     for instance in instances:
-        for reason, check in checks:
-            if (detail := check(instance)) is not None:
-                reject("check", Reject(instance.record.id, reason, detail))
-                break
-        else:
+        record = instance.record
+        reason = text_problem(instance.inputs, instance.outputs, bool(record.images), names)
+        if reason is None:
             yield instance
+        else:
+            reject("check", Reject(record.id, reason, ""))
+
+
+def text_problem(inputs: str, outputs: str, has_images: bool, names: Iterable[str]) -> str | None:
+    """Return the first of the named checks that the texts of a row do not pass."""
+    for name in names:
+        check = TEXT_CHECKS.get(name)
+        if check and not check(inputs, outputs, has_images):
+            return name
+    return None
 
 
 def empty_output(record: Record, card: TaskCard) -> str | None:
@@ -125,12 +134,12 @@ def box_outside(record: Record, _: TaskCard) -> str | None:
     return None
 
 
-def _empty_output_text(instance: Instance) -> str | None:
-    return None if instance.outputs.strip() else ""
+def _has_output(_inputs: str, outputs: str, _has_images: bool) -> bool:
+    return bool(outputs.strip())
 
 
-def _empty_input_text(instance: Instance) -> str | None:
-    return None if instance.record.images or instance.inputs.strip() else ""
+def _has_input(inputs: str, _outputs: str, has_images: bool) -> bool:
+    return has_images or bool(inputs.strip())
 
 
 CHECKS: Mapping[str, Check] = {
@@ -147,8 +156,8 @@ CHECKS: Mapping[str, Check] = {
 }
 # Repeated on texts, since a model may have rewritten the turns from which they are rendered.
 TEXT_CHECKS: Mapping[str, TextCheck] = {
-    "empty_output": _empty_output_text,
-    "empty_input": _empty_input_text,
+    "empty_output": _has_output,
+    "empty_input": _has_input,
 }
 
 

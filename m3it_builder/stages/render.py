@@ -43,7 +43,7 @@ def render(record: Record, lang: str, style: Style) -> tuple[str, str]:
 
     ``inputs`` consists of the context, the answered turns, the last question and its
     choices, on separate lines; ``outputs`` is the answer of the last turn. Questions are
-    labeled where there is more than one turn.
+    labeled where there is more than one turn. Of an answer, ``Turn.said`` is preferred.
 
     Args:
         record: record with turns, context and regions.
@@ -117,6 +117,8 @@ def _options(turn: Turn, words: Words) -> str:
 
 
 def _answer(turn: Turn, style: Style) -> str:
+    if turn.said:
+        return turn.said
     if turn.gold is None or style.answer == "text":
         return turn.answer
     mark = f"({letter(turn.gold)})"

@@ -62,7 +62,7 @@ def _build(task: Task, sources: Path, out: Path) -> list[Manifest]:
         try:
             work.unit(task, split)
         except EmptyUnitError as error:
-            require_no_converter_errors(Unit(task, split, out).state / REJECTS, task)
+            require_no_converter_errors(Unit(task.name, split, out).state / REJECTS, task)
             raise ContractError(
                 f"{task.name}: split {split} has no rows; rejects: {dict(error.reasons)}"
             ) from error

@@ -15,7 +15,7 @@ from m3it_builder.storage.json_values import loads_strict
 
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
-ImageEncoding = Literal["bytes", "base64"]
+ImageEncoding = Literal["bytes", "base64", "shared"]
 
 Reporter = Callable[[str, str], None]  # (check, detail): a finding after which reading goes on
 

@@ -31,10 +31,9 @@ ROW_OVERHEAD = 1_024  # bytes per row, in each format and in the index
 
 def test_missing_sources_are_named_with_their_files(sample: Path, tmp_path: Path) -> None:
     task = load_task("okvqa")
-    unit = Unit(task, "train", tmp_path)
-    require_sources(unit, catalogs_of(task, "train", sample), sample)
+    require_sources(task, "train", catalogs_of(task, "train", sample), sample)
     with pytest.raises(SourceError) as caught:
-        require_sources(unit, catalogs_of(task, "train", tmp_path), tmp_path)
+        require_sources(task, "train", catalogs_of(task, "train", tmp_path), tmp_path)
     message = str(caught.value)
     for text in (
         "okvqa/train: source files are missing",
@@ -67,7 +66,7 @@ def test_source_that_must_be_repacked(compressed: Path, tmp_path: Path) -> None:
     catalogs = catalogs_of(task, "test", compressed)
     remedy = "SIS-with-labels.tar.gz cannot be read in place: run `m3it fetch vist-annotations-sis"
     with pytest.raises(SourceError, match=f"{re.escape(remedy)} --repack`"):
-        require_sources(Unit(task, "test", tmp_path), catalogs, compressed)
+        require_sources(task, "test", catalogs, compressed)
     assert unreadable_archives(catalogs).startswith(f"vist-annotations-sis: {remedy} --repack`. ")
 
 
@@ -88,7 +87,7 @@ def test_expected_size_counts_formats_and_encodings() -> None:
 def test_full_disk_is_noticed_before_packing(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit = Unit(load_task("okvqa"), "train", tmp_path)
+    unit = Unit("okvqa", "train", tmp_path)
     unit.work.mkdir(parents=True)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 0, 2_000_000))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from m3it_builder import load_task
 from m3it_builder.build.shard_record import (
     ShardRecord,
     invalidate_records,
@@ -43,7 +42,7 @@ RECORD = ShardRecord(
 @pytest.fixture
 def unit(tmp_path: Path) -> Unit:
     """Return a unit with one packed shard in its work folder."""
-    unit = Unit(load_task("okvqa"), "train", tmp_path)
+    unit = Unit("okvqa", "train", tmp_path)
     for path in (unit.work / SHARD, part_path(unit.work, 3), record_path(unit.work, 3)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"12345")

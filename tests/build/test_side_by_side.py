@@ -107,6 +107,7 @@ def test_a_unit_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     broken = tmp_path / "samples" / ".m3it-sample" / "nlvr" / "nlvr2-annotations" / "dev.json"
     broken.write_text("{")
     missing = units[0].build
+    assert isinstance(missing, Build)
     units.append(UnitBuild(replace(missing, sources=tmp_path / "none"), load_task("coco"), "train"))
     reports, failures = build_units(units, 2, Recorder())
     assert [failure.unit for failure in failures] == ["nlvr/validation", "coco/train"]

@@ -151,7 +151,12 @@ def test_other_text_is_not_called_truncated(text: str) -> None:
 def test_elements_after_a_refill_are_read_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     slow: list[Any] = []
     read = JsonStream._value
-    monkeypatch.setattr(JsonStream, "_value", lambda self: slow.append(read(self)) or slow[-1])
+
+    def counted(self: JsonStream) -> Any:
+        slow.append(read(self))
+        return slow[-1]
+
+    monkeypatch.setattr(JsonStream, "_value", counted)
     document = json.dumps([{"number": number} for number in range(2_000)])
     assert len(list(stream(document, 4_000).items(""))) == 2_000
     assert len(slow) <= 2 * (len(document) // 4_000 + 1)

@@ -1,0 +1,35 @@
+"""The names of siblings: that of the base, a hyphen, and the suffix of a transformation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m3it_builder.build.siblings import Sibling
+from m3it_builder.build.transformation import TemplateAnswers
+from m3it_builder.errors import TaskNotFound
+from m3it_builder.tasks.registry import all_names
+
+REPHRASED = "rephrased"
+
+
+def find_sibling(name: str, out: Path) -> Sibling | None:
+    """Return the sibling of a name; None if it is that of a task, or of nothing.
+
+    Args:
+        name: as ``okvqa-rephrased``.
+        out: the output folder, which may have a base that is no task here: an adopted one, or
+            one that was built elsewhere.
+
+    Raises:
+        TaskNotFound: it has the suffix of a sibling, and its base is neither.
+    """
+    base, hyphen, suffix = name.rpartition("-")
+    known = all_names()
+    if name in known or not hyphen or suffix != REPHRASED:
+        return None
+    if base not in known and not any((out / base).glob("meta/*/manifest.json")):
+        raise TaskNotFound(
+            f"unknown task {name!r}: it would be made from {base}, which is neither a task nor "
+            f"built in {out}; `m3it ls` lists all tasks"
+        )
+    return Sibling(name, base, TemplateAnswers())

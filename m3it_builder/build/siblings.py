@@ -1,0 +1,332 @@
+"""Build one unit of a sibling: a set with the rows of another in other words, and its images.
+
+A sibling is made from the index of its base, a finished unit in the same output folder, by a
+transformation. No source file is read, and no image unless the sibling embeds them. Its shards
+are cut where those of its base are cut, and have the same numbers.
+"""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+from msgspec import structs
+
+from m3it_builder.build.commit import (
+    Outcome,
+    UnitFacts,
+    commit,
+    refresh_build_readme,
+    refresh_task_readmes,
+)
+from m3it_builder.build.drop_list import dropped_digest, listed
+from m3it_builder.build.fingerprint import (
+    BuiltFrom,
+    Fingerprint,
+    digest,
+    read_built_from,
+    sibling_fingerprint,
+    write_built_from,
+)
+from m3it_builder.build.freshness import finished, missing_files, require_same_encoding
+from m3it_builder.build.ownership import require_free, require_own_folder
+from m3it_builder.build.plan import Plan
+from m3it_builder.build.rank import rank_of
+from m3it_builder.build.report import Report, report_of
+from m3it_builder.build.shard_record import ShardRecord, read_record
+from m3it_builder.build.shard_writer import ShardTarget
+from m3it_builder.build.sibling_shard import Ranked, SiblingShardJob, write_sibling_shard
+from m3it_builder.build.transformation import Transformation
+from m3it_builder.build.unit import Unit
+from m3it_builder.dataset.base import BaseUnit, find_base, manifest_digest
+from m3it_builder.dataset.layout import INDEX, meta_path
+from m3it_builder.dataset.manifest import PlanChoices, SiblingOf
+from m3it_builder.errors import BaseError, EmptyUnitError, RejectShareError, first_few
+from m3it_builder.executors.local import run_with_progress
+from m3it_builder.progress import Progress, Silent
+from m3it_builder.records import Reject, Split
+from m3it_builder.shards.formats import FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A set that is made from another one."""
+
+    name: str
+    base: str  # name of a task in the same output folder
+    transformation: Transformation
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """A unit with its base, its options and its fingerprint."""
+
+    sibling: Sibling
+    unit: Unit
+    base: BaseUnit
+    plan: Plan
+    choices: PlanChoices
+    fingerprint: Fingerprint
+
+    @property
+    def key(self) -> str:
+        """Return a digest of the fingerprint, which decides every byte of the unit."""
+        return digest(msgspec.json.encode(self.fingerprint, order="deterministic"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiblingBuild:
+    """A build of siblings: folder, plan and options, for any number of units."""
+
+    out: Path
+    plan: Plan
+    workers: int = 1
+    replace: bool = False
+    plan_only: bool = False
+    base_command: str = ""  # builds an absent base; for messages
+    progress: Progress = field(default_factory=Silent)
+
+    def unit(self, sibling: Sibling, split: Split) -> Report:
+        """Build one unit, or leave an up-to-date one unchanged.
+
+        Raises:
+            BaseError: the base is not built, or was replaced meanwhile.
+            BuildError: the unit is stale and ``replace`` is off, another process is building
+                it, or the folder has files that no build wrote.
+            RejectShareError: too many rows of the base were rejected.
+            EmptyUnitError: no row is left.
+        """
+        inputs = self._inputs(sibling, split)
+        with inputs.unit.locked():
+            if self.plan_only:
+                return self._planned(inputs)
+            if report := self._up_to_date(inputs):
+                refresh_build_readme(self.out)
+                return report
+            return self._write(inputs)
+
+    def up_to_date(self, sibling: Sibling, split: Split) -> Report | None:
+        """Return the report of a unit that is up to date, or None if ``unit`` would build it."""
+        inputs = self._inputs(sibling, split)
+        with inputs.unit.locked():
+            return self._up_to_date(inputs)
+
+    def begin(self, sibling: Sibling, split: Split, max_shards: int) -> Report | None:
+        """Build a unit of at most some shards; leave a larger one, which ``complete`` builds.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
+        inputs = self._inputs(sibling, split)
+        with inputs.unit.locked():
+            if report := self._up_to_date(inputs):
+                return report
+            is_small = len(inputs.base.manifest.shards) <= max_shards
+            return self._write(inputs) if is_small else None
+
+    def complete(self, sibling: Sibling, split: Split) -> Report:
+        """Build a unit that ``begin`` left, whatever ``replace`` is.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
+        inputs = self._inputs(sibling, split)
+        with inputs.unit.locked():
+            return self._write(inputs)
+
+    def _inputs(self, sibling: Sibling, split: Split) -> _Inputs:
+        unit = Unit(sibling.name, split, self.out)
+        base = self._base(sibling, split)
+        require_own_folder(unit)
+        choices = _choices(base, self.plan)
+        require_same_encoding(unit, choices.images)
+        code = sibling.transformation.fingerprint()
+        dropped = dropped_digest(self.plan.drop, (sibling.name, split))
+        print_ = sibling_fingerprint(base.digest, code, choices, dropped)
+        return _Inputs(sibling, unit, base, self.plan, choices, print_)
+
+    def _base(self, sibling: Sibling, split: Split) -> BaseUnit:
+        """Return the base, which must be whole.
+
+        Raises:
+            BaseError: it is not.
+        """
+        name = f"{sibling.name}/{split}"
+        try:
+            base = find_base(self.out, sibling.base, split)
+        except BaseError as error:
+            hint = f"; build it first: `{self.base_command}`" if self.base_command else ""
+            raise BaseError(f"{name} is made from {sibling.base}, and {error}{hint}") from error
+        if missing := missing_files(base.folder, base.manifest):
+            raise BaseError(
+                f"{name}: files of its base {sibling.base}/{split} are missing or have another "
+                f"size: {first_few(missing)}. Rebuild that with --replace"
+            )
+        return base
+
+    def _up_to_date(self, inputs: _Inputs) -> Report | None:
+        if self.replace:
+            return None
+        if not (done := finished(inputs.unit, inputs.fingerprint, {}, self.out)):
+            return None
+        refresh_task_readmes(inputs.unit, only_if_stale=True)
+        return report_of(done, "up to date")
+
+    def _planned(self, inputs: _Inputs) -> Report:
+        instances = inputs.base.manifest.instances
+        rows = min(instances, self.plan.limit or instances)
+        return Report(
+            task=inputs.unit.task,
+            split=inputs.unit.split,
+            status="planned",
+            rows=rows,
+            shards=len(inputs.base.manifest.shards) * len(inputs.choices.formats),
+            bytes=_expected_bytes(inputs, rows),
+        )
+
+    def _write(self, inputs: _Inputs) -> Report:
+        """Write the shards that an interrupted run has not, and commit the unit."""
+        unit = inputs.unit
+        self._start(inputs)
+        jobs = self._jobs(inputs)
+        numbers = [job.target.shard for job in jobs]
+        formats = [FORMATS[name] for name in inputs.choices.formats]
+        require_free(unit, [one.path(unit.split, number) for number in numbers for one in formats])
+        found = ((number, read_record(unit, number)) for number in numbers)
+        records = {n: record for n, record in found if record and record.key == inputs.key}
+        todo = [job for job in jobs if job.target.shard not in records]
+        self.progress.start(f"{unit.name} rows", inputs.base.manifest.instances)
+        try:
+            for record in records.values():
+                self.progress.advance(record.rows, 0, len(record.rejects))
+            for record in run_with_progress(
+                write_sibling_shard, todo, self.workers, self.progress.advance
+            ):
+                records[record.shard] = record
+        finally:
+            self.progress.finish()
+        self._require_base(inputs)
+        return self._commit(inputs, [records[number] for number in numbers], len(todo))
+
+    def _start(self, inputs: _Inputs) -> None:
+        """Prepare the work folder; what an interrupted run wrote from other inputs is deleted."""
+        unit = inputs.unit
+        built_from = BuiltFrom(fingerprint=inputs.fingerprint, annotations={}, sources="")
+        if read_built_from(unit.work) != built_from:
+            shutil.rmtree(unit.work, ignore_errors=True)
+            write_built_from(unit.work, built_from)
+
+    def _jobs(self, inputs: _Inputs) -> list[SiblingShardJob]:
+        unit, base, choices = inputs.unit, inputs.base, inputs.choices
+        last = _last_taken(base, self.plan.limit)
+        return [
+            SiblingShardJob(
+                task=unit.task,
+                split=unit.split,
+                base_folder=str(base.folder),
+                base=base.manifest,
+                transformation=inputs.sibling.transformation,
+                last=last,
+                dropped=listed(self.plan.drop, (unit.task, unit.split)),
+                checks=choices.checks,
+                target=ShardTarget(
+                    work=str(unit.work),
+                    split=unit.split,
+                    shard=shard.shard,
+                    formats=choices.formats,
+                    images=choices.images,
+                ),
+                key=inputs.key,
+            )
+            for shard in base.manifest.shards
+        ]
+
+    def _require_base(self, inputs: _Inputs) -> None:
+        """Require that the base is the one from which the shards were made.
+
+        Raises:
+            BaseError: it was replaced, or deleted; the shards are discarded.
+        """
+        base, unit = inputs.base, inputs.unit
+        if manifest_digest(base.folder / "meta" / unit.split) != base.digest:
+            shutil.rmtree(unit.work)
+            raise BaseError(
+                f"{base.folder}: {base.manifest.name} was rebuilt or removed while {unit.name} was "
+                "made from it; repeat the command when nothing writes to it"
+            )
+
+    def _commit(self, inputs: _Inputs, records: list[ShardRecord], packed: int) -> Report:
+        unit, base = inputs.unit, inputs.base
+        rejects = [(_stage(reject), reject) for record in records for reject in record.rejects]
+        reasons = Counter(reject.reason for _, reject in rejects)
+        self._require_rows(inputs, records, reasons)
+        kept = [record for record in records if record.rows]
+        sibling = SiblingOf(base.manifest.task, base.digest, inputs.sibling.transformation.name)
+        facts = UnitFacts(
+            card=inputs.sibling.transformation.card(base.manifest),
+            style=base.manifest.style,
+            options=base.manifest.options,
+            sources={},
+            sibling=sibling,
+        )
+        outcome = Outcome(kept, rejects, reasons)
+        manifest = commit(unit, inputs.fingerprint, inputs.choices, facts, outcome)
+        return report_of(manifest, "built", packed * len(manifest.formats))
+
+    def _require_rows(
+        self, inputs: _Inputs, records: list[ShardRecord], reasons: Counter[str]
+    ) -> None:
+        rows = sum(record.rows for record in records)
+        errors = reasons.total() - reasons["dropped"]
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+        if errors and errors / (rows + errors) > self.plan.max_reject_share:
+            raise RejectShareError(
+                f"{inputs.unit.name}: {errors:,} of {rows + errors:,} rows were rejected "
+                f"({errors / (rows + errors):.1%}, allowed {self.plan.max_reject_share:.1%}): "
+                f"{counts}; to accept them, add --max-reject-share 1"
+            )
+        if not rows and inputs.base.manifest.instances:
+            raise EmptyUnitError(f"{inputs.unit.name}: no row is left: {counts}", reasons)
+
+
+def _choices(base: BaseUnit, plan: Plan) -> PlanChoices:
+    """Return the options of the base, with those of a sibling in their place."""
+    own = base.manifest.plan
+    limits = [limit for limit in (plan.limit, own.limit) if limit is not None]
+    return structs.replace(
+        own,
+        limit=min(limits, default=None),
+        checks=plan.file.checks,
+        formats=tuple(sorted(plan.formats)),
+        images=plan.sibling_images,
+    )
+
+
+def _last_taken(base: BaseUnit, limit: int | None) -> Ranked | None:
+    """Return the last row of the first ``limit`` by rank; None if all are taken."""
+    unit = base.manifest
+    if limit is None or limit >= unit.instances:
+        return None
+    rank = rank_of(unit.plan.seed, unit.task, unit.split)
+    index = pq.ParquetFile(base.folder / meta_path(unit.split, INDEX))
+    ids = (
+        row_id.as_py() for batch in index.iter_batches(columns=["id"]) for row_id in batch.column(0)
+    )
+    return heapq.nsmallest(limit, ((rank(row_id), row_id) for row_id in ids))[-1]
+
+
+def _expected_bytes(inputs: _Inputs, rows: int) -> int:
+    base = inputs.base.manifest
+    texts = (inputs.base.folder / meta_path(base.split, INDEX)).stat().st_size
+    images = 0 if inputs.choices.images == "shared" else base.image_bytes
+    share = rows / base.instances if base.instances else 0
+    return int((texts + images) * share) * len(inputs.choices.formats)
+
+
+def _stage(reject: Reject) -> str:
+    return "drop" if reject.reason == "dropped" else "check"
