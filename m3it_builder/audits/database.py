@@ -35,6 +35,7 @@ _CARD_TYPES = {
     **dict.fromkeys(("seed", "row_limit"), "BIGINT"),
     "is_sample": "BOOLEAN",
     "drop_lists": "TEXT",
+    "sibling_of": "TEXT",
 }
 COLUMNS = {"instances": SCHEMA.names, "rejects": REJECTS.names, "cards": list(_CARD_TYPES)}
 
@@ -142,5 +143,6 @@ def _card_values(unit: Manifest) -> list[Any]:
     facts = [card.title, card.group, card.lang, card.license, card.image_license,
              card.held_out, card.homepage, card.citation, card.rows]  # fmt: skip
     counts = [unit.instances, unit.examples, unit.images, unit.image_bytes]
-    choices = [plan.seed, plan.limit, plan.sample, unit.drop]
+    base = unit.sibling.base if unit.sibling else None
+    choices = [plan.seed, plan.limit, plan.sample, unit.drop, base]
     return [unit.task, card.base, unit.split, *facts, *counts, *choices]

@@ -6,10 +6,16 @@ from pathlib import Path
 
 from m3it_builder.build.siblings import Sibling
 from m3it_builder.build.transformation import TemplateAnswers
+from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import TaskNotFound
-from m3it_builder.tasks.registry import all_names
+from m3it_builder.tasks.registry import all_names, load_task
 
 REPHRASED = "rephrased"
+
+
+def sibling_names(name: str, card: TaskCard) -> tuple[str, ...]:
+    """Return the names of all siblings of a task or variant."""
+    return (f"{name}-{REPHRASED}",) if card.paraphrase or card.rephrased else ()
 
 
 def find_sibling(name: str, out: Path) -> Sibling | None:
@@ -21,13 +27,19 @@ def find_sibling(name: str, out: Path) -> Sibling | None:
             one that was built elsewhere.
 
     Raises:
-        TaskNotFound: it has the suffix of a sibling, and its base is neither.
+        TaskNotFound: it has the suffix of a sibling, and its base is neither, or has none.
     """
     base, hyphen, suffix = name.rpartition("-")
     known = all_names()
     if name in known or not hyphen or suffix != REPHRASED:
         return None
-    if base not in known and not any((out / base).glob("meta/*/manifest.json")):
+    if base in known:
+        if name not in sibling_names(base, load_task(base).card):
+            raise TaskNotFound(
+                f"unknown task {name!r}: {base} has no set with rephrased answers; "
+                "`m3it ls` lists all tasks"
+            )
+    elif not any((out / base).glob("meta/*/manifest.json")):
         raise TaskNotFound(
             f"unknown task {name!r}: it would be made from {base}, which is neither a task nor "
             f"built in {out}; `m3it ls` lists all tasks"

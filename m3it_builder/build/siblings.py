@@ -266,7 +266,9 @@ class SiblingBuild:
         reasons = Counter(reject.reason for _, reject in rejects)
         self._require_rows(inputs, records, reasons)
         kept = [record for record in records if record.rows]
-        sibling = SiblingOf(base.manifest.task, base.digest, inputs.sibling.transformation.name)
+        made_by = inputs.sibling.transformation.name
+        formats = base.manifest.formats
+        sibling = SiblingOf(base.manifest.task, base.digest, made_by, formats)
         facts = UnitFacts(
             card=inputs.sibling.transformation.card(base.manifest),
             style=base.manifest.style,

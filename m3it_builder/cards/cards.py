@@ -143,7 +143,8 @@ class TaskCard(CardFacts):
     citation: Text
     held_out: bool = False
     translate: bool = False
-    paraphrase: bool = False
+    paraphrase: bool = False  # M3IT had its answers rewritten by a model
+    rephrased: bool = False  # M3IT has a set of this name with -rephrased, beside it
     frame: Literal["stored", "displayed"] | None = (
         None  # coordinates of boxes, where EXIF transposes
     )

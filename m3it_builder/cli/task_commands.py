@@ -13,6 +13,7 @@ from m3it_builder.cli.output import one_line, print_json, print_message, print_t
 from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
+    from m3it_builder.build.siblings import Sibling
     from m3it_builder.dataset.index_row import IndexRow
     from m3it_builder.errors import M3ITError
     from m3it_builder.tasks.registry import Task
@@ -38,7 +39,8 @@ def ls(
     """List all tasks and their variants.
 
     Row counts are those of the published M3IT, or the official ones for variants
-    that it does not have. Tasks from installed packages are included. Exits with
+    that it does not have. Siblings are sets made from a build of a task: TASK-rephrased
+    has sentences as answers. Tasks from installed packages are included. Exits with
     status 1 if a package is broken: it is named, and all other tasks are listed.
     """
     from m3it_builder.tasks.registry import variants_of
@@ -81,11 +83,12 @@ def _print_tasks(rows: Sequence[JsonObject]) -> None:
     cells = [
         ("└ " * bool(row["variant_of"]) + row["name"], row["group"], row["lang"],
          *(row["splits"].get(split) for split in ("train", "validation", "test")),
-         row["license"], "yes" if row["held_out"] else None, row["origin"])
+         row["license"], "yes" if row["held_out"] else None, len(row["siblings"]) or None,
+         row["origin"])
         for row in rows
     ]  # fmt: skip
     columns = ("task", "group", "language", "train", "validation", "test", "license", "held out",
-               "origin")  # fmt: skip
+               "siblings", "origin")  # fmt: skip
     print_table(columns, cells)
     variants = sum(bool(row["variant_of"]) for row in rows)
     print_message(f"{len(rows) - variants} tasks, {variants} variants; details: `m3it show TASK`")
@@ -128,6 +131,8 @@ def show(
 
 
 def _summary(task: Task) -> JsonObject:
+    from m3it_builder.build.sibling_names import sibling_names
+
     card = task.card
     return {
         "name": task.name,
@@ -138,6 +143,7 @@ def _summary(task: Task) -> JsonObject:
         "splits": {split: entry.rows for split, entry in card.splits.items()},
         "license": card.license,
         "held_out": card.held_out,
+        "siblings": sibling_names(task.name, card),
         "origin": task.origin,
     }
 
@@ -155,9 +161,13 @@ def _is_build(name: str) -> bool:
 
 
 def _show_task(name: str, count: int, as_json: bool) -> None:
+    from m3it_builder.build.sibling_names import find_sibling
     from m3it_builder.report.preview import sample_rows
     from m3it_builder.tasks.registry import load_task
 
+    if sibling := find_sibling(name, Path("build")):
+        _show_sibling(sibling, as_json)
+        return
     task = load_task(name)
     rows = sample_rows(task, count) if task.sample else []
     if as_json:
@@ -181,6 +191,19 @@ def _show_task(name: str, count: int, as_json: bool) -> None:
         print_text("\nRows built from synthetic sample data")
     for row in rows:
         _print_row(row)
+
+
+def _show_sibling(sibling: Sibling, as_json: bool) -> None:
+    made_by = sibling.transformation.name
+    if as_json:
+        print_json({"name": sibling.name, "base": sibling.base, "transformation": made_by})
+        return
+    print_text(
+        f"{sibling.name}: made from a build of {sibling.base} by the transformation {made_by}\n"
+        f"  its rows have the ids of {sibling.base}, other texts, and digests of the same images\n"
+        f"  build it:  m3it build --task {sibling.base} --task {sibling.name} --out build\n"
+        f"  the base:  m3it show {sibling.base}"
+    )
 
 
 def _print_card(task: Task) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from m3it_builder.dataset.arrow_state import write_splits
+from m3it_builder.dataset.join_text import join_text
 from m3it_builder.dataset.manifest import CardFacts, Manifest
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.features import Feature, format_features, to_yaml
@@ -176,9 +177,9 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         "|---|---:|---:|---:|---|",
         *map(_table_row, sorted(units, key=lambda unit: SPLITS.index(unit.split))),
         "",
-        "Every source example is either a row or listed in `meta/<split>/rejects.parquet` "
-        "with a reason. `meta/<split>/index.parquet` has all text columns, and the shard and "
-        "byte range of every row.",
+        f"Every {'row of the base' if first.sibling else 'source example'} is either a row or "
+        "listed in `meta/<split>/rejects.parquet` with a reason. `meta/<split>/index.parquet` has "
+        "all text columns, and the shard and byte range of every row.",
         "",
         "## Load it",
         "",
@@ -188,6 +189,7 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         *(f'rows = {FORMATS[name].loader}("{first.task}/{name}")' for name in formats),
         "```",
         "",
+        *join_text(first),
     ]
     if first.plan.sample:
         lines.insert(2, "**Sample data**: synthetic scenes, not the official files.\n")
@@ -195,6 +197,8 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
 
 
 def _origin(unit: Manifest) -> str:
+    if unit.sibling is not None:
+        return f"made from `{unit.sibling.base}` ({unit.sibling.transformation})"
     adopted = unit.options.get("adopted_from")
     return f"adopted from the published {adopted}" if adopted else "rebuilt from its official files"
 

@@ -89,8 +89,12 @@ def find_units(builds: Sequence[Path], report_folder: Path) -> list[BuiltUnit]:
             if any(folder.resolve() == other.resolve() for _, other, _ in found):
                 raise BuildError(f"{folder} is given twice; name each build once")
             found += [(build, folder, manifest) for manifest in manifests(folder)]
-    names = [f"{manifest.task}/{manifest.split}" for _, _, manifest in found]
     units = []
+    # Siblings have the images and questions of their base, from which rows are dropped for all.
+    found = [one for one in found if one[2].sibling is None]
+    if not found:
+        raise BuildError(f"{builds[0]}: all units are made from others; name the build of those")
+    names = [f"{manifest.task}/{manifest.split}" for _, _, manifest in found]
     for number, (build, folder, manifest) in enumerate(found):
         name = names[number]
         display_name = f"{build}: {name}" if names.count(name) > 1 else name

@@ -46,6 +46,8 @@ def unit_counts(build: Path) -> tuple[list[UnitCount], list[Failure]]:
 
 def _task_counts(folder: Path) -> Iterator[UnitCount]:
     built = {manifest.split: manifest for manifest in manifests(folder)}
+    if any(manifest.sibling for manifest in built.values()):
+        return  # its rows are those of its base
     first = next(iter(built.values()))
     published, samples = _card_facts(first)
     for split in SPLITS:

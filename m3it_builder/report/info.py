@@ -10,14 +10,21 @@ from typing import Literal
 
 from msgspec import structs
 
-from m3it_builder.build.fingerprint import fingerprint
+from m3it_builder.build.fingerprint import (
+    changes,
+    fingerprint,
+    read_built_from,
+    sibling_fingerprint,
+)
 from m3it_builder.build.freshness import input_changes, missing_files
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.preflight import require_sources
+from m3it_builder.build.sibling_names import find_sibling
 from m3it_builder.build.unit import Unit
+from m3it_builder.dataset.base import base_of
 from m3it_builder.dataset.layout import MANIFEST, STATE_FOLDER, meta_path
 from m3it_builder.dataset.manifest import Manifest, read_manifest, task_folders
-from m3it_builder.errors import Failure, M3ITError, collect_failure
+from m3it_builder.errors import BuildError, Failure, M3ITError, collect_failure
 from m3it_builder.records import SPLITS, Split
 from m3it_builder.tasks.opening import catalogs_of
 from m3it_builder.tasks.registry import Task, load_task
@@ -120,6 +127,8 @@ def _unit_info(folder: Path, split: Split, sources: Path | None) -> UnitInfo:
 
 def _compared(info: UnitInfo, manifest: Manifest, folder: Path, sources: Path | None) -> UnitInfo:
     """Compare a complete unit with its sources and with the present code, if they are known."""
+    if manifest.sibling is not None:
+        return _compared_with_base(info, manifest, folder)
     if manifest.plan.sample:
         samples = sample_folder(folder.parent, manifest.card.base)
         sources = samples if samples.is_dir() else None
@@ -130,6 +139,23 @@ def _compared(info: UnitInfo, manifest: Manifest, folder: Path, sources: Path | 
     except M3ITError as error:
         return replace(info, detail=f"not compared with its sources ({error})")
     if changed:
+        return replace(info, state="stale", detail=f"changed: {'; '.join(changed)}")
+    return replace(info, state="up to date")
+
+
+def _compared_with_base(info: UnitInfo, manifest: Manifest, folder: Path) -> UnitInfo:
+    """Compare a complete sibling with its base, and with the present code if that is known."""
+    try:
+        base = base_of(folder, manifest)
+    except BuildError as error:
+        return replace(info, state="incomplete", detail=str(error))
+    sibling = find_sibling(manifest.task, folder.parent)
+    built_from = read_built_from(folder / STATE_FOLDER / manifest.split)
+    if sibling is None or built_from is None:
+        return info
+    code = sibling.transformation.fingerprint()
+    present = sibling_fingerprint(base.digest, code, manifest.plan, manifest.drop)
+    if changed := changes(built_from, structs.replace(built_from, fingerprint=present)):
         return replace(info, state="stale", detail=f"changed: {'; '.join(changed)}")
     return replace(info, state="up to date")
 

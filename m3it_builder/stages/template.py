@@ -48,7 +48,7 @@ def sentence(turn: Turn, lang: str, answer_form: str = "text") -> str:
         return _ended(answer, language)
     question = _last_line(turn.question)
     for rule in _RULES[language]:
-        if made := rule(question, answer):
+        if (made := rule(question, answer)) and _keeps(made, answer):
             return _ended(made, language)
     lead_in = _OPTION if turn.choices else _LEAD_IN
     return _ended(lead_in[language].format(answer), language)
@@ -70,6 +70,11 @@ def _is_long(answer: str, language: str) -> bool:
     return bool(is_sentence) or size >= _LONG[language]
 
 
+def _keeps(made: str, answer: str) -> bool:
+    """Return True if a sentence has the answer, and no full stop before its end."""
+    return made.endswith(answer) if _ENDS.search(answer) else answer in made
+
+
 def _ended(text: str, language: str) -> str:
     """Return a text that ends as a sentence."""
     if _ENDS.search(text):
@@ -89,16 +94,19 @@ _NUMBER = re.compile(
 )
 _PREPOSITION = re.compile(
     r"(?:in|on|at|under|above|below|behind|beside|near|next to|inside|outside|between|by|over|"
-    r"in front of|against|along|around|across|beneath|underneath) ",
-    re.IGNORECASE,
+    r"in front of|against|along|around|across|beneath|underneath) "
 )
 _PLURAL = re.compile(r"(?:[a-z]+s|people|men|women|children|sheep|fish|feet|teeth|deer|geese)")
 # Words with which a noun phrase cannot end, or which make it a clause.
 _NO_NOUN = {
     *("to", "for", "with", "at", "in", "on", "of", "from", "by", "about", "up", "out", "off"),
-    *("doing", "wearing", "holding", "riding", "using", "carrying", "driving", "eating", "made"),
-    *("called", "named", "looking", "sitting", "standing", "playing", "used", "painted", "like"),
-    *("located", "found", "known", "talking", "taken", "shown", "going", "it", "there", "mean"),
+    *("made", "like", "be", "have", "eat", "see", "wear", "hold", "belong", "come", "live"),
+    *("located", "found", "known", "as", "taken", "shown", "worn", "it", "there", "mean", "do"),
+}
+_NOUNS_IN_ING = {
+    *("building", "ceiling", "awning", "painting", "drawing", "king", "ring", "wing", "string"),
+    *("thing", "railing", "clothing", "crossing", "landing", "siding", "bedding", "frosting"),
+    *("icing", "dressing", "topping", "covering", "morning", "evening", "wedding", "spring"),
 }
 _POSTURE = r"(?:sitting|standing|lying|located|walking|running|parked|hanging|sleeping|placed)"
 
@@ -142,7 +150,7 @@ def _where(question: str, answer: str) -> str | None:
     if not asked or not _PREPOSITION.match(answer) or not _is_noun_phrase(asked[2]):
         return None
     subject = _upper_first(asked[2])
-    return f"{subject} {asked[1].lower()}{asked[3] or ''} {_lower_first(answer)}"
+    return f"{subject} {asked[1].lower()}{asked[3] or ''} {answer}"
 
 
 def _what_or_who(question: str, answer: str) -> str | None:
@@ -163,7 +171,11 @@ def _who_did(question: str, answer: str) -> str | None:
 
 def _is_noun_phrase(text: str) -> bool:
     words = re.findall(r"[a-z']+", text.lower())
-    return bool(words) and words[-1] not in _NO_NOUN and not set(words) & {"or", "and/or", "if"}
+    if not words or set(words) & {"or", "if"}:
+        return False
+    last = words[-1]
+    is_verb = last.endswith("ed") or (last.endswith("ing") and last not in _NOUNS_IN_ING)
+    return last not in _NO_NOUN and not is_verb
 
 
 def _upper_first(text: str) -> str:
@@ -171,13 +183,14 @@ def _upper_first(text: str) -> str:
 
 
 def _lower_first(text: str) -> str:
-    """Return a text for the middle of a sentence: a determiner or preposition in lower case."""
+    """Return a text for the middle of a sentence: its determiner in lower case."""
     head, blank, rest = text.partition(" ")
     return head.lower() + blank + rest if head.istitle() else text
 
 
 # Chinese ------------------------------------------------------------------------------------
 _YES = ("是", "是的", "对", "对的", "有", "能", "会", "可以")
+_AFFIRMED = ("是的", "对", "对的")  # may follow a statement
 _NO = ("不是", "不", "不对", "没有", "不能", "不会", "不可以", "否")
 _CLASSIFIER = "个只人位条张件辆台把匹头座朵棵本片层双种艘架块杯瓶"
 _HAN_NUMBER = re.compile(rf"[\d一二两三四五六七八九十百]+[{_CLASSIFIER}]?")
@@ -192,8 +205,16 @@ def _yes_or_no_zh(question: str, answer: str) -> str | None:
     if not question.endswith(("吗", "么")) or question.endswith("什么"):
         return None
     if word in _YES and "你" not in question:
-        return f"{word}，{question[:-1]}"
+        statement = question[:-1]
+        if word == answer:
+            return f"{answer}，{statement}"
+        return f"{statement}，{answer}" if word in _AFFIRMED else None
     return f"{word}，情况并非如此" if word in _NO else None
+
+
+def _whole_zh(_question: str, answer: str) -> str | None:
+    """Return an answer that has a subject of its own."""
+    return answer if re.match(r"(?:[他她它]们?|这|那|图中).{2,}", answer) else None
 
 
 def _in_place_zh(question: str, answer: str) -> str | None:
@@ -209,6 +230,8 @@ def _in_place_zh(question: str, answer: str) -> str | None:
         return None
     if asked[0] == "谁" and after.startswith("的"):
         return None
+    if after == "的" and _ENDS.search(answer):
+        after = ""
     return _without_overlap(before, answer) + answer + after
 
 
@@ -232,5 +255,5 @@ def _without_overlap(before: str, answer: str) -> str:
 
 _RULES: dict[str, tuple[Rule, ...]] = {
     "en": (_yes_or_no, _count, _color, _where, _what_or_who, _who_did),
-    "zh": (_yes_or_no_zh, _in_place_zh),
+    "zh": (_yes_or_no_zh, _whole_zh, _in_place_zh),
 }

@@ -89,7 +89,10 @@ class ShardFileChecker:
             detail = f"{_describe(stored.byte_range)}, the index says {_describe(expected)}"
             yield "row_location", detail
         yield from _text_differences(stored, row)
-        yield from _image_differences(stored, row, checker)
+        if stored.image_ids is None:
+            yield from _image_differences(stored, row, checker)
+        elif stored.image_ids != [image.digest for image in row.images]:
+            yield "image_differs", "the image_ids are not the digests of the index"
 
 
 def _text_differences(stored: StoredRow, row: IndexRow) -> Findings:

@@ -71,6 +71,9 @@ CHECKS = {
     "readme_features": "The features declared in a README are not those of the files.",
     "readme_counts": "Row or byte counts in a README differ from the manifest.",
     "arrow_state": "The JSON files beside Arrow shards are inconsistent with the shards.",
+    "base": "The base of a sibling is missing, malformed, or was rebuilt since.",
+    "base_row": "A row of a sibling is not in the same shard of its base.",
+    "base_image": "An image of a sibling is not that of its row in the base.",
     "source_file": "A source file is missing, or its size differs from build time.",
     "source_image": "An image is missing from its source, or has other bytes there.",
 }

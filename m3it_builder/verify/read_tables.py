@@ -37,7 +37,7 @@ def read_parquet(path: Path, encoding: ImageEncoding, report: Reporter) -> Itera
         _check_schema(file.schema_arrow, encoding, report)
         _check_layout(file.metadata, report)
         rows = _rows(table_batches(file, range(file.num_row_groups), _BATCH_ROWS), encoding)
-        if encoding == "base64":  # compressed, so that a row is not one range of bytes
+        if encoding != "bytes":  # compressed, so that a row is not one range of bytes
             yield from rows
             return
         for row, byte_range in zip(rows, image_ranges(path, file), strict=True):
@@ -97,6 +97,8 @@ def _rows(batches: Any, encoding: ImageEncoding) -> Iterator[StoredRow]:
 
 
 def _stored_row(row: JsonObject, encoding: ImageEncoding) -> StoredRow:
+    if encoding == "shared":
+        return StoredRow(images=(), image_ids=row.pop("image_ids"), texts=row)
     if encoding == "base64":
         return StoredRow(images=decode_base64_images(row.pop("image_base64_str")), texts=row)
     images = [image or {} for image in row.pop("images") or ()]

@@ -17,6 +17,7 @@ from m3it_builder.verify.stored_row import (
     Reporter,
     StoredRow,
     decode_base64_images,
+    is_shared_row,
     json_object,
 )
 
@@ -73,6 +74,11 @@ def _stored_row(row: _RowMembers, encoding: ImageEncoding, report: Reporter) -> 
         report("shard_unreadable", f"{row.key}.json at byte {row.start} is not a JSON object")
         return StoredRow(texts=None, images=images, key=row.key, byte_range=byte_range)
     mimes = texts.pop("mimes", None)
+    if is_shared_row(texts, encoding, report):
+        ids = texts.pop("image_ids", None)
+        return StoredRow(
+            texts=texts, images=images, image_ids=ids, key=row.key, byte_range=byte_range
+        )
     if encoding == "base64":
         if row.images or mimes is not None or "image_base64_str" not in texts:
             report("shard_schema", f"{row.key} must have its images as base64 only")

@@ -179,7 +179,7 @@ def _features(readme: _Readme) -> list[JsonObject]:
     if readme.format == "webdataset":
         max_images = max(unit.max_images for unit in readme.units)
         return to_yaml(webdataset_features(images, max_images))
-    return to_yaml(table_features("base64" if readme.format == "jsonl" else images))
+    return to_yaml(table_features(FORMATS[readme.format].image_encoding(images)))
 
 
 def _check_arrow(folder: Path, units: tuple[Manifest, ...]) -> Findings:

@@ -31,11 +31,6 @@ _NEVER_BLANK = {
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BOX_TOKEN = re.compile(r"\{box:\d+\}")
-_STYLES = [
-    Style(answer, regions)
-    for answer in ("text", "letter", "both")
-    for regions in ("drawn", "text")
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,7 @@ class UnitContext:
     card: CardFacts
     formats: tuple[str, ...]
     images: ImageEncoding
+    style: Style
     scanner: PrivacyScanner
 
 
@@ -191,14 +187,14 @@ def _choices(row: IndexRow, _: UnitContext) -> Findings:
             yield "choices", detail
 
 
-def _rendering(row: IndexRow, _: UnitContext) -> Findings:
+def _rendering(row: IndexRow, unit: UnitContext) -> Findings:
     for name in ("instruction", "inputs", "outputs"):
         if match := _BOX_TOKEN.search(getattr(row, name)):
             yield "box_token", f"{match[0]} in {name}"
     if not row.turns:
         yield "rendering", "the row has no turns"
         return
-    if not any(_is_rendered(row, style) for style in _STYLES):
+    if not _is_rendered(row, unit.style):
         yield "rendering", f"{row.inputs[:60]!r} -> {row.outputs[:60]!r}"
 
 

@@ -19,6 +19,7 @@ from m3it_builder.verify.privacy import PrivacyScanner, privacy_scanner
 from m3it_builder.verify.readmes import check_build_readme, check_readmes
 from m3it_builder.verify.rows import UnitContext
 from m3it_builder.verify.shard import ShardJob, ShardResult, check_shard
+from m3it_builder.verify.siblings import check_sibling
 from m3it_builder.verify.stored_row import READ_ERRORS
 from m3it_builder.verify.units import RowGroups, UnitFolder, check_unit
 
@@ -102,7 +103,11 @@ def _check_task(
     check_readmes(folder, manifests, scanner, tally)
     chosen = [one for one in manifests if one.split in (options.splits or (one.split,))]
     units = [UnitFolder(folder, manifest, scanner) for manifest in chosen]
-    return [(unit, check_unit(unit, tally)) for unit in units]
+    checked = [(unit, check_unit(unit, tally)) for unit in units]
+    for unit in units:
+        if unit.manifest.sibling is not None:
+            check_sibling(unit, tally)
+    return checked
 
 
 def _manifests(folder: Path, scanner: PrivacyScanner, tally: Tally) -> Iterator[Manifest]:
@@ -166,6 +171,7 @@ def _shard_jobs(unit: UnitFolder, groups: RowGroups | None, quick: bool) -> Iter
         card=manifest.card,
         formats=tuple(manifest.plan.formats),
         images=manifest.plan.images,
+        style=manifest.style,
         scanner=unit.scanner,
     )
     for shard in manifest.shards:
@@ -210,6 +216,7 @@ def _check_sources(
             tuple(sorted({number for of_shard in (groups or {}).values() for number in of_shard})),
         )
         for unit, groups in units
+        if unit.manifest.sibling is None  # the images of a sibling are those of its base
     ]
     comparison = compare_with_sources(indexed, sources, options.workers, options.progress, tally)
     report.from_sources, report.unchecked = comparison.compared, dict(comparison.unchecked)

@@ -189,5 +189,5 @@ def check_digest(path: Path, expected: ShardFile, where: str, tally: Tally) -> N
 
 def _read(name: str, path: Path, images: ImageEncoding, report: Reporter) -> Iterator[StoredRow]:
     if name == "jsonl":
-        return read_jsonl(path, report)
+        return read_jsonl(path, images, report)
     return _READERS[name](path, images, report)

@@ -35,10 +35,18 @@ class StoredRow:
 
     texts: Mapping[str, Any] | None  # all columns but the images; None if unreadable
     images: tuple[bytes | None, ...]  # None for null or invalid base64
+    image_ids: Any = None  # digests, where another build has the images
     key: str | None = None  # of its tar members
     mimes: Sequence[Any] | None = None  # stated beside the images
     paths: Sequence[Any] | None = None  # of images in a table
     byte_range: tuple[int, int] | None = None  # offset and length in the file
+
+
+def is_shared_row(texts: Mapping[str, Any], encoding: ImageEncoding, report: Reporter) -> bool:
+    """Return True if the images of a row are stored elsewhere; report missing digests."""
+    if encoding == "shared" and "image_ids" not in texts:
+        report("shard_schema", f"{texts.get('id')} has no image_ids")
+    return encoding == "shared"
 
 
 def first_line(error: BaseException) -> str:
