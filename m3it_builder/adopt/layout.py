@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from m3it_builder.adopt.file_names import FileName, parse_name
@@ -23,6 +24,7 @@ POOLS = ("instructions.json", "instruction.json", "instructions.jsonl", "instruc
 _LABELS = re.compile(r".*(label|class|synset).*\.(txt|json)")
 _SCRIPT_PATH = re.compile(rb"[\w.-]+(?:/[\w.-]+)+\.jsonl")
 _MAX_SCRIPT_BYTES = 4 << 20
+BASE_SUFFIX = "-m3it-80"  # of the names of sets with the images of translated ones
 _MAX_PARENTS = 2  # folders from a task's folder up to data/
 _MAX_DEPTH = 2  # folders from data/ down to a file; deeper files belong to other collections
 
@@ -40,6 +42,13 @@ class PublishedUnit:
     pool_file: str | None = None
     label_file: str | None = None
     superseded: tuple[str, ...] = ()
+    base_task: str | None = None  # of a translated set: the one with its images
+    is_base: bool = False  # a file with the images of translated sets
+
+    @property
+    def is_m3it_80(self) -> bool:
+        """Return True for a unit of M3IT-80."""
+        return self.lang is not None or self.is_base
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -164,7 +173,11 @@ def _folder_units(parent: str, files: list[FileName], listing: _Listing) -> Iter
         for path in map(PurePosixPath, listing.names)
         if str(path.parent) == parent and _LABELS.fullmatch(path.name)
     )
+    for split in {split for _, split, lang in groups if lang}:
+        if image_file := _image_file(files, split):
+            yield _base_unit(parent, base, split, listing, image_file)
     for (task, split, lang), candidates in groups.items():
+        image_file = _image_file(files, split) if lang else None
         current, *old = sorted(candidates, key=lambda file: _precedence(file, candidates, listing))
         yield PublishedUnit(
             task=f"{task}-{lang}" if lang else task,
@@ -172,11 +185,27 @@ def _folder_units(parent: str, files: list[FileName], listing: _Listing) -> Iter
             split=split,
             lang=lang,
             row_file=current.path,
-            image_file=_image_file(files, split) if lang else None,
+            image_file=image_file,
+            base_task=base + BASE_SUFFIX if image_file else None,
             pool_file=_pool_file(parent, current, listing),
             label_file=labels[0] if labels else None,
             superseded=tuple(file.path for file in old),
         )
+
+
+def _base_unit(parent: str, base: str, split: Split, listing: _Listing, file: str) -> PublishedUnit:
+    """Return the unit of a file with the images of translated sets."""
+    names = (f"{parent}/{name}" for name in POOLS)
+    english = (f"instructions/en.{suffix}" for suffix in ("jsonl", "json"))
+    return PublishedUnit(
+        task=base + BASE_SUFFIX,
+        base=base,
+        split=split,
+        lang=None,
+        row_file=file,
+        pool_file=listing.first(chain(names, english)),
+        is_base=True,
+    )
 
 
 def _precedence(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
+from msgspec import structs
 
 from m3it_builder.adopt.scanned_rows import (
     ImageSpan,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 _ID_BYTES = 16
-_ORIGIN_KEY = "adopted"  # meta key that gives the file and line of a row
+ORIGIN_KEY = "adopted"  # meta key that gives the file and line of a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class UnitFiles:
     images: RowFile | None  # of a translated set: rows with the images, in the same order
     labels: tuple[str, ...]  # class names by number
     has_pool: bool
+    images_only: bool = False  # no row has an answer: the base of translated sets
 
 
 def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
@@ -62,10 +64,21 @@ def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
             result = _record(row, image_row, files, source.split)
             if isinstance(result, Reject):
                 yield Reject(name, result.reason, result.detail)
+            elif files.images_only:
+                yield _numbered(result, first_lines, row.line)
             elif (first := first_lines.add(result.id, row.line)) != row.line:
                 yield Reject(result.id, "duplicate_row", f"{name} repeats line {first}")
             else:
                 yield result
+
+
+def _numbered(record: Record, first_lines: _FirstLines, line: int) -> Record:
+    """Return a record of images alone under an id of its own, as several may be equal."""
+    number, row_id = 0, record.id
+    while first_lines.add(row_id, line) != line:
+        number += 1
+        row_id = blake3(f"{record.id}/{number}".encode()).hexdigest(_ID_BYTES)
+    return structs.replace(record, id=row_id)
 
 
 def content_id(task: str, split: str, row: ScannedRow, outputs: str) -> str:
@@ -104,7 +117,7 @@ def _record(
             return Reject("", "label_unnamed", f"class {row.label} of {len(files.labels)}")
         outputs = files.labels[row.label]
         row = replace(row, meta={**row.meta, "label": row.label})
-    if not row.instruction and not files.has_pool:
+    if not row.instruction and not files.has_pool and not files.images_only:
         return Reject("", "no_instruction", "the row has none, and there is no instruction pool")
     return Record(
         id=content_id(files.task, split, row, outputs or ""),
@@ -114,16 +127,16 @@ def _record(
             Image(f"{file.name}#{line}.{position}", location=_location(file, image))
             for position, image in enumerate(row.images)
         ),
-        meta=_with_origin(row.meta, {"file": files.rows.name, "line": row.line}),
+        meta=with_origin(row.meta, {"file": files.rows.name, "line": row.line}),
     )
 
 
-def _with_origin(
+def with_origin(
     meta: Mapping[str, JsonValue], origin: dict[str, JsonValue]
 ) -> dict[str, JsonValue]:
-    """Add the origin of a row; a key of the same name that the row has is renamed."""
-    renamed = {f"{_ORIGIN_KEY}_": meta[_ORIGIN_KEY]} if _ORIGIN_KEY in meta else {}
-    return {**renamed, **meta, _ORIGIN_KEY: origin}
+    """Return a meta with the origin of its row; a key of that name that it has is renamed."""
+    renamed = {f"{ORIGIN_KEY}_": meta[ORIGIN_KEY]} if ORIGIN_KEY in meta else {}
+    return {**renamed, **meta, ORIGIN_KEY: origin}
 
 
 def _location(file: RowFile, image: ImageSpan) -> Slice:

@@ -12,10 +12,16 @@ from m3it_builder.adopt.layout import Layout, PublishedUnit
 from m3it_builder.adopt.report import UnitReport, unit_report
 from m3it_builder.adopt.scan import ScanJob, ScannedFile, ScanSummary
 from m3it_builder.adopt.scan_all import scan_all, scan_job
+from m3it_builder.adopt.siblings import adopted_sibling
 from m3it_builder.adopt.task import ScannedUnit, adopted_task
 from m3it_builder.build.builder import Build
+from m3it_builder.build.plan import Plan
+from m3it_builder.build.report import Report
+from m3it_builder.build.siblings import SiblingBuild
+from m3it_builder.dataset.base import find_base
 from m3it_builder.dataset.layout import STATE_FOLDER
 from m3it_builder.errors import Failure, M3ITError, SourceError, collect_failure
+from m3it_builder.stages.check import TEXT_CHECKS
 
 _FOLDER = "adopt"  # below the state folder of the output; may be deleted at any time
 
@@ -48,6 +54,8 @@ def adopt(
         units: those to adopt, in the order of the layout.
         build: output folder, plan and options; its ``sources`` are ignored.
     """
+    if not embeds(build.plan):
+        units = sorted(units, key=lambda unit: not unit.is_base)
     for task, group in groupby(units, key=lambda unit: unit.task):
         failures: list[Failure] = []
         prepared: list[_Prepared] = []
@@ -78,14 +86,46 @@ def _adopt_unit(
 ) -> UnitReport | Failure:
     failures: list[Failure] = []
     with collect_failure(prepared.unit.name, failures):
-        scanned = _scanned(prepared, scans)
+        scanned = _scanned(prepared, scans, layout.data)
+        if scanned.unit.base_task and not embeds(build.plan):
+            report = _build_sibling(scanned, scanned.unit.base_task, build)
+            return unit_report(scanned, report, build.out)
+        if scanned.images_only:
+            build = _without_text_checks(build)
         task = adopted_task(scanned, layout)
-        report = replace(build, sources=scanned.root).unit(task, scanned.unit.split)
+        report = replace(build, sources=scanned.data.parent).unit(task, scanned.unit.split)
         return unit_report(scanned, report, build.out)
     return failures[0]
 
 
-def _scanned(prepared: _Prepared, scans: _Scans) -> ScannedUnit:
+def embeds(plan: Plan) -> bool:
+    """Return True if translated sets are to have their images themselves."""
+    return plan.sibling_images != "shared"
+
+
+def _build_sibling(scanned: ScannedUnit, base_task: str, build: Build) -> Report:
+    split = scanned.unit.split
+    base = find_base(build.out, base_task, split)
+    sibling = adopted_sibling(scanned, base, build.plan.seed)
+    builder = SiblingBuild(
+        out=build.out,
+        plan=build.plan,
+        workers=build.workers,
+        replace=build.replace,
+        progress=build.progress,
+    )
+    return builder.unit(sibling, split)
+
+
+def _without_text_checks(build: Build) -> Build:
+    """Return a build of rows that have images and no texts."""
+    file = build.plan.file
+    checks = tuple(name for name in file.checks if name not in TEXT_CHECKS)
+    plan = replace(build.plan, file=file.model_copy(update={"checks": checks}))
+    return replace(build, plan=plan)
+
+
+def _scanned(prepared: _Prepared, scans: _Scans, data: str) -> ScannedUnit:
     """Return a unit with its scans.
 
     Raises:
@@ -94,7 +134,7 @@ def _scanned(prepared: _Prepared, scans: _Scans) -> ScannedUnit:
     rows, images = prepared.rows, prepared.images
     scanned = ScannedUnit(
         unit=prepared.unit,
-        root=prepared.root,
+        data=prepared.root / data,
         rows=_scanned_file(rows, scans),
         images=_scanned_file(images, scans) if images else None,
     )

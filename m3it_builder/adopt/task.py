@@ -16,13 +16,14 @@ from m3it_builder.adopt.scan import ScannedFile
 from m3it_builder.cards.bundled import bundled
 from m3it_builder.cards.cards import (
     ImageCount,
+    OptionValue,
     SourceCard,
     SourceFile,
     SplitCard,
     TaskCard,
     load_task_card,
 )
-from m3it_builder.cards.instructions import plain
+from m3it_builder.cards.instructions import load_instructions, plain
 from m3it_builder.errors import BuildError
 from m3it_builder.tasks.registry import Task
 
@@ -40,7 +41,7 @@ class ScannedUnit:
     """A unit whose files were scanned."""
 
     unit: PublishedUnit
-    root: Path  # parent of the data folder with the uncompressed files
+    data: Path  # the data folder with the uncompressed files
     rows: ScannedFile
     images: ScannedFile | None = None
 
@@ -60,6 +61,15 @@ class ScannedUnit:
             notes.append("answers are class names; the loading script added the options itself")
         return tuple(notes)
 
+    @property
+    def images_only(self) -> bool:
+        """Return True for a base whose rows have no answer, or no instruction, of their own."""
+        rows = self.rows.summary
+        roles = {role for of_key in rows.roles.values() for role in of_key}
+        has_instructions = rows.with_instruction == rows.rows or bool(pool_of(self))
+        has_texts = has_instructions and bool(roles & {"outputs", "label"})
+        return self.unit.is_base and not has_texts
+
 
 def published_rows(unit: PublishedUnit) -> int | None:
     """Return the published number of rows of a unit, or None if there is none."""
@@ -78,8 +88,8 @@ def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
     Raises:
         SourceError: its instructions or class names cannot be read.
     """
-    unit, folder = scanned.unit, scanned.root / layout.data
-    pool = read_pool(folder / unit.pool_file, unit.base) if unit.pool_file else ()
+    unit, folder = scanned.unit, scanned.data
+    pool = pool_of(scanned)
     labels: tuple[str, ...] = ()
     if unit.label_file and scanned.rows.summary.with_label:
         labels = read_labels(folder / unit.label_file)
@@ -89,7 +99,11 @@ def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
         images=_row_file(scanned.images) if scanned.images else None,
         labels=labels,
         has_pool=bool(pool),
+        images_only=scanned.images_only,
     )
+    options: dict[str, OptionValue] = {"adopted_from": "M3IT-80" if unit.is_m3it_80 else "M3IT"}
+    if scanned.images_only:
+        options["images_only"] = True
     return Task(
         name=unit.task,
         card=_card(scanned, layout.data),
@@ -97,20 +111,41 @@ def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
         convert=partial(convert, files=files),
         sample=_no_sample,
         sources={layout.data: _source_card(unit, layout.data)},
-        options={"adopted_from": "M3IT-80" if unit.lang else "M3IT"},
+        options=options,
         origin=_ORIGIN,
     )
 
 
+def pool_of(scanned: ScannedUnit) -> tuple[str, ...]:
+    """Return the instructions for the rows of a unit that have none of their own.
+
+    Files with the images of translated sets come without instructions: they get those of this
+    project that are true of every row of the task.
+
+    Raises:
+        SourceError: the file of instructions cannot be read.
+    """
+    unit = scanned.unit
+    if unit.pool_file:
+        return tuple(read_pool(scanned.data / unit.pool_file, unit.base))
+    path = bundled("instructions") / f"{unit.base}.json"
+    if not unit.is_base or not path.exists():
+        return ()
+    return tuple(one.text for one in load_instructions(path) if not one.needs)
+
+
+def row_name(file: ScannedFile) -> str:
+    """Return the name of a file as rows give it; a copy of the data folder has the same."""
+    return f"data/{file.job.state.name}"
+
+
 def _row_file(file: ScannedFile) -> RowFile:
-    job = file.job
-    # Not the name of the data folder: a copy under another name has the same rows.
-    return RowFile(name=f"data/{job.state.name}", path=job.path, rows_path=job.rows_path)
+    return RowFile(name=row_name(file), path=file.job.path, rows_path=file.job.rows_path)
 
 
 def _card(scanned: ScannedUnit, source: str) -> TaskCard:
     unit, rows = scanned.unit, scanned.rows.summary
-    facts = _facts(unit)
+    facts = facts_of(unit)
     with_images = rows if rows.max_images or not scanned.images else scanned.images.summary
     published_task = published().tasks.get(unit.base)
     min_images = published_task.min_images if published_task else 0
@@ -124,11 +159,14 @@ def _card(scanned: ScannedUnit, source: str) -> TaskCard:
     )
 
 
-def _facts(unit: PublishedUnit) -> TaskFacts:
+def facts_of(unit: PublishedUnit) -> TaskFacts:
+    """Return the facts of the card of a unit: those of its task, with its own title."""
     facts = _base_facts(unit.base)
     if unit.lang is not None:
         title = f"{facts.title}, translated ({unit.lang})"
         return facts.model_copy(update={"lang": unit.lang, "title": title})
+    if unit.is_base:
+        return facts.model_copy(update={"title": f"{facts.title}, images of M3IT-80"})
     if unit.task != unit.base:
         variant = unit.task.removeprefix(f"{unit.base}-")
         return facts.model_copy(update={"title": f"{facts.title}, {variant}"})
@@ -156,7 +194,7 @@ def _base_facts(base: str) -> TaskFacts:
 def _source_card(unit: PublishedUnit, folder: str) -> SourceCard:
     return SourceCard(
         name=folder,
-        title="M3IT-80, as published" if unit.lang else "M3IT, as published",
+        title="M3IT-80, as published" if unit.is_m3it_80 else "M3IT, as published",
         homepage=HOME,
         license=f"Instructions CC-BY-4.0; of the rows, see {unit.base}",
         files=tuple(SourceFile(file=decompressed_name(name), manual=HOME) for name in unit.files),

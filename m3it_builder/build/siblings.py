@@ -37,6 +37,7 @@ from m3it_builder.build.freshness import finished, missing_files, require_same_e
 from m3it_builder.build.ownership import require_free, require_own_folder
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.rank import rank_of
+from m3it_builder.build.reject_share import errors_only
 from m3it_builder.build.report import Report, report_of
 from m3it_builder.build.shard_record import ShardRecord, read_record
 from m3it_builder.build.shard_writer import ShardTarget
@@ -60,6 +61,7 @@ class Sibling:
     name: str
     base: str  # name of a task in the same output folder
     transformation: Transformation
+    rejects: tuple[tuple[str, Reject], ...] = ()  # (stage, reject) of what has no row in the base
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,8 @@ class SiblingBuild:
 
     def _commit(self, inputs: _Inputs, records: list[ShardRecord], packed: int) -> Report:
         unit, base = inputs.unit, inputs.base
-        rejects = [(_stage(reject), reject) for record in records for reject in record.rejects]
+        rejects = list(inputs.sibling.rejects)
+        rejects += [(_stage(reject), reject) for record in records for reject in record.rejects]
         reasons = Counter(reject.reason for _, reject in rejects)
         self._require_rows(inputs, records, reasons)
         kept = [record for record in records if record.rows]
@@ -284,7 +287,7 @@ class SiblingBuild:
         self, inputs: _Inputs, records: list[ShardRecord], reasons: Counter[str]
     ) -> None:
         rows = sum(record.rows for record in records)
-        errors = reasons.total() - reasons["dropped"]
+        errors = errors_only(reasons).total()
         counts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
         if errors and errors / (rows + errors) > self.plan.max_reject_share:
             raise RejectShareError(

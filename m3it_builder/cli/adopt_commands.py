@@ -69,6 +69,7 @@ def adopt(
     from m3it_builder.adopt.layout import find_layout
     from m3it_builder.adopt.report import write_reports
     from m3it_builder.adopt.run import adopt as run
+    from m3it_builder.adopt.run import embeds
     from m3it_builder.build.builder import Build
     from m3it_builder.build.plan import Overrides, load_pipeline, make_plan
     from m3it_builder.cli.bars import progress_display
@@ -87,7 +88,10 @@ def adopt(
         progress=progress_display(),
     )
     layout = find_layout(folder)
-    results = list(run(layout, _selected(layout, task, split), build))
+    units = _selected(layout, task, split)
+    if embeds(build.plan):
+        units = [unit for unit in units if not unit.is_base]
+    results = list(run(layout, units, build))
     reports = [result for result in results if not isinstance(result, Failure)]
     failures = [result for result in results if isinstance(result, Failure)]
     write_reports(build.out, reports, failures, layout.unread)
@@ -109,10 +113,12 @@ def _selected(
             raise typer.BadParameter(
                 f"no task {name!r} in this download; it has {first_few(known, _MAX_TASKS)}"
             )
+    asked = [unit for unit in layout.units if not tasks or unit.task in tasks]
+    bases = {unit.base_task for unit in asked}
     selected = [
         unit
         for unit in layout.units
-        if (not tasks or unit.task in tasks) and (not splits or unit.split in splits)
+        if (unit in asked or unit.task in bases) and (not splits or unit.split in splits)
     ]
     if not selected:
         raise typer.BadParameter(f"none of these tasks has a split {' or '.join(splits or ())}")

@@ -200,6 +200,8 @@ def _origin(unit: Manifest) -> str:
     if unit.sibling is not None:
         return f"made from `{unit.sibling.base}` ({unit.sibling.transformation})"
     adopted = unit.options.get("adopted_from")
+    if unit.options.get("images_only"):
+        return f"images without texts, for the sets made from it; adopted from {adopted}"
     return f"adopted from the published {adopted}" if adopted else "rebuilt from its official files"
 
 

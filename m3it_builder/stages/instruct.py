@@ -38,7 +38,8 @@ def instruct(
             features = frozenset[Need]() if are_for_all else features_of(record, style)
             if features not in pools:
                 pools[features] = _fitting(task, features)[:count]
-            instruction = pick(pools[features], f"{seed}/{task.name}/{record.id}")
+            pool = pools[features]
+            instruction = pick(pool, f"{seed}/{task.name}/{record.id}") if pool else ""
         yield Instance(
             task=task.name,
             split=split,
@@ -75,7 +76,8 @@ def fitting(pool: Sequence[Instruction], features: frozenset[Need]) -> tuple[str
 
 
 def _fitting(task: Task, features: frozenset[Need]) -> tuple[str, ...]:
-    if texts := fitting(task.instructions, features):
+    texts = fitting(task.instructions, features)
+    if texts or not task.instructions:  # adopted rows without texts have no pool
         return texts
     found = ", ".join(sorted(features)) or "nothing"
     raise CardError(

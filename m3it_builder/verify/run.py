@@ -172,6 +172,7 @@ def _shard_jobs(unit: UnitFolder, groups: RowGroups | None, quick: bool) -> Iter
         formats=tuple(manifest.plan.formats),
         images=manifest.plan.images,
         style=manifest.style,
+        images_only=bool(manifest.options.get("images_only")),
         scanner=unit.scanner,
     )
     for shard in manifest.shards:

@@ -1,0 +1,176 @@
+"""Adopt a translated set as a sibling: texts of its own, images of the set with the pictures.
+
+M3IT-80 has the images of a task in one file, ``train_500.jsonl``, and the texts of each language
+in another, joined by position. That one file becomes a base, ``okvqa-m3it-80``, and each language
+a sibling of it, whose rows have the ids of the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+from blake3 import blake3
+from msgspec.structs import replace
+
+from m3it_builder.adopt.pools import read_labels
+from m3it_builder.adopt.records import ORIGIN_KEY, with_origin
+from m3it_builder.adopt.scanned_rows import ScannedLine, ScannedRow, read_scanned
+from m3it_builder.adopt.task import ScannedUnit, facts_of, pool_of, published_rows, row_name
+from m3it_builder.build.siblings import Sibling
+from m3it_builder.dataset.base import BaseUnit
+from m3it_builder.dataset.index_row import IndexRow
+from m3it_builder.dataset.layout import INDEX, meta_path
+from m3it_builder.dataset.manifest import CardFacts, Manifest
+from m3it_builder.records import Reject, Style, Turn
+from m3it_builder.stages.instruct import pick
+from m3it_builder.storage.json_values import dumps
+
+_NAME = "adopted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedTexts:
+    """The texts of a published file, for the rows of the base at the same positions."""
+
+    task: str
+    lang: str
+    title: str
+    published: int  # rows
+    file: str  # name of the file of texts, for the meta
+    rows_path: str  # its scanned rows
+    images_path: str  # scanned rows of the file with the images
+    pool: tuple[str, ...]
+    labels: tuple[str, ...]
+    seed: int
+    state: str  # digest of both files and of the scanner
+    name: str = _NAME
+
+    def fingerprint(self) -> str:
+        """Return a digest of the texts, and of everything that is added to them."""
+        values = [self.task, self.lang, self.title, self.published, self.pool, self.labels,
+                  self.seed, self.state, Path(__file__).read_text(encoding="utf-8")]  # fmt: skip
+        return blake3(msgspec.json.encode(values)).hexdigest(16)
+
+    def card(self, base: Manifest) -> CardFacts:
+        """Return the card of the base, in another language."""
+        return replace(base.card, title=self.title, lang=self.lang, target_langs=(),
+                       rows=self.published)  # fmt: skip
+
+    def rows(self, rows: Iterable[IndexRow], _style: Style) -> Iterator[IndexRow]:
+        """Yield the rows of the base for which the file has texts."""
+        by_line: dict[int | None, IndexRow] = {origin_line(row): row for row in rows}
+        for line, text in paired(self.rows_path, self.images_path):
+            base = by_line.get(line)
+            if base is not None and isinstance(text, ScannedRow) and not self.problem(text):
+                yield self._translated(base, text)
+
+    def problem(self, text: ScannedRow) -> Reject | None:
+        """Return why a row of texts cannot become a row."""
+        name = f"{self.file}:{text.line}"
+        if text.label is not None and not 0 <= text.label < len(self.labels):
+            return Reject(name, "label_unnamed", f"class {text.label} of {len(self.labels)}")
+        if not text.instruction and not self.pool:
+            return Reject(
+                name, "no_instruction", "the row has none, and there is no instruction pool"
+            )
+        return None
+
+    def _translated(self, base: IndexRow, text: ScannedRow) -> IndexRow:
+        outputs = text.outputs if text.label is None else self.labels[text.label]
+        label = {} if text.label is None else {"label": text.label}
+        meta = {**msgspec.json.decode(base.meta), **text.meta, **label}
+        meta.pop(ORIGIN_KEY, None)
+        meta = with_origin(meta, {"file": self.file, "line": text.line})
+        return replace(
+            base,
+            lang=self.lang,
+            instruction=text.instruction or pick(self.pool, f"{self.seed}/{self.task}/{base.id}"),
+            context="",
+            turns=(Turn(text.inputs or "", outputs or ""),),
+            meta=dumps(meta, sort_keys=True).decode(),
+        )
+
+
+def adopted_sibling(scanned: ScannedUnit, base: BaseUnit, seed: int) -> Sibling:
+    """Return the sibling of a unit whose texts and images are in two files.
+
+    Args:
+        scanned: unit with both files scanned.
+        base: the adopted file with the images.
+        seed: for the selection of instructions.
+
+    Raises:
+        SourceError: its instructions or class names cannot be read.
+    """
+    unit, folder = scanned.unit, scanned.data
+    assert scanned.images is not None  # noqa: S101 - that of a sibling
+    facts, count = facts_of(unit), published_rows(unit)
+    jobs = (scanned.rows.job, scanned.images.job)
+    texts = AdoptedTexts(
+        task=unit.task,
+        lang=facts.lang,
+        title=facts.title,
+        published=scanned.rows.summary.lines if count is None else count,
+        file=row_name(scanned.rows),
+        rows_path=jobs[0].rows_path,
+        images_path=jobs[1].rows_path,
+        pool=pool_of(scanned),
+        labels=_labels(scanned, folder),
+        seed=seed,
+        state=blake3(msgspec.json.encode([job.state for job in jobs])).hexdigest(16),
+    )
+    return Sibling(unit.task, base.manifest.task, texts, tuple(_rejects(texts, base)))
+
+
+def paired(rows_path: str, images_path: str) -> Iterator[tuple[int | None, ScannedLine]]:
+    """Yield each row of texts with the line of the images at its position, if there is one."""
+    images = read_scanned(Path(images_path))
+    for text in read_scanned(Path(rows_path)):
+        image = next(images, None)
+        yield (image.line if image else None), text
+
+
+def origin_line(row: IndexRow) -> int:
+    """Return the line of a published file that an adopted row has been read from."""
+    return int(msgspec.json.decode(row.meta)[ORIGIN_KEY]["line"])
+
+
+def _labels(scanned: ScannedUnit, folder: Path) -> tuple[str, ...]:
+    unit = scanned.unit
+    if unit.label_file and scanned.rows.summary.with_label:
+        return read_labels(folder / unit.label_file)
+    return ()
+
+
+def _rejects(texts: AdoptedTexts, base: BaseUnit) -> Iterator[tuple[str, Reject]]:
+    """Yield every row of texts that becomes no row of the sibling, with the reason."""
+    lines = _lines_of(base)
+    limited = base.manifest.plan.limit is not None
+    for line, text in paired(texts.rows_path, texts.images_path):
+        name = f"{texts.file}:{text.line}"
+        if not isinstance(text, ScannedRow):
+            yield "convert", Reject(name, text.reason, text.detail)
+        elif line is None:
+            detail = "the file with the images has no row at this position"
+            yield "convert", Reject(name, "no_image_row", detail)
+        elif line not in lines and limited:
+            yield "spool", Reject(name, "over_limit")
+        elif line not in lines:
+            detail = f"{base.manifest.task} has no row at this position"
+            yield "convert", Reject(name, "no_base_row", detail)
+        elif problem := texts.problem(text):
+            yield "convert", problem
+
+
+def _lines_of(base: BaseUnit) -> set[int | None]:
+    index = pq.ParquetFile(base.folder / meta_path(base.manifest.split, INDEX))
+    metas: Iterator[Mapping[str, Mapping[str, int]]] = (
+        msgspec.json.decode(meta.as_py())
+        for batch in index.iter_batches(columns=["meta"])
+        for meta in batch.column(0)
+    )
+    return {meta[ORIGIN_KEY]["line"] for meta in metas}
