@@ -15,6 +15,7 @@ from m3it_builder.adopt.scan_all import scan_all, scan_job
 from m3it_builder.adopt.siblings import adopted_sibling
 from m3it_builder.adopt.task import ScannedUnit, adopted_task
 from m3it_builder.build.builder import Build
+from m3it_builder.build.commit import refresh_build_readme
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.report import Report
 from m3it_builder.build.siblings import SiblingBuild
@@ -56,6 +57,15 @@ def adopt(
     """
     if not embeds(build.plan):
         units = sorted(units, key=lambda unit: not unit.is_base)
+    try:
+        yield from _adopt_tasks(layout, units, build)
+    finally:
+        refresh_build_readme(build.out)
+
+
+def _adopt_tasks(
+    layout: Layout, units: Sequence[PublishedUnit], build: Build
+) -> Iterator[UnitReport | Failure]:
     for task, group in groupby(units, key=lambda unit: unit.task):
         failures: list[Failure] = []
         prepared: list[_Prepared] = []
@@ -93,7 +103,7 @@ def _adopt_unit(
         if scanned.images_only:
             build = _without_text_checks(build)
         task = adopted_task(scanned, layout)
-        report = replace(build, sources=scanned.data.parent).unit(task, scanned.unit.split)
+        report = replace(build, sources=scanned.data.parent).build(task, scanned.unit.split)
         return unit_report(scanned, report, build.out)
     return failures[0]
 
@@ -114,7 +124,7 @@ def _build_sibling(scanned: ScannedUnit, base_task: str, build: Build) -> Report
         replace=build.replace,
         progress=build.progress,
     )
-    return builder.unit(sibling, split)
+    return builder.build(sibling, split)
 
 
 def _without_text_checks(build: Build) -> Build:

@@ -20,7 +20,7 @@ from m3it_builder.adopt.pools import read_labels
 from m3it_builder.adopt.records import ORIGIN_KEY, with_origin
 from m3it_builder.adopt.scanned_rows import ScannedLine, ScannedRow, read_scanned
 from m3it_builder.adopt.task import ScannedUnit, facts_of, pool_of, published_rows, row_name
-from m3it_builder.build.siblings import Sibling
+from m3it_builder.build.sibling_inputs import Sibling
 from m3it_builder.dataset.base import BaseUnit
 from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.layout import INDEX, meta_path

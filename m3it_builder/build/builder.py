@@ -86,21 +86,32 @@ class Build:
             RejectShareError: too many examples were rejected.
             EmptyUnitError: no row is left.
         """
+        if self.plan_only:
+            inputs = self._inputs(task, split)
+            with inputs.unit.locked():
+                return self._plan(inputs)
+        try:
+            return self.build(task, split)
+        finally:
+            refresh_build_readme(self.out)
+
+    def build(self, task: Task, split: Split) -> Report:
+        """Build one unit, or leave it, as ``unit`` does; the README of the folder stays as it is.
+
+        Call ``refresh_build_readme`` after the last unit.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
         inputs = self._inputs(task, split)
         with inputs.unit.locked():
-            if self.plan_only:
-                return self._plan(inputs)
             if report := self._up_to_date(inputs):
-                refresh_build_readme(self.out)
                 return report
             self._require_spool(inputs, resume=not self.replace)
             return self._pack(inputs)
 
     def up_to_date(self, task: Task, split: Split) -> Report | None:
         """Return the report of a unit that is up to date, or None if ``unit`` would build it.
-
-        The README of the output folder is not refreshed, because that reads all manifests: call
-        ``refresh_build_readme`` after the last unit.
 
         Raises:
             M3ITError: as ``unit``, without reading any annotation file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from m3it_builder.build.shard_record import (
 from m3it_builder.build.unit import Unit
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.dataset.arrow_state import INFO, STATE, write_state
-from m3it_builder.dataset.build_readme import build_locked, write_build_readme
+from m3it_builder.dataset.build_readme import build_locked, lists_task, write_build_readme
 from m3it_builder.dataset.index import merge, write_rejects
 from m3it_builder.dataset.layout import INDEX, MANIFEST, REJECTS, meta_path
 from m3it_builder.dataset.manifest import (
@@ -78,7 +78,8 @@ def commit(
     """Move packed shards into place and write the manifest, which makes the unit finished.
 
     After a crash at any earlier step the unit counts as unfinished, and the next run
-    resumes. All files that the manifest names are durable before it is written.
+    resumes. All files that the manifest names are durable before it is written. The README of the
+    output folder lists the unit after ``refresh_build_readme``.
     """
     shards = outcome.shards
     index, rejects = unit.work / INDEX, unit.work / REJECTS
@@ -107,7 +108,7 @@ def commit(
     remove_partials(unit.meta / MANIFEST)
     write_manifest(manifest, unit.meta)
     save_own_shards(unit, paths)
-    refresh_readmes(unit)
+    refresh_task_readmes(unit, only_if_stale=False)
     shutil.rmtree(unit.work)
     (unit.state / REJECTS).unlink(missing_ok=True)
     return manifest
@@ -123,12 +124,6 @@ def facts_of(task: Task, split: Split, fingerprint: Fingerprint) -> UnitFacts:
     )
 
 
-def refresh_readmes(unit: Unit, only_if_stale: bool = False) -> None:
-    """Write the README files of the task, and of the whole build, for the units finished so far."""
-    refresh_task_readmes(unit, only_if_stale)
-    refresh_build_readme(unit.out)
-
-
 def refresh_task_readmes(unit: Unit, only_if_stale: bool) -> None:
     """Write the README files of the task, for the units finished so far."""
     if not only_if_stale or not _are_fresh(unit):
@@ -140,6 +135,13 @@ def refresh_build_readme(out: Path) -> None:
     """Write the README of an output folder, for the units finished so far."""
     with build_locked(out):
         write_build_readme(out)  # leaves an equal one as it is
+
+
+def withdraw_from_readme(out: Path, units: Collection[tuple[str, Split]]) -> None:
+    """Write the README of an output folder without units that are about to be replaced."""
+    if any(lists_task(out, task) for task in {task for task, _ in units}):
+        with build_locked(out):
+            write_build_readme(out, without=units)
 
 
 def _are_fresh(unit: Unit) -> bool:
@@ -172,7 +174,8 @@ def _withdraw(unit: Unit) -> None:
     """
     remove_readmes(unit.folder)
     with build_locked(unit.out):
-        write_build_readme(unit.out, without=(unit.task, unit.split))
+        if lists_task(unit.out, unit.task):
+            write_build_readme(unit.out, without={(unit.task, unit.split)})
         (unit.meta / MANIFEST).unlink(missing_ok=True)
 
 

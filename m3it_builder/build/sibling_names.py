@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m3it_builder.build.siblings import Sibling
+from m3it_builder.build.sibling_inputs import Sibling
 from m3it_builder.build.transformation import TemplateAnswers
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import TaskNotFound

@@ -7,15 +7,10 @@ are cut where those of its base are cut, and have the same numbers.
 
 from __future__ import annotations
 
-import heapq
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
-import pyarrow.parquet as pq
-from msgspec import structs
 
 from m3it_builder.build.commit import (
     Outcome,
@@ -27,8 +22,6 @@ from m3it_builder.build.commit import (
 from m3it_builder.build.drop_list import dropped_digest, listed
 from m3it_builder.build.fingerprint import (
     BuiltFrom,
-    Fingerprint,
-    digest,
     read_built_from,
     sibling_fingerprint,
     write_built_from,
@@ -36,49 +29,26 @@ from m3it_builder.build.fingerprint import (
 from m3it_builder.build.freshness import finished, missing_files, require_same_encoding
 from m3it_builder.build.ownership import require_free, require_own_folder
 from m3it_builder.build.plan import Plan
-from m3it_builder.build.rank import rank_of
 from m3it_builder.build.reject_share import errors_only
 from m3it_builder.build.report import Report, report_of
 from m3it_builder.build.shard_record import ShardRecord, read_record
 from m3it_builder.build.shard_writer import ShardTarget
-from m3it_builder.build.sibling_shard import Ranked, SiblingShardJob, write_sibling_shard
-from m3it_builder.build.transformation import Transformation
+from m3it_builder.build.sibling_inputs import (
+    Sibling,
+    SiblingInputs,
+    expected_sibling_bytes,
+    last_taken,
+    sibling_choices,
+)
+from m3it_builder.build.sibling_shard import SiblingShardJob, write_sibling_shard
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.base import BaseUnit, find_base, manifest_digest
-from m3it_builder.dataset.layout import INDEX, meta_path
-from m3it_builder.dataset.manifest import PlanChoices, SiblingOf
+from m3it_builder.dataset.manifest import SiblingOf
 from m3it_builder.errors import BaseError, EmptyUnitError, RejectShareError, first_few
 from m3it_builder.executors.local import run_with_progress
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.records import Reject, Split
 from m3it_builder.shards.formats import FORMATS
-
-
-@dataclass(frozen=True, slots=True)
-class Sibling:
-    """A set that is made from another one."""
-
-    name: str
-    base: str  # name of a task in the same output folder
-    transformation: Transformation
-    rejects: tuple[tuple[str, Reject], ...] = ()  # (stage, reject) of what has no row in the base
-
-
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """A unit with its base, its options and its fingerprint."""
-
-    sibling: Sibling
-    unit: Unit
-    base: BaseUnit
-    plan: Plan
-    choices: PlanChoices
-    fingerprint: Fingerprint
-
-    @property
-    def key(self) -> str:
-        """Return a digest of the fingerprint, which decides every byte of the unit."""
-        return digest(msgspec.json.encode(self.fingerprint, order="deterministic"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +73,22 @@ class SiblingBuild:
             RejectShareError: too many rows of the base were rejected.
             EmptyUnitError: no row is left.
         """
+        if self.plan_only:
+            return self._planned(self._inputs(sibling, split))
+        try:
+            return self.build(sibling, split)
+        finally:
+            refresh_build_readme(self.out)
+
+    def build(self, sibling: Sibling, split: Split) -> Report:
+        """Build one unit, or leave it, as ``unit`` does; the README of the folder stays as it is.
+
+        Raises:
+            M3ITError: as ``unit``.
+        """
         inputs = self._inputs(sibling, split)
         with inputs.unit.locked():
-            if self.plan_only:
-                return self._planned(inputs)
-            if report := self._up_to_date(inputs):
-                refresh_build_readme(self.out)
-                return report
-            return self._write(inputs)
+            return self._up_to_date(inputs) or self._write(inputs)
 
     def up_to_date(self, sibling: Sibling, split: Split) -> Report | None:
         """Return the report of a unit that is up to date, or None if ``unit`` would build it."""
@@ -141,16 +119,16 @@ class SiblingBuild:
         with inputs.unit.locked():
             return self._write(inputs)
 
-    def _inputs(self, sibling: Sibling, split: Split) -> _Inputs:
+    def _inputs(self, sibling: Sibling, split: Split) -> SiblingInputs:
         unit = Unit(sibling.name, split, self.out)
         base = self._base(sibling, split)
         require_own_folder(unit)
-        choices = _choices(base, self.plan)
+        choices = sibling_choices(base, self.plan)
         require_same_encoding(unit, choices.images)
         code = sibling.transformation.fingerprint()
         dropped = dropped_digest(self.plan.drop, (sibling.name, split))
         print_ = sibling_fingerprint(base.digest, code, choices, dropped)
-        return _Inputs(sibling, unit, base, self.plan, choices, print_)
+        return SiblingInputs(sibling, unit, base, self.plan, choices, print_)
 
     def _base(self, sibling: Sibling, split: Split) -> BaseUnit:
         """Return the base, which must be whole.
@@ -171,7 +149,7 @@ class SiblingBuild:
             )
         return base
 
-    def _up_to_date(self, inputs: _Inputs) -> Report | None:
+    def _up_to_date(self, inputs: SiblingInputs) -> Report | None:
         if self.replace:
             return None
         if not (done := finished(inputs.unit, inputs.fingerprint, {}, self.out)):
@@ -179,7 +157,7 @@ class SiblingBuild:
         refresh_task_readmes(inputs.unit, only_if_stale=True)
         return report_of(done, "up to date")
 
-    def _planned(self, inputs: _Inputs) -> Report:
+    def _planned(self, inputs: SiblingInputs) -> Report:
         instances = inputs.base.manifest.instances
         rows = min(instances, self.plan.limit or instances)
         return Report(
@@ -188,10 +166,10 @@ class SiblingBuild:
             status="planned",
             rows=rows,
             shards=len(inputs.base.manifest.shards) * len(inputs.choices.formats),
-            bytes=_expected_bytes(inputs, rows),
+            bytes=expected_sibling_bytes(inputs, rows),
         )
 
-    def _write(self, inputs: _Inputs) -> Report:
+    def _write(self, inputs: SiblingInputs) -> Report:
         """Write the shards that an interrupted run has not, and commit the unit."""
         unit = inputs.unit
         self._start(inputs)
@@ -215,7 +193,7 @@ class SiblingBuild:
         self._require_base(inputs)
         return self._commit(inputs, [records[number] for number in numbers], len(todo))
 
-    def _start(self, inputs: _Inputs) -> None:
+    def _start(self, inputs: SiblingInputs) -> None:
         """Prepare the work folder; what an interrupted run wrote from other inputs is deleted."""
         unit = inputs.unit
         built_from = BuiltFrom(fingerprint=inputs.fingerprint, annotations={}, sources="")
@@ -223,9 +201,9 @@ class SiblingBuild:
             shutil.rmtree(unit.work, ignore_errors=True)
             write_built_from(unit.work, built_from)
 
-    def _jobs(self, inputs: _Inputs) -> list[SiblingShardJob]:
+    def _jobs(self, inputs: SiblingInputs) -> list[SiblingShardJob]:
         unit, base, choices = inputs.unit, inputs.base, inputs.choices
-        last = _last_taken(base, self.plan.limit)
+        last = last_taken(base, self.plan.limit)
         return [
             SiblingShardJob(
                 task=unit.task,
@@ -248,7 +226,7 @@ class SiblingBuild:
             for shard in base.manifest.shards
         ]
 
-    def _require_base(self, inputs: _Inputs) -> None:
+    def _require_base(self, inputs: SiblingInputs) -> None:
         """Require that the base is the one from which the shards were made.
 
         Raises:
@@ -262,7 +240,7 @@ class SiblingBuild:
                 "made from it; repeat the command when nothing writes to it"
             )
 
-    def _commit(self, inputs: _Inputs, records: list[ShardRecord], packed: int) -> Report:
+    def _commit(self, inputs: SiblingInputs, records: list[ShardRecord], packed: int) -> Report:
         unit, base = inputs.unit, inputs.base
         rejects = list(inputs.sibling.rejects)
         rejects += [(_stage(reject), reject) for record in records for reject in record.rejects]
@@ -284,7 +262,7 @@ class SiblingBuild:
         return report_of(manifest, "built", packed * len(manifest.formats))
 
     def _require_rows(
-        self, inputs: _Inputs, records: list[ShardRecord], reasons: Counter[str]
+        self, inputs: SiblingInputs, records: list[ShardRecord], reasons: Counter[str]
     ) -> None:
         rows = sum(record.rows for record in records)
         errors = errors_only(reasons).total()
@@ -297,40 +275,6 @@ class SiblingBuild:
             )
         if not rows and inputs.base.manifest.instances:
             raise EmptyUnitError(f"{inputs.unit.name}: no row is left: {counts}", reasons)
-
-
-def _choices(base: BaseUnit, plan: Plan) -> PlanChoices:
-    """Return the options of the base, with those of a sibling in their place."""
-    own = base.manifest.plan
-    limits = [limit for limit in (plan.limit, own.limit) if limit is not None]
-    return structs.replace(
-        own,
-        limit=min(limits, default=None),
-        checks=plan.file.checks,
-        formats=tuple(sorted(plan.formats)),
-        images=plan.sibling_images,
-    )
-
-
-def _last_taken(base: BaseUnit, limit: int | None) -> Ranked | None:
-    """Return the last row of the first ``limit`` by rank; None if all are taken."""
-    unit = base.manifest
-    if limit is None or limit >= unit.instances:
-        return None
-    rank = rank_of(unit.plan.seed, unit.task, unit.split)
-    index = pq.ParquetFile(base.folder / meta_path(unit.split, INDEX))
-    ids = (
-        row_id.as_py() for batch in index.iter_batches(columns=["id"]) for row_id in batch.column(0)
-    )
-    return heapq.nsmallest(limit, ((rank(row_id), row_id) for row_id in ids))[-1]
-
-
-def _expected_bytes(inputs: _Inputs, rows: int) -> int:
-    base = inputs.base.manifest
-    texts = (inputs.base.folder / meta_path(base.split, INDEX)).stat().st_size
-    images = 0 if inputs.choices.images == "shared" else base.image_bytes
-    share = rows / base.instances if base.instances else 0
-    return int((texts + images) * share) * len(inputs.choices.formats)
 
 
 def _stage(reject: Reject) -> str:

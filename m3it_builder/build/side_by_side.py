@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from m3it_builder.build.builder import Build
-from m3it_builder.build.commit import refresh_build_readme
+from m3it_builder.build.commit import refresh_build_readme, withdraw_from_readme
 from m3it_builder.build.report import Report
-from m3it_builder.build.siblings import Sibling, SiblingBuild
+from m3it_builder.build.sibling_inputs import Sibling
+from m3it_builder.build.siblings import SiblingBuild
 from m3it_builder.cards.cards import OptionValue
 from m3it_builder.errors import Failure, collect_failure
 from m3it_builder.executors.local import ProgressCallback, run_with_progress
@@ -45,7 +46,7 @@ class UnitBuild:
         return min(rows, self.build.plan.limit or rows)
 
     def run(self, method: str, *arguments: int) -> Report | None:
-        """Call ``unit``, ``up_to_date``, ``begin`` or ``complete`` of the build."""
+        """Call ``unit``, ``build``, ``up_to_date``, ``begin`` or ``complete`` of the build."""
         report: Report | None = getattr(self.build, method)(self.task, self.split, *arguments)
         return report
 
@@ -90,16 +91,17 @@ def build_units(
     """
     reports: dict[int, Report] = {}
     failures: dict[int, list[Failure]] = {position: [] for position in range(len(units))}
-    for are_siblings in (False, True):
-        positions = [
-            position
-            for position, unit in enumerate(units)
-            if isinstance(unit.task, Sibling) == are_siblings
-        ]
-        _build_all(units, positions, workers, progress, (reports, failures))
-    unchanged = [n for n, report in reports.items() if report.status == "up to date"]
-    for out in {units[position].build.out for position in unchanged}:
-        refresh_build_readme(out)
+    try:
+        for are_siblings in (False, True):
+            positions = [
+                position
+                for position, unit in enumerate(units)
+                if isinstance(unit.task, Sibling) == are_siblings
+            ]
+            _build_all(units, positions, workers, progress, (reports, failures))
+    finally:
+        for out in {unit.build.out for unit in units if not unit.build.plan_only}:
+            refresh_build_readme(out)
     ordered = [failure for position in sorted(failures) for failure in failures[position]]
     return [reports[position] for position in sorted(reports)], ordered
 
@@ -114,16 +116,26 @@ def _build_all(
     """Build the units at some positions, side by side if there are several and workers."""
     reports, failures = results
     todo = _stale(units, positions, reports, failures)
-    method = "unit"
+    plan_only = any(unit.build.plan_only for unit in units)
+    method = "unit" if plan_only else "build"
+    if not plan_only:
+        _withdraw([units[position] for position in todo])
     if workers > 1 and len(todo) > 1:
         jobs = _jobs(units, todo, workers)
         todo = _side_by_side(jobs, workers, progress, reports, failures)
-        method = "unit" if units[0].build.plan_only else "complete"
+        method = "unit" if plan_only else "complete"
     for position in todo:
         unit = units[position]
         with collect_failure(unit.name, failures[position]):
             if report := unit.run(method):
                 reports[position] = report
+
+
+def _withdraw(units: Sequence[UnitBuild]) -> None:
+    """Write READMEs without the units that are about to be replaced, once for all of them."""
+    for out in {unit.build.out for unit in units}:
+        own = {(unit.task.name, unit.split) for unit in units if unit.build.out == out}
+        withdraw_from_readme(out, own)
 
 
 def _stale(

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from m3it_builder.build.builder import Build
-    from m3it_builder.build.siblings import Sibling
+    from m3it_builder.build.sibling_inputs import Sibling
     from m3it_builder.build.side_by_side import UnitBuild
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task

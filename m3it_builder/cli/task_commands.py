@@ -13,7 +13,7 @@ from m3it_builder.cli.output import one_line, print_json, print_message, print_t
 from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
-    from m3it_builder.build.siblings import Sibling
+    from m3it_builder.build.sibling_inputs import Sibling
     from m3it_builder.dataset.index_row import IndexRow
     from m3it_builder.errors import M3ITError
     from m3it_builder.tasks.registry import Task

@@ -3,14 +3,16 @@
 It covers every finished unit in the output folder, whichever command built it. Several
 commands may build into one folder, so it is written under a lock, from the manifests that
 exist at that time. A unit is withdrawn under the same lock, after the README is written
-without it: at no time does the README describe a unit that has no manifest.
+without it: at no time does the README describe a unit that has no manifest. Writing it reads
+all manifests, so a command that builds many units writes it twice: before the first, without
+those that are to be replaced, and after the last.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +47,14 @@ def build_locked(out: Path) -> Iterator[None]:
         yield
 
 
-def write_build_readme(out: Path, without: tuple[str, Split] | None = None) -> None:
+def write_build_readme(out: Path, without: Collection[tuple[str, Split]] = ()) -> None:
     """Write, update or remove the README of an output folder; needs ``build_locked``.
 
     A README that no build wrote, or that was changed since, is left as it is.
 
     Args:
         out: the output folder.
-        without: task and split of a unit that is about to be withdrawn.
+        without: tasks and splits of units that are about to be withdrawn.
     """
     path = out / README
     if is_foreign_readme(path):
@@ -75,7 +77,16 @@ def is_foreign_readme(path: Path) -> bool:
     return path.exists() if text is None else _marked(text.rpartition(_MARK)[0]) != text
 
 
-def built_tasks(out: Path, without: tuple[str, Split] | None = None) -> dict[str, list[Manifest]]:
+def lists_task(out: Path, task: str) -> bool:
+    """Return True if the README of an output folder has a config of this name."""
+    text = _read(out / README) or ""
+    entries = (f"\n- config_name: {name}\n" for name in (task, f"'{task}'"))
+    return any(entry in text for entry in entries)
+
+
+def built_tasks(
+    out: Path, without: Collection[tuple[str, Split]] = ()
+) -> dict[str, list[Manifest]]:
     """Return the finished units with rows, by task, in alphabetical order.
 
     A folder with another name than its task is left out: it may be a copy of another one. So is
@@ -86,7 +97,7 @@ def built_tasks(out: Path, without: tuple[str, Split] | None = None) -> dict[str
         units = [
             unit
             for unit in readable_manifests(folder)
-            if unit.shards and unit.task == folder.name and (unit.task, unit.split) != without
+            if unit.shards and unit.task == folder.name and (unit.task, unit.split) not in without
         ]
         if units and not _INVALID & set(folder.name):
             tasks[folder.name] = units

@@ -55,7 +55,7 @@ def test_a_crash_leaves_nothing_that_looks_finished(
 
 
 @pytest.mark.parametrize(
-    "step", ["_move_shards", "write_manifest", "save_records", "refresh_readmes"]
+    "step", ["_move_shards", "write_manifest", "save_records", "refresh_task_readmes"]
 )
 def test_a_crash_while_old_shards_are_replaced(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

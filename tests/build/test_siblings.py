@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from m3it_builder.build.drop_list import drop_list
-from m3it_builder.build.siblings import Sibling, SiblingBuild
+from m3it_builder.build.sibling_inputs import Sibling
+from m3it_builder.build.siblings import SiblingBuild
 from m3it_builder.build.transformation import TemplateAnswers
 from m3it_builder.dataset.index_row import IndexRow, index_rows
 from m3it_builder.dataset.manifest import manifests

@@ -23,6 +23,7 @@ TURN = {
     "answer": "string",
     "choices": "list<item: string>",
     "gold": "int32",
+    "said": "string",
 }
 REGION = {"box": "list<item: double>", "color": "string", "label": "string", "image": "int32"}
 IMAGE = {

@@ -8,7 +8,8 @@ from typing import Any
 
 from m3it_builder.build.plan import Plan
 from m3it_builder.build.report import Report
-from m3it_builder.build.siblings import Sibling, SiblingBuild
+from m3it_builder.build.sibling_inputs import Sibling
+from m3it_builder.build.siblings import SiblingBuild
 from m3it_builder.build.transformation import TemplateAnswers
 from m3it_builder.records import Split
 from m3it_builder.shards.formats import FORMATS
