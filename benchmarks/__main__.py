@@ -21,12 +21,13 @@ from benchmarks import (
     phase_b,
     safety,
     scale,
+    siblings,
     table,
     units,
 )
 
 # Phase A fragments memory, at the cost of writers that buffer much: it comes late.
-BENCHMARKS = (help_cost, phase_b, safety, parquet, boxes, scale, units, phase_a, dedup)
+BENCHMARKS = (help_cost, phase_b, safety, parquet, boxes, scale, units, siblings, phase_a, dedup)
 
 
 def main() -> None:

@@ -104,6 +104,15 @@ def _parquet_line(result: Mapping[str, Any]) -> str:
     )
 
 
+def _siblings_line(result: Mapping[str, Any]) -> str:
+    return (
+        f"- {result['siblings']} siblings and their base take "
+        f"{result['parquet, against base and texts']} times the bytes of base and texts as Parquet, "
+        f"{result['webdataset, against base and texts']} times as WebDataset (images of 3 kB; tar "
+        "headers outweigh such texts)."
+    )
+
+
 def _units_line(result: Mapping[str, Any]) -> str:
     ratio = result["two workers, against two builds"]
     return (
@@ -126,6 +135,7 @@ _LINES = {
     "parquet": _parquet_line,
     "scale": _workers_line,
     "units": _units_line,
+    "siblings": _siblings_line,
     "safety": _safety_line,
     "phase_a": _phase_a_line,
     "help_cost": _help_line,

@@ -116,7 +116,7 @@ class BuildError(M3ITError):
 
 
 class BaseError(BuildError):
-    """The unit whose images or rows a sibling has is not there, or is another one by now."""
+    """The unit whose images or rows a sibling has is not there, or is another one now."""
 
 
 class RejectShareError(BuildError):

@@ -1,4 +1,4 @@
-"""Adopt a translated set as a sibling: texts of its own, images of the set with the pictures.
+"""Adopt a translated set as a sibling: texts of its own, the images of another set.
 
 M3IT-80 has the images of a task in one file, ``train_500.jsonl``, and the texts of each language
 in another, joined by position. That one file becomes a base, ``okvqa-m3it-80``, and each language

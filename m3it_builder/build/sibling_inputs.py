@@ -75,7 +75,7 @@ def last_taken(base: BaseUnit, limit: int | None) -> Ranked | None:
 
 
 def expected_sibling_bytes(inputs: SiblingInputs, rows: int) -> int:
-    """Return about how many bytes the shards of so many rows take."""
+    """Return about how many bytes the shards of some rows take."""
     base = inputs.base.manifest
     texts = (inputs.base.folder / meta_path(base.split, INDEX)).stat().st_size
     images = 0 if inputs.choices.images == "shared" else base.image_bytes

@@ -1,7 +1,7 @@
 """Parquet shards without images, written by pyarrow.
 
 Rows are small, so that its writer is faster than that of ``shards.parquet``, which avoids
-copies of images (see ``docs/decisions/0013-parquet-pages-of-our-own.md``).
+copies of images (see ``docs/decisions/0013-our-own-parquet-pages.md``).
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ _NOUNS_IN_ING = {
     *("thing", "railing", "clothing", "crossing", "landing", "siding", "bedding", "frosting"),
     *("icing", "dressing", "topping", "covering", "morning", "evening", "wedding", "spring"),
 }
-_POSTURE = r"(?:sitting|standing|lying|located|walking|running|parked|hanging|sleeping|placed)"
+_POSTURE = r"(?:sitting|standing|located|walking|running|parked|hanging|sleeping|placed)"
 
 
 def _yes_or_no(question: str, answer: str) -> str | None:
