@@ -107,7 +107,7 @@ def _parquet_line(result: Mapping[str, Any]) -> str:
 def _siblings_line(result: Mapping[str, Any]) -> str:
     return (
         f"- {result['siblings']} siblings and their base take "
-        f"{result['parquet, against base and texts']} times the bytes of base and texts as Parquet, "
+        f"{result['parquet, against base and texts']} times their bytes and texts as Parquet, "
         f"{result['webdataset, against base and texts']} times as WebDataset (images of 3 kB; tar "
         "headers outweigh such texts)."
     )
