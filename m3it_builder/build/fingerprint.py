@@ -237,7 +237,8 @@ _ROW_CODE = ("sources/*", "formats/*", "stages/*", "build/plan", "build/spool",
              "build/spool_reader", "build/shard_cuts", "build/text_phase", "build/rank",
              "media/codecs")  # fmt: skip
 _SIBLING_CODE = ("stages/*", "build/sibling_shard", "build/siblings", "build/sibling_inputs",
-                 "build/transformation", "build/rank", "dataset/base", "dataset/reader")  # fmt: skip
+                 "build/transformation", "build/rank", "dataset/base",
+                 "dataset/reader")  # fmt: skip
 _SHARD_CODE = ("records", "storage/*", "media/**/*", "shards/**/*", "sources/archives",
                "sources/base64_span", "sources/member_stream", "sources/members",
                "stages/render", "stages/words", "build/row_codec", "build/assemble", "build/pack",
