@@ -305,6 +305,9 @@ def test_command(tmp_path: Path) -> None:
     assert "Fill in the form" in manual.stdout
     for unknown in ("nonsense", "../okvqa", "x" * 300):
         assert_one_line(run_m3it("fetch", unknown), 2, "no source has the id")
+    assert_one_line(run_m3it("fetch", "okvqa"), 2, "it is a task", "`m3it fetch --task okvqa`")
+    near = run_m3it("fetch", "nlvr2-image")
+    assert_one_line(near, 2, "did you mean nlvr2-images or")
     assert run_m3it("fetch").returncode == 2
 
 
