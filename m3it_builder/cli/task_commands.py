@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -14,6 +14,7 @@ from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     from m3it_builder.build.siblings import Sibling
+    from m3it_builder.cards.cards import Readers
     from m3it_builder.dataset.index_row import IndexRow
     from m3it_builder.errors import M3ITError
     from m3it_builder.tasks.registry import Task
@@ -220,6 +221,7 @@ def _print_card(task: Task) -> None:
         ("image license", card.image_license),
         ("rows", ", ".join(f"{split} {entry.rows:,}" for split, entry in card.splits.items())),
         ("sources", ", ".join(card.sources)),
+        ("optional", _optional(card.optional_sources)),
         ("variants", ", ".join(card.variants)),
         ("derivation", card.derivation),
         ("notes", card.notes),
@@ -229,6 +231,18 @@ def _print_card(task: Task) -> None:
     for name, option in option_cards(card).items():
         setting = task.options.get(name, option.default)
         print_text(f"  --set {task.name}.{name}={setting}: {option.help}")
+
+
+def _optional(sources: Mapping[str, Readers]) -> str:
+    """Return optional sources as text, each with the splits that read it if not all do."""
+    names = [
+        name if splits == "all" else f"{name} ({', '.join(splits)})"
+        for name, splits in sources.items()
+    ]
+    return (
+        f"{', '.join(names)}: read if present; of several with the same images one is needed"
+        * bool(names)
+    )
 
 
 def _show_build(

@@ -58,6 +58,14 @@ def source_cards(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCar
     return list(cards.values())
 
 
+def optional_cards(tasks: Iterable[str]) -> list[SourceCard]:
+    """Return the cards of the optional sources of tasks, which are downloaded by name only."""
+    loaded = [load_task(name) for name in tasks]
+    return list(
+        {name: one.sources[name] for one in loaded for name in one.card.optional_sources}.values()
+    )
+
+
 def _hint(name: str, sources: Sequence[str]) -> str:
     """Return what an unknown source id may mean."""
     if name in all_names():

@@ -20,6 +20,14 @@ def test_ls_and_show_task() -> None:
     assert "OK-VQA" in run_m3it("show", "okvqa").stdout
 
 
+def test_show_lists_optional_sources() -> None:
+    text = run_m3it("show", "a-okvqa", "--rows", "0").stdout
+    assert "coco-2017-train-images (train), coco-2017-val-images (validation), " in text
+    assert "of several with the same images one is needed" in text
+    card = json.loads(run_m3it("show", "a-okvqa", "--rows", "0", "--json").stdout)["card"]
+    assert card["optional_sources"]["coco-2017-train-images"] == ["train"]
+
+
 def test_ls_of_one_group() -> None:
     listed = json.loads(run_m3it("ls", "--group", "caption", "--json").stdout)
     assert {row["group"] for row in listed} == {"caption"}
