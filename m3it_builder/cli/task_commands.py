@@ -87,8 +87,8 @@ def _print_tasks(rows: Sequence[JsonObject]) -> None:
     cells = [
         ("└ " * bool(row["variant_of"]) + row["name"], row["group"], row["lang"],
          *(row["splits"].get(split) for split in ("train", "validation", "test")),
-         "yes" if row["m3it"] else None, row["license"], "yes" if row["held_out"] else None, len(row["siblings"]) or None,
-         row["origin"])
+         "yes" if row["m3it"] else None, row["license"], "yes" if row["held_out"] else None,
+         len(row["siblings"]) or None, row["origin"])
         for row in rows
     ]  # fmt: skip
     columns = ("task", "group", "language", "train", "validation", "test", "M3IT", "license",
