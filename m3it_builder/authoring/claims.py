@@ -12,6 +12,7 @@ from m3it_builder.cards.cards import CardFacts
 from m3it_builder.cards.instructions import Instruction, Need
 from m3it_builder.cards.strict_yaml import Strict, read_card
 
+_REMEDY = "'rows_have' of the card, if every row has it, or 'needs'"
 MIN_FITTING = 5  # instructions that fit every row, so that none has too few to choose from
 
 
@@ -27,6 +28,8 @@ class Claims(Strict):
 
     words: dict[Need, str]
     letter: str
+    option_text: str
+    replies: str
     pairs: tuple[Pair, ...]
 
 
@@ -45,10 +48,12 @@ def check_claims(pool: Sequence[Instruction], card: CardFacts) -> Iterator[str]:
     always = features_of_all_rows(card)
     entries = [(n, one) for n, one in enumerate(pool, 1) if TODO not in one.text]
     for number, one in entries:
-        for word, needed in _untrue(one, always):
+        for word, needed in _untrue(one, always, card.closed_answers):
+            is_form = needed in ("letter", "option_text")  # of the answer, which users choose
+            place = "'needs'" if is_form else _REMEDY
             yield (
                 f"instruction {number} says {word!r}, but a row may have no {needed}; list it "
-                f"under 'rows_have' of the card, if every row has it, or 'needs': {one.text!r}"
+                f"under {place}: {one.text!r}"
             )
         yield from _wrong_pairs(number, one, card)
     fitting = sum(one.needs <= always for _, one in entries)
@@ -66,7 +71,9 @@ def features_of_all_rows(card: CardFacts) -> frozenset[Need]:
     return frozenset(features)
 
 
-def _untrue(one: Instruction, always: frozenset[Need]) -> Iterator[tuple[str, Need]]:
+def _untrue(
+    one: Instruction, always: frozenset[Need], answers: Sequence[str]
+) -> Iterator[tuple[str, Need]]:
     has = always | one.needs
     for needed, pattern in _claims().words.items():
         if needed not in has and (match := _search(pattern, one)):
@@ -74,6 +81,13 @@ def _untrue(one: Instruction, always: frozenset[Need]) -> Iterator[tuple[str, Ne
     is_about_options = "options" in has and "letter" not in has
     if is_about_options and (match := _search(_claims().letter, one)):
         yield match[0], "letter"
+    if "options" in has and "option_text" not in has:
+        patterns = [_claims().option_text]
+        if answers:
+            alternatives = "|".join(map(re.escape, answers))
+            patterns.append(_claims().replies.replace("ANSWERS", f"({alternatives})"))
+        if match := _search("|".join(patterns), one):
+            yield match[0], "option_text"
 
 
 def _search(pattern: str, one: Instruction) -> re.Match[str] | None:

@@ -24,10 +24,10 @@ from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.layout import MANIFEST, REJECTS
 from m3it_builder.dataset.manifest import Manifest, read_manifest, readable_manifests
 from m3it_builder.errors import BuildError, first_few
+from m3it_builder.media.codecs import with_other_suffixes
 from m3it_builder.records import File, Location
 from m3it_builder.shards.formats import ImageEncoding
 from m3it_builder.sources.catalog import Catalog
-from m3it_builder.stages.locate import with_other_suffixes
 
 _MAY_CHANGE = [  # reasons that a new or repaired file removes
     "image_missing",

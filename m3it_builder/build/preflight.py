@@ -46,6 +46,25 @@ def unreadable_archives(catalogs: Mapping[str, Catalog]) -> str:
     return "".join(f"{name}: {hint}. " for name, hint in hints.items() if hint)
 
 
+def absent_sources(images: Iterable[str], catalogs: Mapping[str, Catalog], task: str) -> str:
+    """Return a hint about optional sources without any file, as a sentence; empty if none.
+
+    Args:
+        images: names of missing images.
+        catalogs: of the sources of the unit.
+        task: name of the task.
+    """
+    sources = sorted({name.partition("/")[0] for name in images} & catalogs.keys())
+    empty = [name for name in sources if catalogs[name].is_empty()]
+    if not empty:
+        return ""
+    folders = ", ".join(f"{catalogs[name].folder}/" for name in empty)
+    return (
+        f"There are no files in {folders}: get them with `m3it fetch {' '.join(empty)}`, or see "
+        f"`m3it show {task}` for other sources of these images. "
+    )
+
+
 def expected_bytes(shards: Iterable[ShardPlan], plan: Plan) -> int:
     """Return the disk space needed for shards in all formats, and for their index."""
     rows = size = 0

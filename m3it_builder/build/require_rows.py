@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from m3it_builder.build.fingerprint import clear_spool
-from m3it_builder.build.preflight import unreadable_archives
+from m3it_builder.build.preflight import absent_sources, unreadable_archives
 from m3it_builder.build.reject_share import errors_only, reject_share
 from m3it_builder.build.spool_reader import ReadSpool
 from m3it_builder.build.unit import Unit
@@ -57,11 +57,12 @@ def require_rows(
     is_empty = not found.rows and not allowed.no_rows
     if not is_share_exceeded and not is_empty:
         return
+    missing = (one.detail for _, one in spool.rejects() if one.reason == "image_missing")
+    hint = absent_sources(missing, catalogs, unit.task) + unreadable_archives(catalogs)
     table = unit.state / REJECTS
     rejects = chain(spool.rejects(), found.pack_rejects)
     write_rejects(table, (unit.task, unit.split), rejects)
     clear_spool(unit.work)
-    hint = unreadable_archives(catalogs)
     if is_share_exceeded:
         raise RejectShareError(
             f"{unit.name}: {rejected} ({rejected.share:.1%}, allowed {allowed.reject_share:.1%}): "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from dataclasses import replace as replace_field
 from pathlib import Path
@@ -12,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from m3it_builder.cli.build_usage import (
+    require_no_options,
+    require_own_images,
+    require_sample_usage,
+    require_splits,
+    require_used,
+    settings_errors,
+)
 from m3it_builder.cli.options import (
     AsJson,
     Formats,
@@ -34,7 +41,7 @@ from m3it_builder.cli.options import (
 
 if TYPE_CHECKING:
     from m3it_builder.build.builder import Build
-    from m3it_builder.build.plan import PipelineFile, Plan
+    from m3it_builder.build.plan import PipelineFile
     from m3it_builder.build.report import Report
     from m3it_builder.build.sibling_inputs import Sibling
     from m3it_builder.build.side_by_side import UnitBuild
@@ -127,22 +134,23 @@ def build(
     from m3it_builder.cli.sibling_units import require_units, sibling_units
     from m3it_builder.tasks.options import parse_settings
 
+    require_sample_usage(sample, source, sample_rows)
     file = load_pipeline(pipeline or "default")
     overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, rows=rows,
                           limit=limit, seed=seed, max_reject_share=max_reject_share, drop=drop,
                           is_sample=sample)  # fmt: skip
     plan = make_plan(file, overrides)
-    with _settings_errors():
+    with settings_errors():
         values = parse_settings(tuple(settings or ()))
-    names = task or list(file.tasks)
+    names = task or list(dict.fromkeys(file.tasks))
     if not names:
         raise typer.BadParameter("name a task with --task, or a pipeline that lists some")
-    _require_used(values, names)
+    require_used(values, names)
     tasks, siblings = _load(names, out.absolute())
-    _require_no_options(values, siblings)
-    with _settings_errors():
+    require_no_options(values, siblings)
+    with settings_errors():
         tasks = [one.with_options(values.get(one.name, {})) for one in tasks]
-    _require_own_images(plan, images, tasks)
+    require_own_images(plan, images, tasks)
     base = Build(
         sources=source_folder(source),
         out=out.absolute(),
@@ -153,7 +161,7 @@ def build(
         progress=progress_display(),
     )
     splits = _splits(split, file)
-    _require_splits(tasks, splits)
+    require_splits(tasks, splits)
     if not sample:
         require_roots_apart(base.sources, base.out, names)
     count = sample_rows or min(plan.limit or SAMPLE_ROWS, SAMPLE_ROWS)
@@ -168,23 +176,6 @@ def build(
     print_failures(failures)
 
 
-@contextmanager
-def _settings_errors() -> Iterator[None]:
-    """Turn an unknown option or value of ``--set`` into wrong usage."""
-    from m3it_builder.errors import CardError
-
-    try:
-        yield
-    except CardError as error:
-        raise typer.BadParameter(str(error), param_hint="--set") from error
-
-
-def _require_used(settings: Iterable[str], names: Sequence[str]) -> None:
-    for name in settings:
-        if name not in names:
-            raise typer.BadParameter(f"--set names {name}, which is not being built")
-
-
 def _load(names: Sequence[str], out: Path) -> tuple[list[Task], list[Sibling]]:
     """Return the tasks, and the sets that are made from others, in the given order."""
     from m3it_builder.build.sibling_names import find_sibling
@@ -195,34 +186,8 @@ def _load(names: Sequence[str], out: Path) -> tuple[list[Task], list[Sibling]]:
     return tasks, [sibling for sibling in siblings if sibling]
 
 
-def _require_no_options(settings: Iterable[str], siblings: Sequence[Sibling]) -> None:
-    for sibling in siblings:
-        if sibling.name in settings:
-            raise typer.BadParameter(
-                f"{sibling.name} has no options, it is made from {sibling.base}", param_hint="--set"
-            )
-
-
-def _require_own_images(plan: Plan, images: str | None, tasks: Sequence[Task]) -> None:
-    if tasks and (images or plan.file.output.images) == "shared":
-        raise typer.BadParameter(
-            f"{tasks[0].name} has images of its own; shared is for sets made from others, as "
-            f"{tasks[0].name}-rephrased, and their default",
-            param_hint="--images",
-        )
-
-
 def _base_command(out: Path, sample: bool) -> str:
     return f"m3it build --out {shlex.quote(str(out))}{' --sample' if sample else ''} --task"
-
-
-def _require_splits(tasks: Sequence[Task], splits: Sequence[Split]) -> None:
-    for task in tasks:
-        if not set(splits) & set(task.card.splits):
-            raise typer.BadParameter(
-                f"{task.name} has no split {' or '.join(splits)}; it has "
-                f"{', '.join(task.card.splits)}"
-            )
 
 
 def _splits(names: Sequence[str] | None, file: PipelineFile) -> list[Split]:

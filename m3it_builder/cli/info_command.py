@@ -64,13 +64,13 @@ def info(
 
 
 def _compare(build: Path, as_json: bool) -> None:
-    """Print published and built rows of each split, and a total."""
+    """Print published and built rows of each split, and totals."""
     from dataclasses import asdict
 
     from m3it_builder.build.plan import load_pipeline
     from m3it_builder.cli.failures import print_failures
     from m3it_builder.cli.output import format_counts, print_json, print_table
-    from m3it_builder.report.counts import unit_counts
+    from m3it_builder.report.counts import totals, unit_counts
 
     units, failures = unit_counts(build)
     if as_json:
@@ -87,15 +87,10 @@ def _compare(build: Path, as_json: bool) -> None:
             )
             for unit in units
         ]
-        members = load_pipeline("m3it").tasks
-        for label, own in (
-            ("M3IT", [unit for unit in units if unit.task in members]),
-            ("others", [unit for unit in units if unit.task not in members]),
-        ):
-            if own:
-                published = sum(unit.published for unit in own)
-                built = sum(unit.built or 0 for unit in own)
-                rows.append((f"all of {label}", "", published, built, built - published, ""))
+        rows += [
+            (total.label, "", total.published, total.built, total.built - total.published, "")
+            for total in totals(units, load_pipeline("m3it").tasks)
+        ]
         print_table(("task", "split", "published", "built", "difference", "reasons"), rows)
     print_failures(failures)
 

@@ -70,9 +70,19 @@ def _image_encodings() -> Sequence[str]:
     return get_args(ImageEncoding)
 
 
+def _unique(names: list[str] | None) -> list[str] | None:
+    """Return names without those given before; an option callback."""
+    return list(dict.fromkeys(names)) if names else names
+
+
 TaskNames = Annotated[
     list[str] | None,
-    typer.Option("--task", "-t", help="Task or variant, as listed by `m3it ls`; repeatable."),
+    typer.Option(
+        "--task",
+        "-t",
+        callback=_unique,
+        help="Task or variant, as listed by `m3it ls`; repeatable.",
+    ),
 ]
 SplitName = Annotated[
     str | None,

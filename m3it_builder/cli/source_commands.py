@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +54,25 @@ def sample(
         print_message(f"wrote {count:,} examples per split of {name} to {out}")
 
 
+def _optional_rows(
+    tasks: Sequence[str], listed: Collection[str]
+) -> list[tuple[str, str, str | None, str]]:
+    """Return a row for each optional source that is not listed: none of its files are fetched."""
+    from m3it_builder.errors import first_few
+    from m3it_builder.fetch.download import optional_cards
+
+    return [
+        (
+            card.name,
+            first_few([file.file for file in card.files], 1),
+            None,
+            f"optional, or one of several: `m3it fetch {card.name}`",
+        )
+        for card in optional_cards(tasks)
+        if card.name not in listed
+    ]
+
+
 def fetch(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Source ids, as listed by `m3it show TASK`.")
@@ -82,7 +102,8 @@ def fetch(
 
     Interrupted downloads are resumed, mirrors are tried, and sizes and digests
     are checked. Files behind a form or a login are not downloaded: the command
-    prints what to do by hand, and exits with status 1.
+    prints what to do by hand, and exits with status 1. Optional sources of a task,
+    of which it may need one of several, are listed and not downloaded: name them.
 
     m3it-lock.json, beside the sources, records size and SHA-256 of the first
     download of every file without a published digest. Later downloads and
@@ -114,6 +135,7 @@ def fetch(
             results.append(result)
             print_message(f"{card.name}/{result.file}: {result.message}")
     rows = [(r.source, r.file, decimal(r.bytes) if r.bytes else None, r.message) for r in results]
+    rows += _optional_rows(task or (), {row[0] for row in rows})
     print_table(("source", "file", "size", "state"), rows)
     for result in results:
         if result.manual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -14,6 +14,7 @@ from m3it_builder.records import JsonObject
 
 if TYPE_CHECKING:
     from m3it_builder.build.sibling_inputs import Sibling
+    from m3it_builder.cards.cards import Readers
     from m3it_builder.dataset.index_row import IndexRow
     from m3it_builder.errors import M3ITError
     from m3it_builder.tasks.registry import Task
@@ -38,20 +39,23 @@ def ls(
 ) -> None:
     """List all tasks and their variants.
 
+    The column M3IT marks the forty datasets of M3IT, which --pipeline m3it builds.
     Row counts are those of the published M3IT, or the official ones for variants
     that it does not have. Siblings are sets made from a build of a task: TASK-rephrased
     has sentences as answers. Tasks from installed packages are included. Exits with
     status 1 if a package is broken: it is named, and all other tasks are listed.
     """
+    from m3it_builder.build.plan import load_pipeline
     from m3it_builder.tasks.registry import variants_of
 
     tasks, errors = _load_all()
     if group:
         tasks = [task for task in tasks if task.card.group == group]
+    members = load_pipeline("m3it").tasks
     rows = []
     for task in tasks:
-        rows.append(_summary(task))
-        variants = [_summary(variant) for variant in variants_of(task)]
+        rows.append(_summary(task, members))
+        variants = [_summary(variant, members) for variant in variants_of(task)]
         rows += [row | {"variant_of": task.name} for row in variants]
     if as_json:
         print_json(rows)
@@ -83,15 +87,19 @@ def _print_tasks(rows: Sequence[JsonObject]) -> None:
     cells = [
         ("└ " * bool(row["variant_of"]) + row["name"], row["group"], row["lang"],
          *(row["splits"].get(split) for split in ("train", "validation", "test")),
-         row["license"], "yes" if row["held_out"] else None, len(row["siblings"]) or None,
-         row["origin"])
+         "yes" if row["m3it"] else None, row["license"], "yes" if row["held_out"] else None,
+         len(row["siblings"]) or None, row["origin"])
         for row in rows
     ]  # fmt: skip
-    columns = ("task", "group", "language", "train", "validation", "test", "license", "held out",
-               "siblings", "origin")  # fmt: skip
+    columns = ("task", "group", "language", "train", "validation", "test", "M3IT", "license",
+               "held out", "siblings", "origin")  # fmt: skip
     print_table(columns, cells)
     variants = sum(bool(row["variant_of"]) for row in rows)
-    print_message(f"{len(rows) - variants} tasks, {variants} variants; details: `m3it show TASK`")
+    tasks, members = len(rows) - variants, sum(row["m3it"] for row in rows)
+    print_message(
+        f"{tasks} tasks ({members} of M3IT, {tasks - members} others), {variants} variants; "
+        "details: `m3it show TASK`"
+    )
 
 
 def show(
@@ -130,7 +138,7 @@ def show(
     _show_task(name, rows, as_json)
 
 
-def _summary(task: Task) -> JsonObject:
+def _summary(task: Task, members: Collection[str]) -> JsonObject:
     from m3it_builder.build.sibling_names import sibling_names
 
     card = task.card
@@ -142,6 +150,7 @@ def _summary(task: Task) -> JsonObject:
         "lang": card.lang,
         "splits": {split: entry.rows for split, entry in card.splits.items()},
         "license": card.license,
+        "m3it": task.name in members,
         "held_out": card.held_out,
         "siblings": sibling_names(task.name, card),
         "origin": task.origin,
@@ -220,6 +229,7 @@ def _print_card(task: Task) -> None:
         ("image license", card.image_license),
         ("rows", ", ".join(f"{split} {entry.rows:,}" for split, entry in card.splits.items())),
         ("sources", ", ".join(card.sources)),
+        ("optional", _optional(card.optional_sources)),
         ("variants", ", ".join(card.variants)),
         ("derivation", card.derivation),
         ("notes", card.notes),
@@ -229,6 +239,16 @@ def _print_card(task: Task) -> None:
     for name, option in option_cards(card).items():
         setting = task.options.get(name, option.default)
         print_text(f"  --set {task.name}.{name}={setting}: {option.help}")
+
+
+def _optional(sources: Mapping[str, Readers]) -> str:
+    """Return optional sources as text, each with the splits that read it if not all do."""
+    names = [
+        name if splits == "all" else f"{name} ({', '.join(splits)})"
+        for name, splits in sources.items()
+    ]
+    note = "read if present; of several with the same images one is needed"
+    return f"{', '.join(names)}: {note}" if names else ""
 
 
 def _show_build(

@@ -43,8 +43,8 @@ def _rows(source: Source) -> Iterator[JsonObject]:
 
 
 def _field(row: JsonObject, name: str) -> str:
-    text: str = row[name] if name in row else row[name.lower()]
-    return text.strip()
+    text = row[name] if name in row else row[name.lower()]
+    return "" if text is None else str(text).strip()
 
 
 def _without_added_stop(answer: str) -> str:

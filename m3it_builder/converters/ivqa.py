@@ -16,7 +16,8 @@ ANSWERS = [f"answer{number}" for number in range(1, 6)]
 def convert(source: Source) -> Iterator[Record | Reject]:
     """Yield one record per clip; the target is the answer most annotators gave."""
     for row in source.csv(f"ivqa-annotations/{source.file_split}.csv"):
-        clip = f"{row['video_id']}_{row['start']}_{row['end']}"
+        times = [_whole(row[column]) for column in ("start", "end")]
+        clip = "_".join([row["video_id"], *times])
         answers = [row[column] for column in ANSWERS]
         question = " ".join(row["question"].split())
         answer = most_common([answer.lower() for answer in answers])
@@ -29,7 +30,13 @@ def convert(source: Source) -> Iterator[Record | Reject]:
             images=(clip_frames(source, f"ivqa-videos/iVQA_videos/{clip}.webm"),),
             meta={
                 "video_id": row["video_id"],
-                "seconds": [int(row["start"]), int(row["end"])],
+                "seconds": [int(time) for time in times],
                 "answers": answers,
             },
         )
+
+
+def _whole(seconds: str) -> str:
+    """Return seconds without the zeros of a spreadsheet after the point, as files are named."""
+    whole, _, fraction = seconds.strip().partition(".")
+    return seconds if fraction.strip("0") else whole

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from m3it_builder import Image, Record, Reject, Source, Turn
 from m3it_builder.formats.chinese import without_gaps
-from m3it_builder.formats.img2dataset import names_by_url
+from m3it_builder.formats.img2dataset import is_present, names_by_url
 from m3it_builder.records import JsonObject
 from m3it_builder.sources.decoding import parse_json
 from m3it_builder.sources.lookup import Lookup
@@ -62,7 +62,7 @@ def _images(source: Source, urls: list[str], downloaded: Lookup[str]) -> tuple[I
     images = [
         source.image(f"mmchat-images/image/{_file_name(url)}", *downloaded.all(url)) for url in urls
     ]
-    present = [one for one in images if any(map(source.find, (one.name, *one.other_names)))]
+    present = [one for one in images if is_present(source, one)]
     return tuple(present or images)
 
 

@@ -32,7 +32,7 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         if not claim.strip():
             yield Reject(number, "no_question")
             continue
-        if not (names := images.all(int(number))):
+        if not (names := images.all(number.strip().lstrip("0"))):
             yield Reject(number, "not_chosen", "the claim has no evidence image")
             continue
         evidence = dict.fromkeys(_text(row[1]) for row in rows)
@@ -49,12 +49,12 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         )
 
 
-def _evidence_images(source: Source, folder: str) -> Iterator[tuple[int, str]]:
-    """Yield (claim id, name) of the evidence images of a split, in the order of their names."""
+def _evidence_images(source: Source, folder: str) -> Iterator[tuple[str, str]]:
+    """Yield (claim id without leading zeros, name) of the evidence images, sorted."""
     for name in source.glob(f"{folder}/images/*-proof-*"):
-        number, kind, *_ = name.rpartition("/")[2].split("-")
+        number, kind, *_ = name.rpartition("/")[2].split("-")  # three parts, by the pattern
         if kind == "proof":
-            yield int(number), name
+            yield number.lstrip("0"), name
 
 
 def _text(markup: str) -> str:

@@ -2,7 +2,8 @@
 
 In the files of e-SNLI-VE, which add explanations, the first column has no name; it is a row
 number with gaps, so ``pairID`` is the id. Several pairs share an image, and some of them the
-hypothesis as well. Images are named with their suffix there, and without it in SNLI-VE.
+hypothesis as well. Images are named with their suffix there, and without it in SNLI-VE; copies in
+circulation mix that, and spell the column in other ways.
 """
 
 from collections.abc import Iterator
@@ -33,15 +34,21 @@ def convert(source: Source) -> Iterator[Record | Reject]:
         )
 
 
+IMAGE = ("Flickr30kID", "Flickr30KID", "Flickr30K_ID")  # the column, by release
 Pairs = Iterator[tuple[dict[str, Any], str, str, dict[str, Any]]]  # row, image, hypothesis, meta
 
 
 def _explained(source: Source, part: str) -> Pairs:
     for row in source.csv(f"esnlive-annotations/esnlive_{part}.csv"):
-        yield row, row["Flickr30kID"], row["hypothesis"], {"explanation": row["explanation"]}
+        yield row, _file(row), row["hypothesis"], {"explanation": row["explanation"]}
 
 
 def _original(source: Source, part: str) -> Pairs:
     for row in source.jsonl(f"snli-ve-jsonl/snli_ve_{part}.jsonl"):
         meta = {"premise": row["sentence1"], "annotator_labels": row["annotator_labels"]}
-        yield row, f"{row['Flickr30K_ID']}.jpg", row["sentence2"], meta
+        yield row, _file(row), row["sentence2"], meta
+
+
+def _file(row: dict[str, Any]) -> str:
+    name: str = row[next((column for column in IMAGE if column in row), IMAGE[0])]
+    return f"{name.removesuffix('.jpg')}.jpg"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from m3it_builder.progress import Progress, Silent
 from m3it_builder.sources.catalog import Catalog
 from m3it_builder.sources.compressed import is_repacked, repacked_name
 from m3it_builder.storage.atomic import is_partial, sync_file, sync_folder
-from m3it_builder.tasks.registry import load_task
+from m3it_builder.tasks.registry import all_names, load_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,30 @@ def source_cards(sources: Iterable[str], tasks: Iterable[str]) -> list[SourceCar
     cards: dict[str, SourceCard] = {}
     for name in sources:
         if name not in known:
-            raise UsageError(
-                f"no source has the id {name!r}; `m3it show TASK` lists those of a task"
-            )
+            raise UsageError(f"no source has the id {name!r}; {_hint(name, sorted(known))}")
         cards[name] = load_source_card(known[name])
     for name in tasks:
         task = load_task(name)
         cards |= {source: task.sources[source] for source in task.card.sources}
     return list(cards.values())
+
+
+def optional_cards(tasks: Iterable[str]) -> list[SourceCard]:
+    """Return the cards of the optional sources of tasks, which are downloaded by name only."""
+    loaded = [load_task(name) for name in tasks]
+    return list(
+        {name: one.sources[name] for one in loaded for name in one.card.optional_sources}.values()
+    )
+
+
+def _hint(name: str, sources: Sequence[str]) -> str:
+    """Return what an unknown source id may mean."""
+    if name in all_names():
+        return f"it is a task, whose sources `m3it fetch --task {name}` downloads"
+    near = get_close_matches(name, sources, n=3, cutoff=0.5)
+    return (
+        f"did you mean {' or '.join(near)}?" if near else "`m3it show TASK` lists those of a task"
+    )
 
 
 def fetch_source(

@@ -6,11 +6,12 @@ the image; the address is in a JSON file of the same number.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from m3it_builder.errors import SourceError
-from m3it_builder.media.codecs import SUFFIXES
+from m3it_builder.media.codecs import SUFFIXES, with_other_suffixes
 from m3it_builder.records import File, Image, JsonObject, Location, Reject, Slice
 from m3it_builder.sources.archives import list_members
 from m3it_builder.sources.decoding import parse_json
@@ -26,6 +27,13 @@ def names_by_url(source: Source, source_id: str) -> Lookup[str]:
         for name in source.glob(f"{source_id}/*.json")
         if name.rpartition("/")[2].removesuffix(".json").isdigit()  # others are of whole shards
     )
+
+
+def is_present(source: Source, image: Image) -> bool:
+    """Return True if an image is there, under one of its names or with another suffix."""
+    names = (image.name, *image.other_names)
+    stored = chain(names, *map(with_other_suffixes, names))
+    return any(map(source.find, stored))
 
 
 @dataclass(frozen=True, slots=True)

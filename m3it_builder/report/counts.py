@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,33 @@ def unit_counts(build: Path) -> tuple[list[UnitCount], list[Failure]]:
         with collect_failure(folder.name, failures):
             counts += _task_counts(folder)
     return counts, failures
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Published and built rows of several tasks."""
+
+    label: str
+    published: int
+    built: int
+
+
+def totals(units: Sequence[UnitCount], members: Collection[str]) -> Iterator[Total]:
+    """Yield the sum over the tasks of M3IT, and the sum over the others, if there are any.
+
+    Args:
+        units: counts of splits.
+        members: names of all tasks of M3IT.
+    """
+    own = [unit for unit in units if unit.task in members]
+    others = [unit for unit in units if unit.task not in members]
+    count = len({unit.task for unit in own})
+    is_all = count == len(members)
+    label = "all of M3IT" if is_all else f"sum of {count} of the {len(members)} tasks of M3IT"
+    for title, group in ((label, own), ("sum of the others", others)):
+        if group:
+            published = sum(unit.published for unit in group)
+            yield Total(title, published, sum(unit.built or 0 for unit in group))
 
 
 def _task_counts(folder: Path) -> Iterator[UnitCount]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m3it_builder.records import JsonObject
 from m3it_builder.samples.files import write_json, write_scene
-from m3it_builder.samples.world import Scene, World, describe_count, describe_position
+from m3it_builder.samples.world import Scene, World, describe_count, describe_position, with_article
 
 _FIRST = {"train": 9_000_000, "val": 10_000_000, "test": 11_000_000}
 _OPENINGS = ("First there was", "Then came", "After that we saw", "Next stood", "At last there was")
@@ -63,6 +63,6 @@ def write_stories(sources: Path, file_split: str, stories: list[list[JsonObject]
 def _sentence(opening: str, scene: Scene) -> str:
     first = scene.things[0]
     return (
-        f"{opening} a {first.name} {describe_position(first)}, "
+        f"{opening} {with_article(first.name)} {describe_position(first)}, "
         f"{describe_count(len(scene.things), 'shape')} in all."
     )

@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from m3it_builder.media.codecs import SUFFIXES
+from m3it_builder.media.codecs import with_other_suffixes
 from m3it_builder.records import Frames, Image, Pixels, Record, Reject
 from m3it_builder.sources.source import Source
 from m3it_builder.stages import RejectSink
-
-VIDEO_SUFFIXES = ("mp4", "webm", "mkv", "avi", "mov")
 
 
 def locate(records: Iterable[Record], source: Source, reject: RejectSink) -> Iterator[Record]:
@@ -48,11 +46,3 @@ def _located(image: Image, source: Source) -> Image:
             if location := source.find(other):
                 return replace(image, name=other, location=location, other_names=())
     return image
-
-
-def with_other_suffixes(name: str, is_video: bool) -> Iterator[str]:
-    """Yield the names under which an image or a video may be stored instead."""
-    stem, dot, extension = name.rpartition(".")
-    for other in (VIDEO_SUFFIXES if is_video else SUFFIXES) if dot else ():
-        if other != extension:
-            yield stem + dot + other

@@ -26,7 +26,7 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Parse the values of ``--set``, each TASK.OPTION=VALUE, into texts by task and option.
 
     Raises:
-        CardError: a value is malformed.
+        CardError: a value is malformed, or an option has two different ones.
     """
     settings: dict[str, dict[str, str]] = {}
     for word in words:
@@ -34,5 +34,7 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, dict[str, str]]:
         task, dot, option = left.rpartition(".")
         if not (equals and dot and task and option):
             raise CardError(f"--set takes TASK.OPTION=VALUE, not {word!r}")
-        settings.setdefault(task, {})[option] = value
+        earlier = settings.setdefault(task, {}).setdefault(option, value)
+        if earlier != value:
+            raise CardError(f"--set gives {left} two values, {earlier!r} and {value!r}; give one")
     return settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -49,7 +50,7 @@ def require_free(out: Path, source: str, run: Run) -> None:
     """
     folder = out / source
     _require_folder(folder)
-    found = _files(folder)
+    found = files_in(folder)
     if not found:
         return
     sample = _read_list(out).get(source)
@@ -78,8 +79,8 @@ def move_in(staged: Path, out: Path, run: Run) -> None:
     source = staged.name
     target = out / source
     samples = _read_list(out)
-    before = samples.get(source) if _files(target) else None
-    files = _files(staged)
+    before = samples.get(source) if files_in(target) else None
+    files = files_in(staged)
     if before is None or set(before.run.tasks) <= set(run.tasks):
         if target.is_dir():
             shutil.rmtree(target)
@@ -89,7 +90,12 @@ def move_in(staged: Path, out: Path, run: Run) -> None:
     tasks = tuple(sorted({*before.run.tasks, *run.tasks}))
     both = _Sample(msgspec.structs.replace(run, tasks=tasks), {**before.files, **files})
     _write_list(out, {**samples, source: both})
-    for name in files:
+    move_files(staged, target, files)
+
+
+def move_files(staged: Path, target: Path, names: Iterable[str]) -> None:
+    """Move some files of one folder to another, with their paths relative to it."""
+    for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (staged / name).replace(target / name)
 
@@ -101,7 +107,7 @@ def _require_folder(folder: Path) -> None:
         raise BuildError(f"{folder}: is not a folder; {_REMEDY}")
 
 
-def _files(folder: Path) -> dict[str, int]:
+def files_in(folder: Path) -> dict[str, int]:
     """Return the size of each file in a folder; symbolic links have size -1, as they are not ours.
 
     Links are not followed.

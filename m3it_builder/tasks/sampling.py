@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from m3it_builder.errors import BuildError
 from m3it_builder.executors.local import run
 from m3it_builder.progress import Progress, Silent
 from m3it_builder.samples.world import World
 from m3it_builder.tasks.registry import SampleWriter, Task, load_task
-from m3it_builder.tasks.sample_folders import Run, move_in, require_free
+from m3it_builder.tasks.sample_folders import (
+    Run,
+    files_in,
+    move_files,
+    move_in,
+    require_free,
+)
 
 _REPORT_EVERY = 50  # scenes
 _MARKER = "sample.json"  # in the folder of a sample that is complete
@@ -113,7 +120,8 @@ class _Scenes:
 def write_once(task: Task, out: Path, count: int, progress: Progress | None = None) -> Path:
     """Write the sample sources of a task, unless they exist already, and return their folder.
 
-    Existing files are kept so that a repeated build finds its sources unchanged.
+    Existing files are kept so that a repeated build finds its sources unchanged; those that were
+    deleted since are written again.
 
     Args:
         task: task whose sample writer is used.
@@ -121,23 +129,45 @@ def write_once(task: Task, out: Path, count: int, progress: Progress | None = No
         count: minimum number of examples per split.
         progress: receives the number of scenes drawn.
     """
+    from m3it_builder.version import __version__
+
     target = sample_folder(out, task.card.name)
-    if not _is_written(task, out, count):
+    missing = _missing(target, count)
+    if missing is None:
         shutil.rmtree(target, ignore_errors=True)
         write_sample(task, target, count, progress=progress)
-        (target / _MARKER).write_text(_parameters(count), encoding="utf-8")
+        marker = _Complete(count, __version__, tuple(files_in(target)))
+        (target / _MARKER).write_bytes(msgspec.json.encode(marker))
+    elif missing:
+        with tempfile.TemporaryDirectory(dir=target.parent) as name:
+            write_sample(task, Path(name), count, progress=progress)
+            move_files(Path(name), target, missing)
     return target
 
 
-def _is_written(task: Task, out: Path, count: int) -> bool:
-    marker = sample_folder(out, task.card.name) / _MARKER
-    return marker.exists() and marker.read_text(encoding="utf-8") == _parameters(count)
+class _Complete(msgspec.Struct, frozen=True):
+    """The marker of a sample that was written completely."""
+
+    rows: int
+    version: str  # of this package
+    files: tuple[str, ...]  # paths relative to the folder
 
 
-def _parameters(count: int) -> str:
+def _missing(folder: Path, count: int) -> list[str] | None:
+    """Return the files of a sample that have been deleted; None if it is another one, or none."""
     from m3it_builder.version import __version__
 
-    return json.dumps({"rows": count, "version": __version__})
+    try:
+        marker = msgspec.json.decode((folder / _MARKER).read_bytes(), type=_Complete)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    if (marker.rows, marker.version) != (count, __version__):
+        return None
+    return sorted(set(marker.files) - files_in(folder).keys())
+
+
+def _is_written(task: Task, out: Path, count: int) -> bool:
+    return _missing(sample_folder(out, task.card.name), count) == []
 
 
 def write_all_once(

@@ -53,6 +53,26 @@ def test_a_letter_depends_on_the_form_of_the_answer() -> None:
     assert findings(text, frozenset({"letter"}), rows_have=("options",)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Name the object in view.", "Name the"),
+        ("Select the word that fits.", "Select the word"),
+        ("Tell them: answer true when it holds.", "answer true"),
+        ("Look closely and mark it as false or true.", "mark it as false"),
+        ("Use the matching label: true for this, false for that.", ": true"),
+        ("输出正确的类别，不要改写它的名称。", "不要改写"),
+    ],
+)
+def test_a_text_depends_on_the_form_of_the_answer(text: str, word: str) -> None:
+    options, answers = ("options",), ("true", "false")
+    (finding,) = findings(text, rows_have=options, closed_answers=answers)
+    assert f"says {word!r}, but a row may have no option_text" in finding
+    needs = frozenset[Need]({"option_text"})
+    assert findings(text, needs, rows_have=options, closed_answers=answers) == []
+    assert findings(text, closed_answers=answers) == [], "there are no options"
+
+
 def test_an_image_is_one_by_the_card() -> None:
     none = CARD.images.model_copy(update={"min": 0})
     (finding,) = findings("Look at the image.", images=none)

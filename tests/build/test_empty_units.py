@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from m3it_builder import load_task
 from m3it_builder.build.builder import Build
-from m3it_builder.errors import EmptyUnitError, SourceError
+from m3it_builder.errors import EmptyUnitError, RejectShareError, SourceError
 from m3it_builder.tasks.sampling import write_sample
 from tests.support.building import PLAN, QUESTIONS, build, built_unit, images_of
 from tests.support.paths import tree
@@ -57,6 +58,19 @@ def test_no_row_is_left(sources: Path, tmp_path: Path, loss: str) -> None:
     assert sum(caught.value.reasons.values()) == built_unit(out).examples
     assert tree(out) == before
     assert Path(str(caught.value).rpartition(" ")[2]).is_file(), "the list of rejects"
+
+
+def test_source_of_the_images_is_named(tmp_path: Path) -> None:
+    """Sources that can replace each other are optional, so a build starts without any of them."""
+    write_sample(load_task("vsr"), tmp_path / "src", 4)
+    for folder in (tmp_path / "src").iterdir():
+        if folder.name != "vsr-annotations":
+            shutil.rmtree(folder)
+    hint = f"no files in {tmp_path}/src/vsr-images/: get them with `m3it fetch vsr-images`"
+    with pytest.raises(RejectShareError, match=f"image_missing .*{hint}, or see `m3it show vsr`"):
+        build(tmp_path / "src", tmp_path / "out", task="vsr")
+    with pytest.raises(EmptyUnitError, match=hint):
+        build(tmp_path / "src", tmp_path / "out", LENIENT, "vsr")
 
 
 def test_split_with_withheld_answers_may_be_empty(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sources that change while a build reads them, torn spools, and members of false sizes.
+"""Sources that change while a build reads them, and members of false sizes.
 
 A build is right or is refused; it never publishes the image of another file.
 """
@@ -7,39 +7,32 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import shutil
 import struct
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from blake3 import blake3
 
-from m3it_builder import Record, Reject, Source, Turn, load_task
-from m3it_builder.build.image_phase import ImagePhase
-from m3it_builder.build.pack import pack
+from m3it_builder import load_task
 from m3it_builder.dataset.layout import MANIFEST
 from m3it_builder.errors import BuildError, SourceChangedError
-from m3it_builder.progress import Silent
 from m3it_builder.tasks.sampling import write_sample
 from tests.support import building
 from tests.support.archives import set_zip_sizes
 from tests.support.building import (
     IMAGES,
-    TEXT_PLAN,
     images_of,
     index_rows,
     interrupt,
-    numbered_task,
-    placeholder_sources,
     reject_rows,
 )
+from tests.support.interventions import after_packing, between_phases, between_shards
 from tests.support.paths import tree
 from tests.support.verifying import counts, verify
 
@@ -127,45 +120,6 @@ def assert_right(out: Path, files: Files, sources: Path) -> None:
             data = files[image["name"].removeprefix(f"{IMAGES}/")]
             assert image["digest"] == blake3(data).hexdigest()
     assert counts(verify(out, sources=sources)) == {}
-
-
-def between_phases(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
-    """Make a change after the text phase and before the image phase, once."""
-    original = ImagePhase.pack
-    changes = [change]
-
-    def changed(self: ImagePhase, *arguments: Any) -> Any:
-        while changes:
-            changes.pop()()
-        return original(self, *arguments)
-
-    monkeypatch.setattr(ImagePhase, "pack", changed)
-
-
-def between_shards(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
-    """Make a change after the second shard is packed."""
-    packed = []
-
-    def changing(job: Any, progress: Any) -> Any:
-        record = pack(job, progress)
-        packed.append(job)
-        if len(packed) == 2:
-            change()
-        return record
-
-    monkeypatch.setattr("m3it_builder.build.image_phase.pack", changing)
-
-
-def after_packing(monkeypatch: pytest.MonkeyPatch, change: Callable[[], None]) -> None:
-    """Make a change after all shards are packed, before the manifest is written."""
-    original = ImagePhase.pack
-
-    def changing(self: ImagePhase, *arguments: Any) -> Any:
-        packed = original(self, *arguments)
-        change()
-        return packed
-
-    monkeypatch.setattr(ImagePhase, "pack", changing)
 
 
 @pytest.mark.parametrize("keep_mtime", [False, True])
@@ -265,92 +219,6 @@ def test_loose_file_replaced_between_the_phases(
     assert not published(out)
     build(sources, out)
     assert counts(verify(out, sources=sources)) == {}
-
-
-@dataclass
-class Notes(Silent):
-    """Collects the notes of a build."""
-
-    notes: list[str] = field(default_factory=list)
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def truncate_a_little(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 4096)
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def zero_all_but_the_header(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:4096] + bytes(path.stat().st_size - 4096))
-
-
-def zero_a_page(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    start = data.rfind(b"COCO_train2014") // 4096 * 4096
-    data[start : start + 4096] = bytes(4096)
-    path.write_bytes(data)
-
-
-def garble_the_header(path: Path) -> None:
-    path.write_bytes(random.Random(0).randbytes(100) + path.read_bytes()[100:])
-
-
-def flip_a_text(path: Path) -> None:
-    """Change a letter, which SQLite cannot notice."""
-    data = bytearray(path.read_bytes())
-    position = data.rfind(b"COCO_train2014")
-    data[position] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("stop", ["plan", "kill"])
-@pytest.mark.parametrize(
-    "tear",
-    [
-        truncate,
-        truncate_a_little,
-        empty,
-        zero_all_but_the_header,
-        zero_a_page,
-        garble_the_header,
-        flip_a_text,
-    ],
-)
-def test_torn_spool_is_filled_again_once(
-    sample: Path,
-    tmp_path: Path,
-    stop: str,
-    tear: Callable[[Path], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    build(sample, tmp_path / "undisturbed")
-    out, progress = tmp_path / "out", Notes()
-    if stop == "plan":
-        build(sample, out, plan_only=True)
-    else:
-        with monkeypatch.context() as patch:
-            between_shards(patch, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                build(sample, out)
-    (spool,) = out.rglob("spool.sqlite")
-    spool.chmod(0o644)
-    tear(spool)
-    build(sample, out, progress=progress)
-    assert tree(out) == tree(tmp_path / "undisturbed")
-    # Damage of a finished shard is not noticed: its rows are not read again.
-    is_local = tear in (zero_a_page, flip_a_text)
-    assert len(progress.notes) == 1 or (is_local and stop == "kill"), progress.notes
-    assert all("filling it again" in note for note in progress.notes)
-    assert build(sample, out).status == "up to date"
 
 
 def test_repeated_members_are_reported_and_the_last_one_is_used(
@@ -455,66 +323,3 @@ def test_comment_with_the_signature_of_the_end_record(
         file.comment = comment
     build(sources, tmp_path / "out")
     assert_right(tmp_path / "out", archive.files, sources)
-
-
-def nested(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"meta": {"x": nested(300)}}, "nested_too_deeply"),
-        ({"meta": {"x": nested(100_000)}}, "nested_too_deeply"),
-        ({"meta": {"x": 10**5_000}}, "number_not_finite"),
-        ({"meta": {"x": [-(10**5_000)]}}, "number_not_finite"),
-        ({"meta": {"x": 10**4_000}}, None),
-        ({"id": ""}, "empty_id"),
-    ],
-)
-def test_one_bad_record_is_one_reject(
-    tmp_path: Path, values: dict[str, Any], reason: str | None
-) -> None:
-    def convert(source: Source) -> Iterator[Record | Reject]:
-        for number in range(40):
-            record: dict[str, Any] = {"id": str(number)}
-            if number == 7:
-                record |= values
-            yield Record(turns=(Turn(f"{number}?", "yes"),), **record)
-
-    task = replace(numbered_task(40), convert=convert)
-    report = building.build(placeholder_sources(tmp_path), tmp_path / "out", TEXT_PLAN, task)
-    assert report.rows == (39 if reason else 40)
-    assert report.rejects == ({reason: 1} if reason else {})
-    assert counts(verify(tmp_path / "out")) == {}
-
-
-@pytest.mark.parametrize("read", ["json", "items", "jsonl", "item"])
-def test_number_of_5000_digits_in_a_file_is_one_reject(tmp_path: Path, read: str) -> None:
-    sources = placeholder_sources(tmp_path)
-    examples = [b'{"n": %d}' % number for number in range(40)]
-    examples[7] = b'{"n": 1' + b"0" * 5_000 + b"}"
-    lines = b"\n".join(examples)
-    data = lines if read == "jsonl" else b'{"rows": [' + b", ".join(examples) + b"]}"
-    (sources / "okvqa-annotations" / "x.json").write_bytes(data)
-    name = "okvqa-annotations/x.json"
-
-    def rows(source: Source) -> Any:
-        readers: dict[str, Callable[[], Any]] = {
-            "json": lambda: source.json(name)["rows"],
-            "items": lambda: source.items(name, "rows"),
-            "jsonl": lambda: source.jsonl(name),
-            "item": lambda: source.item(name, "rows"),
-        }
-        return readers[read]()
-
-    def convert(source: Source) -> Iterator[Record | Reject]:
-        for number, row in enumerate(rows(source)):
-            yield Record(id=str(number), turns=(Turn("?", "yes"),), meta=row)
-
-    task = replace(numbered_task(40), convert=convert)
-    report = building.build(sources, tmp_path / "out", TEXT_PLAN, task)
-    assert (report.rows, report.rejects) == (39, {"number_not_finite": 1})

@@ -156,7 +156,11 @@ def test_image_with_too_many_pixels(sources: Path, tmp_path: Path) -> None:
         (("--images", "png"), "'png' is not one of bytes, base64"),
         (("--split", "val"), "did you mean validation?"),
         (("--set", "x"), "--set takes TASK.OPTION=VALUE"),
-        (("--set", "coco.x=1"), "--set names coco, which is not being built"),
+        (("--set", "coco.x=1"), "--set names coco, which is not being built; it can name okvqa"),
+        (("--set", "ok-vqa.x=1"), "ok-vqa, which is not being built; did you mean okvqa?"),
+        (("--set", "okvqa.x=1", "--set", "okvqa.x=2"), "okvqa.x two values, '1' and '2'; give one"),
+        (("--sample",), "leave one of them out"),
+        (("--sample-rows", "3"), "--sample-rows needs --sample"),
         (("--set", "okvqa.x=1"), "okvqa has no option 'x'"),
         (("--seed", str(10**30)), "out of range"),
         (("--seed", str(-(10**30))), "out of range"),
@@ -172,6 +176,16 @@ def test_wrong_option_values(
     done = build_okvqa(sources, tmp_path / "out", *words)
     assert_usage_error(done, words[0], expected)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_task_named_twice_is_built_once(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("tasks: [okvqa, okvqa]\nsplits: [train]\n")
+    words = ("--sample", "--sample-rows", "3", "--json", "--pipeline", "mine.yaml")
+    names = ("--task", "okvqa", "--task", "okvqa-rephrased") * 2
+    for given, expected in (((), ["okvqa"]), (names, ["okvqa", "okvqa-rephrased"])):
+        done = run_m3it("build", *given, *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert [report["task"] for report in json.loads(done.stdout)] == expected
 
 
 def test_unknown_pipeline(sources: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from m3it_builder.cli.info_command import format_age
+from m3it_builder.report.counts import Total, UnitCount, totals
 from tests.support.command import build_okvqa, run_m3it
 from tests.support.in_process import call_m3it
 from tests.support.paths import FIXTURES
@@ -106,6 +107,19 @@ def test_show_of_a_build_with_a_missing_shard(built: Path) -> None:
     assert "if it is being rebuilt" in done.lines[0]
 
 
+def test_totals() -> None:
+    units = [
+        UnitCount(task=task, split="train", published=5, built=built, examples=None, rejects={},
+                  remark="")
+        for task, built in (("a", 3), ("b", None), ("mine", 7))
+    ]  # fmt: skip
+    labels = ["all of M3IT", "sum of the others"]
+    assert [total.label for total in totals(units, ("a", "b"))] == labels
+    assert list(totals(units[:2], ("a", "b", "c"))) == [
+        Total("sum of 2 of the 3 tasks of M3IT", 10, 3)
+    ]
+
+
 def test_ages() -> None:
     ages = [format_age(seconds) for seconds in (None, 3, 90, 150, 7_300, 500_000)]
     assert ages == [None, "just now", "1 minute ago", "2 minutes ago", "2 hours ago", "5 days ago"]
@@ -121,6 +135,7 @@ def test_counts_beside_the_published_ones(built: Path, tmp_path: Path) -> None:
     assert validation["remark"] == "not built"
     text = run_m3it("info", built, "--counts").stdout
     assert all(word in text for word in ("9,009", "-8,989", "not built"))
+    assert "sum of 1 of the 40 tasks of M3IT" in text
     limited = tmp_path / "limited"
     build_okvqa(FIXTURES / "okvqa" / "source", limited, "--limit", "3", "--max-reject-share", "1")
     (train, _) = json.loads(call_m3it("info", limited, "--counts", "--json").stdout)

@@ -13,11 +13,24 @@ from tests.support.paths import ROOT
 def test_ls_and_show_task() -> None:
     listed = json.loads(run_m3it("ls", "--json").stdout)
     assert {row["name"] for row in listed} >= {"okvqa", "coco", "nlvr", "nlvr-synthetic"}
+    members = {row["name"] for row in listed if row["m3it"]}
+    assert len(members) == 40
+    assert members.isdisjoint({"vsr", "laion-400m", "nlvr-synthetic"})
+    others = sum(not row["m3it"] and not row["variant_of"] for row in listed)
+    assert f"(40 of M3IT, {others} others)" in run_m3it("ls").stderr
     shown = json.loads(run_m3it("show", "nlvr-synthetic", "--json", "--rows", "2").stdout)
     assert shown["options"] == {"form": "synthetic"}
     assert len(shown["instructions"]) == 10
     assert len(shown["sample_rows"]) == 2
     assert "OK-VQA" in run_m3it("show", "okvqa").stdout
+
+
+def test_show_lists_optional_sources() -> None:
+    text = run_m3it("show", "a-okvqa", "--rows", "0").stdout
+    assert "coco-2017-train-images (train), coco-2017-val-images (validation), " in text
+    assert "of several with the same images one is needed" in text
+    card = json.loads(run_m3it("show", "a-okvqa", "--rows", "0", "--json").stdout)["card"]
+    assert card["optional_sources"]["coco-2017-train-images"] == ["train"]
 
 
 def test_ls_of_one_group() -> None:
@@ -36,7 +49,7 @@ def test_show_build_as_json(sources: Path, tmp_path: Path) -> None:
     build_okvqa(sources, tmp_path / "out")
     rows = json.loads(run_m3it("show", tmp_path / "out" / "okvqa", "--rows", "2", "--json").stdout)
     assert [row["split"] for row in rows] == ["train", "train"]
-    assert rows[0]["turns"][0].keys() == {"question", "answer", "choices", "gold"}
+    assert rows[0]["turns"][0].keys() == {"question", "answer", "choices", "gold", "said"}
     assert rows[0]["images"][0]["mime"] == "image/jpeg"
 
 

@@ -70,3 +70,13 @@ def test_added_stop(tmp_path: Path, answer: str, expected: str) -> None:
     write_json(sources / "fm-iqa-annotations/FM-IQA.json", {"val": [row]})
     rows, _ = convert(load_task("fm-iqa"), "validation", sources)
     assert [row.outputs for row in rows] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"), [("Question", "no_question"), ("Answer", "no_answer")]
+)
+def test_null_texts(tmp_path: Path, field: str, reason: str) -> None:
+    row = {"question_id": 1, "image_id": 1_000_321, "Question": "这是什么？", "Answer": "羊。"}
+    sources = copy_with(tmp_path, {})
+    write_json(sources / "fm-iqa-annotations" / "FM-IQA.json", {"val": [{**row, field: None}]})
+    assert outcome("validation", sources) == ([], [("1", reason)])

@@ -18,6 +18,7 @@ from tests.support.conversion import WORLD, convert
 from tests.support.paths import FIXTURES
 
 NUMBERS = range(31, 34)
+SCENE = paint(WORLD.scene(31))
 
 
 def write_source(folder: Path, dialogs: list[list[str]], post: str = "分享图片") -> Path:
@@ -118,6 +119,23 @@ def test_shards_of_img2dataset(tmp_path: Path) -> None:
     rows, rejects = build(sources)
     assert [row.record.id for row in rows] == ["1"]
     assert rejects == [("0", "image_missing")]
+
+
+def test_images_of_a_post_under_another_suffix(tmp_path: Path) -> None:
+    """One of img2dataset's with the option encode_format, one of the authors' script converted."""
+    source = tmp_path
+    urls = [sample.url(number) for number in NUMBERS]
+    sample.write_files(source, "test", [(["一", "二"], urls, "图")])
+    write_bytes(source / f"mmchat-images/image/{sample.file_name(urls[0])}", encode(SCENE))
+    converted = sample.file_name(urls[1]).rpartition(".")[0] + ".webp"
+    write_bytes(source / f"mmchat-images/image/{converted}", encode(SCENE))
+    write_bytes(source / "mmchat-images/00000/000000000.png", encode(SCENE))
+    address = json.dumps({"url": urls[2]}).encode()
+    write_bytes(source / "mmchat-images/00000/000000000.json", address)
+    (row,), rejects = build(source)
+    suffixes = [image.name.rpartition(".")[2] for image in row.record.images]
+    assert suffixes == [sample.file_name(urls[0]).rpartition(".")[2], "webp", "png"]
+    assert not rejects
 
 
 def test_images_that_are_gone(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from m3it_builder import load_task
@@ -39,3 +42,17 @@ def test_images_are_those_of_the_claim() -> None:
         f"/{int(number):05d}-proof-" in name for number, names in images.items() for name in names
     )
     assert not any("01001-proof" in name for names in images.values() for name in names)
+
+
+def test_numbers_that_are_none(tmp_path: Path) -> None:
+    shutil.copytree(SOURCE, tmp_path / "source")
+    folder = tmp_path / "source" / "mocheg" / "mocheg" / "train"
+    text = (folder / "Corpus2.csv").read_text()
+    cells = "0,Q7,u,h,Is it?,supported,<p>Yes.</p>,0,<p>It is.</p>,"
+    (folder / "Corpus2.csv").write_text(f"{text.rstrip()}\n{cells}\n")
+    image = folder / "images" / "00100-proof-00-left-third.jpg"
+    shutil.copy(image, folder / "images" / "Thumbs-proof-00-x.jpg")
+    rows, rejects = convert(load_task("mocheg"), "train", tmp_path / "source")
+    before, rejects_before = convert(load_task("mocheg"), "train", SOURCE)
+    assert [row.record.id for row in rows] == [row.record.id for row in before]
+    assert sorted(rejects) == sorted([*rejects_before, ("Q7", "not_chosen")])

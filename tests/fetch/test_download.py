@@ -303,8 +303,14 @@ def test_command(tmp_path: Path) -> None:
     manual = run_m3it("fetch", "nlvr2-images", "--source", tmp_path)
     assert manual.returncode == 1
     assert "Fill in the form" in manual.stdout
+    of_task = run_m3it("fetch", "--task", "vsr", "--source", tmp_path, "--verify").stdout
+    assert "missing" in of_task, "of the required source"
+    assert "optional, or one of several: `m3it fetch vsr-images`" in of_task
     for unknown in ("nonsense", "../okvqa", "x" * 300):
         assert_one_line(run_m3it("fetch", unknown), 2, "no source has the id")
+    assert_one_line(run_m3it("fetch", "okvqa"), 2, "it is a task", "`m3it fetch --task okvqa`")
+    near = run_m3it("fetch", "nlvr2-image")
+    assert_one_line(near, 2, "did you mean nlvr2-images or")
     assert run_m3it("fetch").returncode == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,22 @@ import pytest
 from m3it_builder import load_task
 from m3it_builder.errors import BuildError
 from m3it_builder.progress import Silent, Unit
-from m3it_builder.tasks.sampling import sample_folder, write_once, write_sample, write_samples
+from m3it_builder.tasks.sampling import (
+    sample_folder,
+    write_all_once,
+    write_once,
+    write_sample,
+    write_samples,
+)
 from tests.support.paths import tree
 
 
 def stats(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_unchanged_files_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +40,18 @@ def test_unchanged_files_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("m3it_builder.version.__version__", "99")
     write_once(task, tmp_path, 4)
     assert stats(folder) != larger, "another version may write other files"
+
+
+def test_deleted_files_are_written_again(tmp_path: Path) -> None:
+    task = load_task("okvqa")
+    folder = write_once(task, tmp_path, 3)
+    before = files(folder)
+    annotations = stats(folder / "okvqa-annotations")
+    shutil.rmtree(folder / "coco-2014-train-images")
+    write_all_once([task], tmp_path, 3, 1, Silent())
+    assert files(folder) == before
+    assert stats(folder / "okvqa-annotations") == annotations, "an earlier build is up to date"
+    assert [path.name for path in folder.parent.iterdir()] == ["okvqa"]
 
 
 def test_variants_share_a_sample(tmp_path: Path) -> None:

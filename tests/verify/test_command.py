@@ -17,7 +17,7 @@ from m3it_builder.cli import app
 from m3it_builder.errors import BuildError, UsageError
 from m3it_builder.tasks.sampling import write_sample
 from tests.build.test_endurance import peak_kilobytes
-from tests.support import edits, planted
+from tests.support import edits, plants
 from tests.support.command import assert_one_line, run_m3it
 from tests.support.paths import ALL
 from tests.support.verifying import PLAN, verify, verify_command
@@ -69,7 +69,7 @@ def test_report_does_not_depend_on_workers(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mixed"
     shutil.copytree(base / "out" / "mixed", folder)
     edits.edit_jsonl(folder, lambda rows: rows[0].update(outputs="x"))
-    edits.edit_tar(folder, planted.swap_rows)
+    edits.edit_tar(folder, plants.swap_rows)
     one, two = verify(folder), verify(folder, workers=2)
     assert one == two
     assert len(one.findings) > 1

@@ -11,7 +11,8 @@ import pytest
 from m3it_builder.verify.findings import CHECKS
 from m3it_builder.verify.privacy import privacy_scanner
 from tests.support import edits
-from tests.support.planted import PLANTED, Fault
+from tests.support.planted import PLANTED
+from tests.support.plants import Fault
 from tests.support.verifying import verify_command
 
 
