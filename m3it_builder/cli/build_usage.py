@@ -13,7 +13,7 @@ from m3it_builder.errors import first_few
 
 if TYPE_CHECKING:
     from m3it_builder.build.plan import Plan
-    from m3it_builder.build.siblings import Sibling
+    from m3it_builder.build.sibling_inputs import Sibling
     from m3it_builder.records import Split
     from m3it_builder.tasks.registry import Task
 
