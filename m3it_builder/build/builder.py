@@ -267,7 +267,8 @@ class Build:
             self._require_unchanged(inputs, spool.facts)
             outcome = Outcome(records, chain(spool.rejects(), rejects), reasons)
             facts = facts_of(inputs.task, unit.split, inputs.fingerprint)
-            manifest = commit(unit, inputs.fingerprint, self.plan.choices(), facts, outcome)
+            choices = inputs.fingerprint.plan
+            manifest = commit(unit, inputs.fingerprint, choices, facts, outcome)
             report = report_of(manifest, "built", packed * len(self.plan.formats))
             notes = [note for one in inputs.catalogs.values() for note in one.duplicate_members()]
             return replace(report, unmatched=spool.facts.unmatched, notes=tuple(notes))

@@ -94,7 +94,7 @@ def fingerprint(
         packing=_code(_SHARD_CODE),
         toolchain=toolchain(),
         options=dict(task.options),
-        plan=plan.choices(),
+        plan=plan.choices(task.card),
         drop=dropped_digest(plan.drop, (task.name, split)),
         files={
             name: state

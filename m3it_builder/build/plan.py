@@ -12,6 +12,7 @@ from pydantic import Field
 
 from m3it_builder.build.drop_list import DropList, drop_list
 from m3it_builder.cards.bundled import bundled
+from m3it_builder.cards.cards import TaskCard
 from m3it_builder.cards.strict_yaml import Strict, read_card
 from m3it_builder.dataset.manifest import PlanChoices
 from m3it_builder.errors import CardError, PipelineError
@@ -20,6 +21,7 @@ from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import SPLITS, Split
 from m3it_builder.shards.formats import FormatName, ImageEncoding
 from m3it_builder.stages.check import CHECKS
+from m3it_builder.stages.paraphrase import Mode
 
 Decode = Literal["probe", "full"]
 Order = Literal["source", "digest"]
@@ -80,6 +82,11 @@ class PipelineFile(Strict):
     rows: Rows = Field(
         default="published",
         description="Where M3IT has a sample of a split: as many rows as published, or all.",
+    )
+    paraphrase: Mode = Field(
+        default="none",
+        description="Sentences in place of short answers, as `--paraphrase`; of tasks whose "
+        "answers M3IT had paraphrased.",
     )
     limit: int | None = Field(
         default=None,
@@ -154,8 +161,8 @@ class Plan:
     drop: tuple[DropList, ...] = ()
     sibling_images: ImageEncoding = "shared"  # of sets that are made from others
 
-    def choices(self) -> PlanChoices:
-        """Return every option that changes rows or shards."""
+    def choices(self, card: TaskCard) -> PlanChoices:
+        """Return every option that changes rows or shards of a task."""
         file = self.file
         return PlanChoices(
             rows=file.rows,
@@ -172,6 +179,7 @@ class Plan:
             images=self.images,
             shard_mb=file.output.shard_mb,
             sample=self.is_sample,
+            paraphrase=file.paraphrase if card.paraphrase else "none",
         )
 
     def video(self) -> VideoPlan:
@@ -188,6 +196,7 @@ class Overrides:
     images: str | None = None
     shard_mb: float | None = None
     rows: str | None = None
+    paraphrase: str | None = None
     limit: int | None = None
     seed: int | None = None
     max_reject_share: float | None = None
@@ -238,6 +247,9 @@ def make_plan(file: PipelineFile, overrides: Overrides) -> Plan:
     if overrides.rows is not None:
         _require_known("--rows", (overrides.rows,), get_args(Rows))
         file = file.model_copy(update={"rows": overrides.rows})
+    if overrides.paraphrase is not None:
+        _require_known("--paraphrase", (overrides.paraphrase,), get_args(Mode))
+        file = file.model_copy(update={"paraphrase": overrides.paraphrase})
     lists = (*file.drop, *(overrides.drop or ()))
     share = overrides.max_reject_share
     return Plan(

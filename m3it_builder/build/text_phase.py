@@ -1,8 +1,8 @@
 """Phase A: convert raw files into the instances of a spool.
 
 All records: convert → locate → check records → spool → choose (sample, limit, drop).
-Chosen records only: instruct → render → check texts → spool → cut into shards. Rows that
-are not built are not rendered, nor rewritten by a model.
+Chosen records only: instruct → paraphrase → render → check texts → spool → cut into shards.
+Rows that are not built are not rendered, nor rewritten by a model.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from m3it_builder.stages.check import check_records, check_texts
 from m3it_builder.stages.convert import convert
 from m3it_builder.stages.instruct import instruct
 from m3it_builder.stages.locate import locate
+from m3it_builder.stages.paraphrase import paraphrase
 from m3it_builder.stages.render import render_all
 from m3it_builder.tasks.registry import Task
 
@@ -42,7 +43,9 @@ def finish(
 ) -> Iterator[Instance]:
     """Yield the instances of chosen records, with texts rendered and checked."""
     instructed = instruct(records, task, split, plan.seed, plan.file.instructions)
-    rendered = render_all(instructed, task.card.render.style())
+    style = task.card.render.style()
+    mode = plan.choices(task.card).paraphrase
+    rendered = render_all(paraphrase(instructed, mode, style), style)
     return check_texts(rendered, plan.file.checks, reject)
 
 

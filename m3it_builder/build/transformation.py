@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import json
 from msgspec.structs import replace
 
 from m3it_builder.dataset.index_row import IndexRow
@@ -18,8 +19,10 @@ from m3it_builder.dataset.manifest import CardFacts, Manifest
 from m3it_builder.errors import BuildError
 from m3it_builder.records import Reject, Style
 from m3it_builder.stages import template
+from m3it_builder.stages.paraphrase import with_outcome
 from m3it_builder.stages.template import sentence
 from m3it_builder.storage.digest import file_digest
+from m3it_builder.storage.json_values import dumps
 
 
 class Transformation(Protocol):
@@ -77,4 +80,5 @@ class TemplateAnswers:
                 replace(turn, said=turn.said or sentence(turn, row.lang, style.answer))
                 for turn in row.turns
             ]
-            yield replace(row, turns=tuple(turns))
+            meta = with_outcome(json.decode(row.meta), "template")
+            yield replace(row, turns=tuple(turns), meta=dumps(meta, sort_keys=True).decode())

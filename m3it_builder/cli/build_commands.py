@@ -66,6 +66,14 @@ def build(
     images: Images = None,
     shard_mb: ShardMb = None,
     rows: Rows = None,
+    paraphrase: Annotated[
+        str | None,
+        typer.Option(
+            "--paraphrase",
+            help="none, or template: sentences in place of short answers, in the tasks whose "
+            "answers M3IT had paraphrased (default: none; --pipeline m3it: template).",
+        ),
+    ] = None,
     limit: Limit = None,
     seed: Seed = None,
     settings: Annotated[
@@ -137,6 +145,7 @@ def build(
     require_sample_usage(sample, source, sample_rows)
     file = load_pipeline(pipeline or "default")
     overrides = Overrides(formats=formats, images=images, shard_mb=shard_mb, rows=rows,
+                          paraphrase=paraphrase,
                           limit=limit, seed=seed, max_reject_share=max_reject_share, drop=drop,
                           is_sample=sample)  # fmt: skip
     plan = make_plan(file, overrides)

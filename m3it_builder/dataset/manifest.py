@@ -92,6 +92,7 @@ class PlanChoices(Struct, frozen=True, kw_only=True):
     images: ImageEncoding
     shard_mb: float
     sample: bool  # built from synthetic sample data
+    paraphrase: Literal["none", "template"] = "none"  # none for tasks that are not paraphrased
 
 
 class SiblingOf(Struct, frozen=True):

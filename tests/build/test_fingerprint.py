@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from m3it_builder import load_task
 from m3it_builder.build import fingerprint
 from m3it_builder.build.fingerprint import BuiltFrom, changes
 from m3it_builder.errors import BuildError
 from tests.support.building import TEXT_PLAN, build, numbered_task, placeholder_sources
 from tests.support.paths import ROOT
+
+CARD = load_task("okvqa").card
 
 PACKAGE = ROOT / "m3it_builder"
 # Covered by the content they load (cards, drop lists), or without influence on rows.
@@ -104,7 +107,7 @@ BUILT_FROM = BuiltFrom(
         packing="a",
         toolchain={"python": "3.11.1", "pillow": "11"},
         options={"target": "answer"},
-        plan=TEXT_PLAN.choices(),
+        plan=TEXT_PLAN.choices(CARD),
         drop="",
         files={"a/1.zip": (1, 1, 1), "a/2.zip": (1, 1, 1)},
     ),
@@ -127,7 +130,7 @@ def test_changes_name_the_input_and_its_values() -> None:
     assert changed(toolchain={"python": "3.12.0", "pillow": "11"}) == [
         "Python or a library that decides the bytes of shards (python: 3.11.1 → 3.12.0)"
     ]
-    assert changed(plan=replace(TEXT_PLAN, seed=7, limit=5).choices()) == [
+    assert changed(plan=replace(TEXT_PLAN, seed=7, limit=5).choices(CARD)) == [
         "the plan (limit, seed: 1234 → 7)"
     ]
     assert changed(options={"target": "rationale"}) == [

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from m3it_builder import load_task
 from m3it_builder.build.plan import Overrides, PipelineFile, load_pipeline, make_plan
 from m3it_builder.errors import CardError, UsageError
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.stages.check import CHECKS
+
+CARD = load_task("okvqa").card
 
 
 def write(path: Path, text: str) -> Path:
@@ -58,11 +61,15 @@ def test_command_line_overrides_the_file(tmp_path: Path) -> None:
     plan = make_plan(file, overrides)
     assert (plan.limit, plan.seed, plan.max_reject_share) == (3, 0, 0)
     assert (plan.formats, plan.images) == (("parquet", "arrow"), "bytes")
-    choices = plan.choices()
+    choices = plan.choices(CARD)
     assert (choices.limit, choices.seed, choices.shard_mb) == (3, 0, 2)
     assert choices.formats == ("arrow", "parquet"), "the order of formats changes nothing"
     small = make_plan(file, Overrides(shard_mb=0.5))
-    assert (small.choices().shard_mb, small.formats, small.images) == (0.5, ("jsonl",), "base64")
+    assert (small.choices(CARD).shard_mb, small.formats, small.images) == (
+        0.5,
+        ("jsonl",),
+        "base64",
+    )
     assert file.output.shard_mb == 2
 
 
@@ -86,4 +93,4 @@ def test_drop_lists_of_file_and_command_line_are_combined(
 def test_video_options_are_part_of_the_choices() -> None:
     video = {"backend": "pyav", "policy": "salvage", "timeout": 5, "quality": 80}
     plan = make_plan(PipelineFile.model_validate({"video": video}), Overrides())
-    assert plan.choices().video == plan.video() == VideoPlan("pyav", "salvage", 5.0, 80)
+    assert plan.choices(CARD).video == plan.video() == VideoPlan("pyav", "salvage", 5.0, 80)
