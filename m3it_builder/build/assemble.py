@@ -38,6 +38,8 @@ class Packing:
     images: ImageEncoding
     decode: Literal["probe", "full"]
     max_pixels: int
+    min_side: int  # pixels
+    max_aspect: float | None  # longer by shorter side
     max_bytes: int  # of one image
     frame: Literal["stored", "displayed"] | None
     style: Style
@@ -163,6 +165,21 @@ def _names(image: Image, reference: Loaded) -> list[str]:
     return [f"{image.name}#{index}" for index in reference.metadata["indices"]]
 
 
+def _require_bounds(width: int, height: int, packing: Packing) -> None:
+    """Require that an image is neither too large nor too small.
+
+    Raises:
+        BadImage: it is.
+    """
+    size = f"{width}x{height}"
+    if width * height > packing.max_pixels:
+        raise BadImage("image_oversized", size)
+    if min(width, height) < packing.min_side:
+        raise BadImage("image_too_small", size)
+    if packing.max_aspect and max(width, height) > packing.max_aspect * min(width, height):
+        raise BadImage("image_aspect", size)
+
+
 def _stored(
     source: LoadedImage, name: str, image: Image, drawing: tuple[tuple[Region, ...], Packing]
 ) -> tuple[EncodedImage, StoredImage]:
@@ -173,8 +190,7 @@ def _stored(
         if isinstance(header, BadImage):
             raise header
         mime, width, height = header.mime, header.width, header.height
-        if width * height > packing.max_pixels:
-            raise BadImage("image_oversized", f"{width}x{height}")
+        _require_bounds(width, height, packing)
         if regions:
             drawn = draw(data, regions, image.size, packing.frame, packing.max_pixels)
             data, mime, width, height = drawn.data, drawn.mime, drawn.width, drawn.height

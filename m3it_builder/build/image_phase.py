@@ -76,6 +76,8 @@ class ImagePhase:
             images=self.plan.images,
             decode=file.decode,
             max_pixels=file.max_pixels,
+            min_side=file.min_image_side,
+            max_aspect=file.max_image_aspect,
             max_bytes=int(file.max_image_mb * 1e6),
             frame=task.card.frame,
             style=task.card.render.style(),

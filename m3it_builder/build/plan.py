@@ -20,7 +20,7 @@ from m3it_builder.media.video import Backend, Policy
 from m3it_builder.media.video.extract import VideoPlan
 from m3it_builder.records import SPLITS, Split
 from m3it_builder.shards.formats import FormatName, ImageEncoding
-from m3it_builder.stages.check import CHECKS
+from m3it_builder.stages.check import CHECKS, KNOWN, MAX_OUTPUT_CHARS
 from m3it_builder.stages.paraphrase import Mode
 
 Decode = Literal["probe", "full"]
@@ -113,8 +113,9 @@ class PipelineFile(Strict):
     )
     checks: tuple[str, ...] = Field(
         default=tuple(CHECKS),
-        description="Checks of records. A record that fails one is a reject, with the name of "
-        "the check as reason.",
+        description="Checks of records and texts. A row that fails one is a reject, with the name "
+        "of the check as reason. Not among the default are `long_output` (more than "
+        f"{MAX_OUTPUT_CHARS:,} characters), `wrong_language` (the script) and `encoding_damage`.",
     )
     decode: Decode = Field(
         default="probe",
@@ -125,6 +126,18 @@ class PipelineFile(Strict):
         gt=0,
         le=_MAX_INTEGER,
         description="Maximum pixels of an image; a larger one is a reject.",
+    )
+    min_image_side: int = Field(
+        default=1,
+        gt=0,
+        le=_MAX_INTEGER,
+        description="Minimum width and height of an image, in pixels; a smaller one is a reject.",
+    )
+    max_image_aspect: float | None = Field(
+        default=None,
+        ge=1,
+        description="Maximum ratio of the longer to the shorter side of an image; one that "
+        "exceeds it is a reject.",
     )
     max_image_mb: float = Field(
         default=128.0,
@@ -174,6 +187,8 @@ class Plan:
             decode=file.decode,
             max_pixels=file.max_pixels,
             max_image_mb=file.max_image_mb,
+            min_image_side=file.min_image_side,
+            max_image_aspect=file.max_image_aspect,
             video=self.video(),
             formats=tuple(sorted(self.formats)),
             images=self.images,
@@ -222,9 +237,9 @@ def load_pipeline(name_or_path: str) -> PipelineFile:
     except CardError as error:
         raise PipelineError(str(error)) from error
     for check_name in file.checks:
-        if check_name not in CHECKS:
+        if check_name not in KNOWN:
             raise PipelineError(
-                f"{path.name}: unknown check {check_name!r}; available: {', '.join(CHECKS)}"
+                f"{path.name}: unknown check {check_name!r}; available: {', '.join(KNOWN)}"
             )
     lists = tuple(str(path.absolute().parent / name) for name in file.drop)
     return file.model_copy(update={"drop": lists})

@@ -18,7 +18,7 @@ from m3it_builder.dataset.reader import BuiltRow, read_shard_rows
 from m3it_builder.errors import BuildError
 from m3it_builder.records import Reject, Split
 from m3it_builder.shards.formats import FORMATS, TEXT_COLUMNS, EncodedImage, ShardRow
-from m3it_builder.stages.check import text_problem
+from m3it_builder.stages.check import RowTexts, text_problem
 from m3it_builder.stages.render import render
 
 _PROGRESS_ROWS = 500
@@ -85,7 +85,8 @@ def _rows(job: SiblingShardJob, rejects: list[Reject]) -> Iterator[tuple[ShardRo
             rejects.append(made)
             continue
         row = _rendered(made, job)
-        if reason := text_problem(row.inputs, row.outputs, bool(row.images), job.checks):
+        texts = RowTexts(row.inputs, row.outputs, row.lang, bool(row.images))
+        if reason := text_problem(texts, job.checks):
             rejects.append(Reject(row.id, reason))
             continue
         row = replace(row, row=number)

@@ -144,6 +144,7 @@ class TaskCard(CardFacts):
     held_out: bool = False
     translate: bool = False
     paraphrase: bool = False  # M3IT had its answers rewritten by a model
+    placeholder_answers: tuple[Text, ...] = ()  # "unanswerable": rows with one are rejects
     rephrased: bool = False  # M3IT has a set of this name with -rephrased, beside it
     frame: Literal["stored", "displayed"] | None = (
         None  # coordinates of boxes, where EXIF transposes

@@ -92,6 +92,8 @@ class PlanChoices(Struct, frozen=True, kw_only=True):
     images: ImageEncoding
     shard_mb: float
     sample: bool  # built from synthetic sample data
+    min_image_side: Count = 1  # pixels
+    max_image_aspect: float | None = None
     paraphrase: Literal["none", "template"] = "none"  # none for tasks that are not paraphrased
 
 

@@ -16,21 +16,39 @@ Other stages reject, too; converters need not check these:
 | ``not_sampled``, ``over_limit`` | spool | not in the published sample; beyond ``--limit`` |
 | ``dropped`` | drop | listed in a drop list |
 | ``image_damaged``, ``image_undecodable``, ``image_oversized`` | pack | an image |
+| ``image_too_small``, ``image_aspect`` | pack | an image, by limits of the pipeline |
 | ``video_unreadable``, ``video_damaged`` and others | pack | a video; see docs/video.md |
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import inf
 
 from m3it_builder.cards.cards import TaskCard
 from m3it_builder.errors import CardError
 from m3it_builder.records import Instance, Record, Reject
 from m3it_builder.stages import RejectSink
+from m3it_builder.stages.scripts import has_mojibake, is_in_script
+
+MAX_OUTPUT_CHARS = 20_000  # of ``long_output``
+_BOX_TOKEN = re.compile(r"\{box:(\d{1,6})\}")
+
+
+@dataclass(frozen=True, slots=True)
+class RowTexts:
+    """What is checked of a rendered row."""
+
+    inputs: str
+    outputs: str
+    lang: str  # BCP 47
+    has_images: bool
+
 
 Check = Callable[[Record, TaskCard], str | None]  # the detail of a reject, or None
-TextCheck = Callable[[str, str, bool], bool]  # inputs, outputs, has images; True if it passes
+TextCheck = Callable[[RowTexts], bool]  # True if it passes
 
 
 def check_records(
@@ -41,7 +59,8 @@ def check_records(
     Raises:
         CardError: one of the names is unknown.
     """
-    checks = [(name, _named(name)) for name in names]
+    named = [(name, _named(name)) for name in names]
+    checks = [(name, check) for name, check in named if check]  # the others are of texts
     for record in records:
         for reason, check in checks:
             if (detail := check(record, card)) is not None:
@@ -58,18 +77,18 @@ def check_texts(
     names = tuple(names)
     for instance in instances:
         record = instance.record
-        reason = text_problem(instance.inputs, instance.outputs, bool(record.images), names)
+        texts = RowTexts(instance.inputs, instance.outputs, instance.lang, bool(record.images))
+        reason = text_problem(texts, names)
         if reason is None:
             yield instance
         else:
             reject("check", Reject(record.id, reason, ""))
 
 
-def text_problem(inputs: str, outputs: str, has_images: bool, names: Iterable[str]) -> str | None:
+def text_problem(texts: RowTexts, names: Iterable[str]) -> str | None:
     """Return the first of the named checks that the texts of a row do not pass."""
     for name in names:
-        check = TEXT_CHECKS.get(name)
-        if check and not check(inputs, outputs, has_images):
+        if name in TEXT_CHECKS and not TEXT_CHECKS[name](texts):
             return name
     return None
 
@@ -134,12 +153,22 @@ def box_outside(record: Record, _: TaskCard) -> str | None:
     return None
 
 
-def _has_output(_inputs: str, outputs: str, _has_images: bool) -> bool:
-    return bool(outputs.strip())
+def region_missing(record: Record, _: TaskCard) -> str | None:
+    """A text refers to a region that the record does not have."""
+    if not record.regions:
+        return None  # what looks like a token is text of the source
+    turns = record.turns
+    texts = [record.context, *(text for turn in turns for text in (turn.question, turn.answer))]
+    for number in _BOX_TOKEN.findall("\n".join(texts)):
+        if int(number) >= len(record.regions):
+            return f"{{box:{number}}} of {len(record.regions)} regions"
+    return None
 
 
-def _has_input(inputs: str, _outputs: str, has_images: bool) -> bool:
-    return has_images or bool(inputs.strip())
+def placeholder_answer(record: Record, card: TaskCard) -> str | None:
+    """The answer is one that the card lists as a placeholder, such as "unanswerable"."""
+    answer = record.turns[-1].answer.strip().lower()
+    return answer if answer in map(str.lower, card.placeholder_answers) else None
 
 
 CHECKS: Mapping[str, Check] = {
@@ -152,16 +181,23 @@ CHECKS: Mapping[str, Check] = {
         duplicate_choice,
         empty_choice,
         box_outside,
+        region_missing,
+        placeholder_answer,
     )
 }
-# Repeated on texts, since a model may have rewritten the turns from which they are rendered.
+# The first two repeat checks of records, since a model may have rewritten the turns from which
+# texts are rendered. A pipeline asks for the others: genuine sources have such rows.
 TEXT_CHECKS: Mapping[str, TextCheck] = {
-    "empty_output": _has_output,
-    "empty_input": _has_input,
+    "empty_output": lambda texts: bool(texts.outputs.strip()),
+    "empty_input": lambda texts: texts.has_images or bool(texts.inputs.strip()),
+    "long_output": lambda texts: len(texts.outputs) <= MAX_OUTPUT_CHARS,
+    "wrong_language": lambda texts: is_in_script(texts.outputs, texts.lang),
+    "encoding_damage": lambda texts: not has_mojibake(f"{texts.inputs}\n{texts.outputs}"),
 }
+KNOWN = (*CHECKS, *(name for name in TEXT_CHECKS if name not in CHECKS))
 
 
-def _named(name: str) -> Check:
-    if name not in CHECKS:
-        raise CardError(f"unknown check {name!r}; available: {', '.join(CHECKS)}")
-    return CHECKS[name]
+def _named(name: str) -> Check | None:
+    if name not in KNOWN:
+        raise CardError(f"unknown check {name!r}; available: {', '.join(KNOWN)}")
+    return CHECKS.get(name)

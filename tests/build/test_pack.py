@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from m3it_builder.build.plan import PipelineFile
+from m3it_builder.errors import EmptyUnitError
 from tests.support.building import PLAN, build, images_of
 
 
@@ -34,3 +37,17 @@ def test_an_image_deleted_between_the_phases_is_a_reject(sources: Path, tmp_path
     build(sources, tmp_path / "out", plan_only=True)
     images_of(sources)[0].unlink()
     assert build(sources, tmp_path / "out").rejects == {"image_missing": 1}
+
+
+def test_bounds_of_images(sources: Path, tmp_path: Path) -> None:
+    """Sample images have 160 x 120 pixels."""
+    for limits, reason in (
+        ({"min_image_side": 121}, "image_too_small"),
+        ({"max_image_aspect": 1.3}, "image_aspect"),
+    ):
+        file = PipelineFile.model_validate(limits)
+        plan = replace(PLAN, file=file, max_reject_share=1.0)
+        with pytest.raises(EmptyUnitError, match=f"{reason} 120"):
+            build(sources, tmp_path / reason, plan)
+    file = PipelineFile.model_validate({"min_image_side": 120, "max_image_aspect": 4 / 3})
+    assert build(sources, tmp_path / "out", replace(PLAN, file=file)).rejects == {}

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from m3it_builder import load_task
 from m3it_builder.errors import CardError
 from m3it_builder.records import Image, Instance, Record, Region, Reject, Style, Turn
-from m3it_builder.stages.check import CHECKS, TEXT_CHECKS, check_records, check_texts
+from m3it_builder.stages.check import (
+    CHECKS,
+    KNOWN,
+    TEXT_CHECKS,
+    RowTexts,
+    check_records,
+    check_texts,
+    text_problem,
+)
 from m3it_builder.stages.render import render
 
 
@@ -28,6 +36,10 @@ BAD = {
     "duplicate_choice": record(Turn("q", "a", ("a", "a"), 0), images=IMAGE),
     "empty_choice": record(Turn("q", "a", ("a", " "), 0), images=IMAGE),
     "box_outside": record(Turn("q", "a"), images=IMAGE, regions=(Region((11, 0, 12, 5)),)),
+    "region_missing": record(
+        Turn("What is in {box:1}?", "a"), images=IMAGE, regions=(Region((1, 0, 2, 5)),)
+    ),
+    "placeholder_answer": record(Turn("q", " Unanswerable"), images=IMAGE),
 }
 INSTANCE = Instance(
     task="t", split="train", lang="en", instruction="Do.", inputs="q", outputs="a", license="x",
@@ -37,7 +49,7 @@ INSTANCE = Instance(
 
 def test_all_checks_are_tested_here() -> None:
     assert set(BAD) == set(CHECKS)
-    assert set(TEXT_CHECKS) <= set(CHECKS), "a text check has the name of a record check"
+    assert {*CHECKS, *TEXT_CHECKS} == set(KNOWN)
 
 
 @pytest.mark.parametrize("reason", BAD)
@@ -48,7 +60,7 @@ def test_bad_record_is_rejected(reason: str) -> None:
         assert stage == "check"
         rejects.append(reject)
 
-    card = load_task("okvqa").card
+    card = load_task("okvqa").card.model_copy(update={"placeholder_answers": ("unanswerable",)})
     kept = list(check_records([GOOD, BAD[reason], GOOD], card, CHECKS, sink))
     assert kept == [GOOD, GOOD]
     assert [reject.reason for reject in rejects] == [reason]
@@ -71,6 +83,31 @@ def test_blank_text_is_rejected_after_rendering(reason: str, bad: Instance) -> N
     texts = check_texts([INSTANCE, bad], CHECKS, lambda _, reject: reasons.append(reject.reason))
     assert list(texts) == [INSTANCE]
     assert reasons == [reason]
+
+
+@pytest.mark.parametrize(
+    ("reason", "lang", "bad", "good"),
+    [
+        ("long_output", "en", "a" * 20_001, "a" * 20_000),
+        (
+            "wrong_language",
+            "zh",
+            "This is a dog.",
+            "这是Labrador的一只小狗，在草地上。",
+        ),
+        ("wrong_language", "en", "这是一只狗。", "Это says 'this' twice, dog."),
+        ("wrong_language", "ru", "It is a dog", "Это собака"),
+        ("wrong_language", "zh", "The answer", "NBA"),
+        ("encoding_damage", "fr", "Le cafÃ© est lÃ\xa0", "Le café est là"),
+        ("encoding_damage", "en", "It\N{LATIN SMALL LETTER A WITH CIRCUMFLEX}€™s", "It’s 5 °C"),
+        ("encoding_damage", "en", "caf\N{REPLACEMENT CHARACTER}", "Ângela, São"),
+    ],
+)
+def test_checks_that_a_pipeline_asks_for(reason: str, lang: str, bad: str, good: str) -> None:
+    for outputs, problem in ((bad, reason), (good, None)):
+        texts = RowTexts("q", outputs, lang, True)
+        assert text_problem(texts, KNOWN) == problem
+        assert text_problem(texts, CHECKS) is None, "not among the default"
 
 
 @pytest.mark.parametrize(
