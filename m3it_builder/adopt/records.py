@@ -49,7 +49,7 @@ class UnitFiles:
     images: RowFile | None  # of a translated set: rows with the images, in the same order
     labels: tuple[str, ...]  # class names by number
     has_pool: bool
-    images_only: bool = False  # no row has an answer: the base of translated sets
+    is_base: bool = False  # rows with the images of translated sets; they may lack texts
 
 
 def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
@@ -64,7 +64,7 @@ def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
             result = _record(row, image_row, files, source.split)
             if isinstance(result, Reject):
                 yield Reject(name, result.reason, result.detail)
-            elif files.images_only:
+            elif files.is_base:
                 yield _numbered(result, first_lines, row.line)
             elif (first := first_lines.add(result.id, row.line)) != row.line:
                 yield Reject(result.id, "duplicate_row", f"{name} repeats line {first}")
@@ -73,7 +73,7 @@ def convert(source: Source, files: UnitFiles) -> Iterator[Record | Reject]:
 
 
 def _numbered(record: Record, first_lines: _FirstLines, line: int) -> Record:
-    """Return a record of images alone under an id of its own, as several may be equal."""
+    """Return a row of a base under an id of its own: equal ones may have several translations."""
     number, row_id = 0, record.id
     while first_lines.add(row_id, line) != line:
         number += 1
@@ -117,7 +117,7 @@ def _record(
             return Reject("", "label_unnamed", f"class {row.label} of {len(files.labels)}")
         outputs = files.labels[row.label]
         row = replace(row, meta={**row.meta, "label": row.label})
-    if not row.instruction and not files.has_pool and not files.images_only:
+    if not row.instruction and not files.has_pool and not files.is_base:
         return Reject("", "no_instruction", "the row has none, and there is no instruction pool")
     return Record(
         id=content_id(files.task, split, row, outputs or ""),

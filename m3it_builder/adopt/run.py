@@ -21,7 +21,7 @@ from m3it_builder.build.report import Report
 from m3it_builder.build.siblings import SiblingBuild
 from m3it_builder.dataset.base import find_base
 from m3it_builder.dataset.layout import STATE_FOLDER
-from m3it_builder.errors import Failure, M3ITError, SourceError, collect_failure
+from m3it_builder.errors import BaseError, Failure, M3ITError, SourceError, collect_failure
 from m3it_builder.stages.check import TEXT_CHECKS
 
 _FOLDER = "adopt"  # below the state folder of the output; may be deleted at any time
@@ -66,17 +66,43 @@ def adopt(
 def _adopt_tasks(
     layout: Layout, units: Sequence[PublishedUnit], build: Build
 ) -> Iterator[UnitReport | Failure]:
+    failed: set[str] = set()  # names of units
     for task, group in groupby(units, key=lambda unit: unit.task):
         failures: list[Failure] = []
         prepared: list[_Prepared] = []
         for unit in group:
             with collect_failure(unit.name, failures):
                 prepared.append(_prepare(unit, layout, build))
+        failed.update(failure.unit for failure in failures)
         yield from failures
         jobs = [job for one in prepared for job in one.jobs]
         scans = scan_all(task, jobs, build.workers, build.progress)
+        own_images = any(_has_own_images(one, scans) for one in prepared)
+        of_group = _embedding(build) if own_images else build
         for one in prepared:
-            yield _adopt_unit(one, scans, layout, build)
+            base = f"{one.unit.base_task}/{one.unit.split}"
+            if base in failed and not embeds(of_group.plan):
+                error = BaseError(
+                    f"{one.unit.name} has its images in {base}, which was not adopted"
+                )
+                yield Failure(one.unit.name, error)
+                continue
+            result = _adopt_unit(one, scans, layout, of_group)
+            if isinstance(result, Failure):
+                failed.add(one.unit.name)
+            yield result
+
+
+def _has_own_images(prepared: _Prepared, scans: _Scans) -> bool:
+    """Return True for a translated set with images in the file of its texts, too."""
+    summary = scans[prepared.rows.path]
+    is_text_file = prepared.unit.base_task is not None and isinstance(summary, ScanSummary)
+    return is_text_file and bool(summary.images)
+
+
+def _embedding(build: Build) -> Build:
+    """Return a build of translated sets that have their images themselves, in all splits."""
+    return replace(build, plan=replace(build.plan, sibling_images=build.plan.images))
 
 
 def _prepare(unit: PublishedUnit, layout: Layout, build: Build) -> _Prepared:
@@ -98,9 +124,9 @@ def _adopt_unit(
     with collect_failure(prepared.unit.name, failures):
         scanned = _scanned(prepared, scans, layout.data)
         if scanned.unit.base_task and not embeds(build.plan):
-            report = _build_sibling(scanned, scanned.unit.base_task, build)
+            report = _build_sibling(scanned, build)
             return unit_report(scanned, report, build.out)
-        if scanned.images_only:
+        if scanned.unit.is_base:
             build = _without_text_checks(build)
         task = adopted_task(scanned, layout)
         report = replace(build, sources=scanned.data.parent).build(task, scanned.unit.split)
@@ -113,10 +139,10 @@ def embeds(plan: Plan) -> bool:
     return plan.sibling_images != "shared"
 
 
-def _build_sibling(scanned: ScannedUnit, base_task: str, build: Build) -> Report:
+def _build_sibling(scanned: ScannedUnit, build: Build) -> Report:
     split = scanned.unit.split
-    base = find_base(build.out, base_task, split)
-    sibling = adopted_sibling(scanned, base, build.plan.seed)
+    base = find_base(build.out, scanned.unit.base_task or "", split)
+    sibling = adopted_sibling(scanned, base)
     builder = SiblingBuild(
         out=build.out,
         plan=build.plan,
@@ -128,7 +154,7 @@ def _build_sibling(scanned: ScannedUnit, base_task: str, build: Build) -> Report
 
 
 def _without_text_checks(build: Build) -> Build:
-    """Return a build of rows that have images and no texts."""
+    """Return a build of rows that may lack texts."""
     file = build.plan.file
     checks = tuple(name for name in file.checks if name not in TEXT_CHECKS)
     plan = replace(build.plan, file=file.model_copy(update={"checks": checks}))

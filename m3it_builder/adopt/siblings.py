@@ -7,7 +7,7 @@ a sibling of it, whose rows have the ids of the base.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from m3it_builder.dataset.base import BaseUnit
 from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.layout import INDEX, meta_path
 from m3it_builder.dataset.manifest import CardFacts, Manifest
+from m3it_builder.errors import BaseError
 from m3it_builder.records import Reject, Style, Turn
 from m3it_builder.stages.instruct import pick
 from m3it_builder.storage.json_values import dumps
@@ -62,10 +63,16 @@ class AdoptedTexts:
 
     def rows(self, rows: Iterable[IndexRow], _style: Style) -> Iterator[IndexRow]:
         """Yield the rows of the base for which the file has texts."""
-        by_line: dict[int | None, IndexRow] = {origin_line(row): row for row in rows}
-        for line, text in paired(self.rows_path, self.images_path):
-            base = by_line.get(line)
-            if base is not None and isinstance(text, ScannedRow) and not self.problem(text):
+        in_order = [(origin_line(row), row) for row in rows]
+        lines: set[int | None] = {line for line, _ in in_order}
+        texts = {
+            image.line: text
+            for image, text in paired(self.rows_path, self.images_path)
+            if image and image.line in lines and isinstance(text, ScannedRow)
+        }
+        for line, base in in_order:
+            text = texts.get(line)
+            if text and not self.problem(text):
                 yield self._translated(base, text)
 
     def problem(self, text: ScannedRow) -> Reject | None:
@@ -95,16 +102,16 @@ class AdoptedTexts:
         )
 
 
-def adopted_sibling(scanned: ScannedUnit, base: BaseUnit, seed: int) -> Sibling:
+def adopted_sibling(scanned: ScannedUnit, base: BaseUnit) -> Sibling:
     """Return the sibling of a unit whose texts and images are in two files.
 
     Args:
         scanned: unit with both files scanned.
         base: the adopted file with the images.
-        seed: for the selection of instructions.
 
     Raises:
         SourceError: its instructions or class names cannot be read.
+        BaseError: the base was made from another file with images.
     """
     unit, folder = scanned.unit, scanned.data
     assert scanned.images is not None  # noqa: S101 - that of a sibling
@@ -120,18 +127,18 @@ def adopted_sibling(scanned: ScannedUnit, base: BaseUnit, seed: int) -> Sibling:
         images_path=jobs[1].rows_path,
         pool=pool_of(scanned),
         labels=_labels(scanned, folder),
-        seed=seed,
+        seed=base.manifest.plan.seed,
         state=blake3(msgspec.json.encode([job.state for job in jobs])).hexdigest(16),
     )
     return Sibling(unit.task, base.manifest.task, texts, tuple(_rejects(texts, base)))
 
 
-def paired(rows_path: str, images_path: str) -> Iterator[tuple[int | None, ScannedLine]]:
-    """Yield each row of texts with the line of the images at its position, if there is one."""
+def paired(rows_path: str, images_path: str) -> Iterator[tuple[ScannedLine | None, ScannedLine]]:
+    """Yield each row of texts with the row of images at its position, if there is one."""
     images = read_scanned(Path(images_path))
     for text in read_scanned(Path(rows_path)):
         image = next(images, None)
-        yield (image.line if image else None), text
+        yield image, text
 
 
 def origin_line(row: IndexRow) -> int:
@@ -148,29 +155,47 @@ def _labels(scanned: ScannedUnit, folder: Path) -> tuple[str, ...]:
 
 def _rejects(texts: AdoptedTexts, base: BaseUnit) -> Iterator[tuple[str, Reject]]:
     """Yield every row of texts that becomes no row of the sibling, with the reason."""
-    lines = _lines_of(base)
+    digests = _digests_by_line(base)
     limited = base.manifest.plan.limit is not None
-    for line, text in paired(texts.rows_path, texts.images_path):
+    for image, text in paired(texts.rows_path, texts.images_path):
+        line = image.line if image else None
+        if isinstance(image, ScannedRow) and line in digests:
+            _require_same(digests[line], image, base)
         name = f"{texts.file}:{text.line}"
         if not isinstance(text, ScannedRow):
             yield "convert", Reject(name, text.reason, text.detail)
         elif line is None:
             detail = "the file with the images has no row at this position"
             yield "convert", Reject(name, "no_image_row", detail)
-        elif line not in lines and limited:
+        elif line not in digests and limited:
             yield "spool", Reject(name, "over_limit")
-        elif line not in lines:
+        elif line not in digests:
             detail = f"{base.manifest.task} has no row at this position"
             yield "convert", Reject(name, "no_base_row", detail)
         elif problem := texts.problem(text):
             yield "convert", problem
 
 
-def _lines_of(base: BaseUnit) -> set[int | None]:
+def _require_same(digests: Sequence[str], image: ScannedRow, base: BaseUnit) -> None:
+    """Require that the base has the images that are at this line of the file now.
+
+    Raises:
+        BaseError: it does not: it was adopted from another version of the file.
+    """
+    if list(digests) != [span.digest for span in image.images]:
+        raise BaseError(
+            f"{base.folder}: {base.manifest.name} was adopted from another version of the file "
+            f"with the images (line {image.line}); adopt it again with --replace"
+        )
+
+
+def _digests_by_line(base: BaseUnit) -> dict[int | None, list[str]]:
+    """Return the digests of the images of each row of a base, by its line in the file."""
     index = pq.ParquetFile(base.folder / meta_path(base.manifest.split, INDEX))
-    metas: Iterator[Mapping[str, Mapping[str, int]]] = (
-        msgspec.json.decode(meta.as_py())
-        for batch in index.iter_batches(columns=["meta"])
-        for meta in batch.column(0)
-    )
-    return {meta[ORIGIN_KEY]["line"] for meta in metas}
+    return {
+        msgspec.json.decode(row["meta"])[ORIGIN_KEY]["line"]: [
+            image["source_digest"] for image in row["images"]
+        ]
+        for batch in index.iter_batches(columns=["meta", "images"])
+        for row in batch.to_pylist()
+    }

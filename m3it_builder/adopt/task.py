@@ -99,11 +99,11 @@ def adopted_task(scanned: ScannedUnit, layout: Layout) -> Task:
         images=_row_file(scanned.images) if scanned.images else None,
         labels=labels,
         has_pool=bool(pool),
-        images_only=scanned.images_only,
+        is_base=unit.is_base,
     )
     options: dict[str, OptionValue] = {"adopted_from": "M3IT-80" if unit.is_m3it_80 else "M3IT"}
-    if scanned.images_only:
-        options["images_only"] = True
+    if unit.is_base:
+        options |= {"base_of_translations": True, "images_only": scanned.images_only}
     return Task(
         name=unit.task,
         card=_card(scanned, layout.data),

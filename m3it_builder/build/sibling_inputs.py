@@ -17,7 +17,8 @@ from m3it_builder.build.transformation import Transformation
 from m3it_builder.build.unit import Unit
 from m3it_builder.dataset.base import BaseUnit
 from m3it_builder.dataset.layout import INDEX, meta_path
-from m3it_builder.dataset.manifest import PlanChoices
+from m3it_builder.dataset.manifest import CardFacts, PlanChoices, read_manifest_or_none
+from m3it_builder.errors import BuildError
 from m3it_builder.records import Reject
 
 
@@ -38,7 +39,7 @@ class SiblingInputs:
     sibling: Sibling
     unit: Unit
     base: BaseUnit
-    plan: Plan
+    card: CardFacts
     choices: PlanChoices
     fingerprint: Fingerprint
 
@@ -46,6 +47,20 @@ class SiblingInputs:
     def key(self) -> str:
         """Return a digest of the fingerprint, which decides every byte of the unit."""
         return digest(msgspec.json.encode(self.fingerprint, order="deterministic"))
+
+
+def require_sibling_folder(unit: Unit) -> None:
+    """Require that a sibling does not take the place of a unit with images of its own.
+
+    Raises:
+        BuildError: there is such a unit, adopted for example.
+    """
+    existing = read_manifest_or_none(unit.meta)
+    if existing is not None and existing.sibling is None:
+        raise BuildError(
+            f"{unit.folder}: has a {unit.name} that was not made from another set; choose another "
+            "--out, or move it away"
+        )
 
 
 def sibling_choices(base: BaseUnit, plan: Plan) -> PlanChoices:

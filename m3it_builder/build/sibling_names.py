@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from m3it_builder.build.sibling_inputs import Sibling
@@ -11,6 +12,7 @@ from m3it_builder.errors import TaskNotFound
 from m3it_builder.tasks.registry import all_names, load_task
 
 REPHRASED = "rephrased"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 
 
 def sibling_names(name: str, card: TaskCard) -> tuple[str, ...]:
@@ -31,8 +33,10 @@ def find_sibling(name: str, out: Path) -> Sibling | None:
     """
     base, hyphen, suffix = name.rpartition("-")
     known = all_names()
-    if name in known or not hyphen or suffix != REPHRASED:
+    if name in known or not hyphen or suffix != REPHRASED or not _NAME.fullmatch(base):
         return None
+    if base.endswith(f"-{REPHRASED}") and base not in known:
+        raise TaskNotFound(f"unknown task {name!r}: {base} is itself made from another set")
     if base in known:
         if name not in sibling_names(base, load_task(base).card):
             raise TaskNotFound(

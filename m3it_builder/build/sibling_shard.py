@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from blake3 import blake3
 from msgspec.structs import replace
 
 from m3it_builder.build.rank import rank_of
@@ -83,11 +84,13 @@ def _rows(job: SiblingShardJob, rejects: list[Reject]) -> Iterator[tuple[ShardRo
     for made in job.transformation.rows(taken(), style):
         if isinstance(made, Reject):
             rejects.append(made)
+            images.pop(made.id, None)
             continue
         row = _rendered(made, job)
         texts = RowTexts(row.inputs, row.outputs, row.lang, bool(row.images))
         if reason := text_problem(texts, job.checks):
             rejects.append(Reject(row.id, reason))
+            images.pop(row.id)
             continue
         row = replace(row, row=number)
         number += 1
@@ -120,7 +123,7 @@ def _shard_row(row: IndexRow, images: tuple[bytes, ...], job: SiblingShardJob) -
     texts = {name: getattr(row, name) for name in TEXT_COLUMNS}
     if job.target.images == "shared":
         return ShardRow(row.key, texts, (), tuple([image.digest for image in row.images]))
-    if [len(data) for data in images] != [image.bytes for image in row.images]:
+    if [blake3(data).hexdigest() for data in images] != [image.digest for image in row.images]:
         raise BuildError(
             f"{job.base_folder}: the images of {row.id} are not those of its index; check it with "
             "`m3it verify`"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from m3it_builder.build.commit import (
@@ -38,6 +38,7 @@ from m3it_builder.build.sibling_inputs import (
     SiblingInputs,
     expected_sibling_bytes,
     last_taken,
+    require_sibling_folder,
     sibling_choices,
 )
 from m3it_builder.build.sibling_shard import SiblingShardJob, write_sibling_shard
@@ -123,12 +124,16 @@ class SiblingBuild:
         unit = Unit(sibling.name, split, self.out)
         base = self._base(sibling, split)
         require_own_folder(unit)
+        require_sibling_folder(unit)
+        card = sibling.transformation.card(base.manifest)
         choices = sibling_choices(base, self.plan)
         require_same_encoding(unit, choices.images)
         code = sibling.transformation.fingerprint()
-        dropped = dropped_digest(self.plan.drop, (sibling.name, split))
+        dropped = ", ".join(
+            dropped_digest(self.plan.drop, (name, split)) for name in (sibling.base, sibling.name)
+        ).strip(", ")
         print_ = sibling_fingerprint(base.digest, code, choices, dropped)
-        return SiblingInputs(sibling, unit, base, self.plan, choices, print_)
+        return SiblingInputs(sibling, unit, base, card, choices, print_)
 
     def _base(self, sibling: Sibling, split: Split) -> BaseUnit:
         """Return the base, which must be whole.
@@ -191,7 +196,8 @@ class SiblingBuild:
         finally:
             self.progress.finish()
         self._require_base(inputs)
-        return self._commit(inputs, [records[number] for number in numbers], len(todo))
+        packed = sum(records[job.target.shard].rows > 0 for job in todo)
+        return self._commit(inputs, [records[number] for number in numbers], packed)
 
     def _start(self, inputs: SiblingInputs) -> None:
         """Prepare the work folder; what an interrupted run wrote from other inputs is deleted."""
@@ -204,6 +210,8 @@ class SiblingBuild:
     def _jobs(self, inputs: SiblingInputs) -> list[SiblingShardJob]:
         unit, base, choices = inputs.unit, inputs.base, inputs.choices
         last = last_taken(base, self.plan.limit)
+        of_base = listed(self.plan.drop, (base.manifest.task, unit.split))
+        dropped = {**of_base, **listed(self.plan.drop, (unit.task, unit.split))}
         return [
             SiblingShardJob(
                 task=unit.task,
@@ -212,7 +220,7 @@ class SiblingBuild:
                 base=base.manifest,
                 transformation=inputs.sibling.transformation,
                 last=last,
-                dropped=listed(self.plan.drop, (unit.task, unit.split)),
+                dropped=dropped,
                 checks=choices.checks,
                 target=ShardTarget(
                     work=str(unit.work),
@@ -247,11 +255,17 @@ class SiblingBuild:
         reasons = Counter(reject.reason for _, reject in rejects)
         self._require_rows(inputs, records, reasons)
         kept = [record for record in records if record.rows]
-        made_by = inputs.sibling.transformation.name
-        formats = base.manifest.formats
-        sibling = SiblingOf(base.manifest.task, base.digest, made_by, formats)
+        made_from = base.manifest
+        sibling = SiblingOf(
+            base=made_from.task,
+            manifest=base.digest,
+            transformation=inputs.sibling.transformation.name,
+            formats=made_from.formats,
+            images=made_from.plan.images,
+            rows=made_from.instances,
+        )
         facts = UnitFacts(
-            card=inputs.sibling.transformation.card(base.manifest),
+            card=inputs.card,
             style=base.manifest.style,
             options=base.manifest.options,
             sources={},
@@ -259,7 +273,9 @@ class SiblingBuild:
         )
         outcome = Outcome(kept, rejects, reasons)
         manifest = commit(unit, inputs.fingerprint, inputs.choices, facts, outcome)
-        return report_of(manifest, "built", packed * len(manifest.formats))
+        report = report_of(manifest, "built", packed * len(manifest.formats))
+        own = listed(self.plan.drop, (unit.task, unit.split))
+        return replace(report, unmatched=len(own) - sum(one.id in own for _, one in rejects))
 
     def _require_rows(
         self, inputs: SiblingInputs, records: list[ShardRecord], reasons: Counter[str]

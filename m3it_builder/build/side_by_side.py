@@ -6,7 +6,7 @@ in order, each with all workers. The rows and shards of a unit do not depend on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from m3it_builder.progress import Progress, Silent
 from m3it_builder.progress import Unit as ProgressUnit
 from m3it_builder.records import Split
 from m3it_builder.tasks.registry import Task, load_task
+
+_TEXT_BYTES = 1_500  # of a row without images, typically
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,24 @@ def _build_all(
         method = "unit" if plan_only else "complete"
     for position in todo:
         unit = units[position]
+        if plan_only and (planned := _planned_with_base(unit, reports.values())):
+            reports[position] = planned
+            continue
         with collect_failure(unit.name, failures[position]):
             if report := unit.run(method):
                 reports[position] = report
+
+
+def _planned_with_base(unit: UnitBuild, reports: Iterable[Report]) -> Report | None:
+    """Return the plan of a sibling whose base is planned by the same command; None otherwise."""
+    if not isinstance(unit.task, Sibling):
+        return None
+    for base in reports:
+        if (base.task, base.split, base.status) == (unit.task.base, unit.split, "planned"):
+            rows = min(base.rows, unit.build.plan.limit or base.rows)
+            size = rows * _TEXT_BYTES * len(unit.build.plan.formats)
+            return replace(base, task=unit.task.name, rows=rows, bytes=size, rejects={})
+    return None
 
 
 def _withdraw(units: Sequence[UnitBuild]) -> None:

@@ -73,9 +73,12 @@ class TemplateAnswers:
             )
         return replace(base.card, title=f"{base.card.title}, answers as sentences")
 
-    def rows(self, rows: Iterable[IndexRow], style: Style) -> Iterator[IndexRow]:
+    def rows(self, rows: Iterable[IndexRow], style: Style) -> Iterator[IndexRow | Reject]:
         """Yield each row with ``Turn.said`` filled in."""
         for row in rows:
+            if not template.has_language(row.lang):
+                yield Reject(row.id, "no_template", row.lang)
+                continue
             turns = [
                 replace(turn, said=turn.said or sentence(turn, row.lang, style.answer))
                 for turn in row.turns

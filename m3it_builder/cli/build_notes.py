@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def _few_shards(build: Build, reports: Sequence[UnitCounts]) -> Iterator[str]:
     from m3it_builder.errors import first_few
 
     few = []
+    siblings = {folder.name for folder in build.out.glob("*/") if _is_sibling(folder)}
     for report in reports:
         shards = report.shards // len(build.plan.formats)
-        # Splits of fewer rows cannot have a shard forevery worker.
-        if report.status != "up to date" and shards < USUAL_WORKERS <= report.rows:
+        # Splits of fewer rows cannot have a shard for every worker.
+        is_cut_here = report.status != "up to date" and report.task not in siblings
+        if is_cut_here and shards < USUAL_WORKERS <= report.rows:
             few.append(f"{report.task}/{report.split} ({shards})")
     if few:
         yield (
@@ -59,6 +62,13 @@ def _few_shards(build: Build, reports: Sequence[UnitCounts]) -> Iterator[str]:
             f"{first_few(few, _MAX_SPLITS)}; a smaller --shard-mb (now "
             f"{build.plan.file.output.shard_mb:g}) makes more"
         )
+
+
+def _is_sibling(folder: Path) -> bool:
+    """Return True for the folder of a set whose shards are cut where those of its base are."""
+    from m3it_builder.dataset.manifest import readable_manifests
+
+    return any(unit.sibling for unit in readable_manifests(folder))
 
 
 def _foreign_readme(build: Build, reports: Sequence[UnitCounts]) -> Iterator[str]:

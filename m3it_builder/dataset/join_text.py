@@ -16,7 +16,7 @@ row_of = {{row_id: number for number, row_id in enumerate(base["id"])}}
 
 
 def with_images(batch):
-    return {{**batch, "images": base[[row_of[row_id] for row_id in batch["id"]]]["images"]}}
+    return {{**batch, "images": base[[row_of[row_id] for row_id in batch["id"]]]["{column}"]}}
 
 
 rows.set_transform(with_images)
@@ -24,21 +24,27 @@ print(rows[0]["outputs"], rows[0]["images"])
 ```
 """
 _DUCKDB = """```sql
-SELECT texts.instruction, texts.inputs, texts.outputs, base.images
+SELECT texts.instruction, texts.inputs, texts.outputs, base.{column}
 FROM '{task}/parquet/{name}-*.parquet' AS texts
 JOIN '{base}/parquet/{name}-*.parquet' AS base USING (id);
 ```
 """
 _WEBDATASET = """```python
-from webdataset import WebDataset
+{imports}from webdataset import WebDataset
 
 shard = "{name}-{number:05d}.tar"  # the shards of both have the same numbers and keys
 base = WebDataset("{base}/webdataset/" + shard, shardshuffle=False)
-images = {{one["__key__"]: [one[name] for name in one if name.endswith(".jpg")] for one in base}}
+images = {{one["__key__"]: {members} for one in base}}
 for row in WebDataset("{task}/webdataset/" + shard, shardshuffle=False):
     print(row["json"], images[row["__key__"]])
 ```
 """
+
+
+_MEMBERS = {  # imports, and the images of a sample of the base, by its encoding
+    "bytes": ("", '[one[name] for name in one if name.endswith(".jpg")]'),
+    "base64": ("import json\n\n", 'json.loads(one["json"])["image_base64_str"]'),
+}
 
 
 def join_text(unit: Manifest) -> Iterator[str]:
@@ -52,7 +58,9 @@ def join_text(unit: Manifest) -> Iterator[str]:
         f"row's images. Copy both folders together. In the folder that has both:\n"
     )
     both = set(unit.formats) & set(unit.sibling.formats)
-    values = {"task": unit.task, "base": base, "name": unit.split}
+    is_base64 = unit.sibling.images == "base64"
+    column = "image_base64_str" if is_base64 else "images"
+    values = {"task": unit.task, "base": base, "name": unit.split, "column": column}
     tables = sorted(both & {"parquet", "arrow"}, key=lambda name: FORMATS[name].loading_rank)
     if tables:
         yield _datasets(tables[0], values)
@@ -60,7 +68,12 @@ def join_text(unit: Manifest) -> Iterator[str]:
         yield _DUCKDB.format(**values)
     if "webdataset" in both:
         number = unit.shards[0].shard if unit.shards else 0
-        yield _WEBDATASET.format(**values, number=number)
+        imports, members = _MEMBERS[unit.sibling.images]
+        yield _WEBDATASET.format(**values, number=number, imports=imports, members=members)
+    if is_base64 and both:
+        yield "Images of the base are base64 texts.\n"
+    if not both & {"parquet", "arrow", "webdataset"}:
+        yield f"Build `{base}` and this set as Parquet, and this text has the code of the join.\n"
     yield (
         "Whatever the formats, `m3it show` and `m3it_builder.dataset.reader.read_rows` return rows "
         "with their images.\n"

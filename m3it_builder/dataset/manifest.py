@@ -103,7 +103,9 @@ class SiblingOf(Struct, frozen=True):
     base: str  # name of its task; the split is the same
     manifest: str  # digest of its manifest file at that time
     transformation: str
-    formats: tuple[FormatName, ...]  # of the base, at that time
+    formats: tuple[FormatName, ...]  # of the base at that time, as the next two
+    images: ImageEncoding
+    rows: Count
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

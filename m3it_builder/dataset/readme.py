@@ -177,9 +177,8 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
         "|---|---:|---:|---:|---|",
         *map(_table_row, sorted(units, key=lambda unit: SPLITS.index(unit.split))),
         "",
-        f"Every {'row of the base' if first.sibling else 'source example'} is either a row or "
-        "listed in `meta/<split>/rejects.parquet` with a reason. `meta/<split>/index.parquet` has "
-        "all text columns, and the shard and byte range of every row.",
+        f"{_completeness(units)} `meta/<split>/index.parquet` has all text columns, and the shard "
+        "and byte range of every row.",
         "",
         "## Load it",
         "",
@@ -194,6 +193,21 @@ def _text(units: Sequence[Manifest], formats: Sequence[str]) -> str:
     if first.plan.sample:
         lines.insert(2, "**Sample data**: synthetic scenes, not the official files.\n")
     return "\n".join(lines)
+
+
+def _completeness(units: Sequence[Manifest]) -> str:
+    listed = "is either a row or listed in `meta/<split>/rejects.parquet` with a reason."
+    first = units[0]
+    if first.sibling is None:
+        return f"Every source example {listed}"
+    parts = [
+        f"{unit.split} has {unit.examples:,} of {unit.sibling.rows:,} rows of the base"
+        for unit in units
+        if unit.sibling and unit.plan.limit is not None and unit.examples < unit.sibling.rows
+    ]
+    if not parts:
+        return f"Every row of the base {listed}"
+    return f"With --limit {first.plan.limit}, {', '.join(parts)}; each of those {listed}"
 
 
 def _origin(unit: Manifest) -> str:

@@ -15,7 +15,7 @@ from m3it_builder.records import Turn
 from m3it_builder.stages.render import letter
 
 LANGUAGES = ("en", "zh")
-_LONG = {"en": 8, "zh": 12}  # words, or characters: an answer that is not put into a sentence
+_LONG = {"en": 8, "zh": 18}  # words, or characters: an answer that is not put into a sentence
 _ENDS = re.compile(r"[.!?。！？…][\"'”’）)\]]*\Z")
 
 Rule = Callable[[str, str], str | None]  # question without its mark, answer → sentence, or None
@@ -103,11 +103,28 @@ _NO_NOUN = {
     *("made", "like", "be", "have", "eat", "see", "wear", "hold", "belong", "come", "live"),
     *("located", "found", "known", "as", "taken", "shown", "worn", "it", "there", "mean", "do"),
 }
-_NOUNS_IN_ING = {
+# Nouns and adjectives that end as participles and adverbs do.
+_NOUNS = {
     *("building", "ceiling", "awning", "painting", "drawing", "king", "ring", "wing", "string"),
     *("thing", "railing", "clothing", "crossing", "landing", "siding", "bedding", "frosting"),
     *("icing", "dressing", "topping", "covering", "morning", "evening", "wedding", "spring"),
+    *("kitchen", "garden", "children", "oven", "men", "women", "chicken", "screen", "linen", "hen"),
+    *("pen", "kitten", "queen", "green", "golden", "wooden", "town", "crown", "gown", "clown"),
+    *("brown", "citizen", "teen", "den", "token", "alien", "policemen", "firemen", "ten", "seven"),
+    *("bed", "seed", "shed", "red", "family", "fly", "butterfly", "lily", "belly", "jelly"),
 }
+_PARTICIPLES = {
+    *("sold", "kept", "bought", "held", "made", "built", "left", "lost", "hung", "set", "put"),
+    *("found", "worn", "born", "sat", "stood", "gone", "done", "run", "live", "come", "seen"),
+}
+_NOT_IN_SUBJECT = {"or", "if", "is", "are", "was", "were", "again", "usually"}
+_SHORT = 3  # words after the determiner
+# Words of questions that a statement would need in another form.
+_NOT_STATED = re.compile(r"\b(?:or|ever|yet|still|either|isn't|some\w*|any\w*)\b|,", re.IGNORECASE)
+# Answers that are clauses.
+_IS_CLAUSE = re.compile(
+    r"\b(?:I|it|it's|they|they're|he|she|there|don't|can't|not|unknown|unsure)\b", re.IGNORECASE
+)
 _POSTURE = r"(?:sitting|standing|located|walking|running|parked|hanging|sleeping|placed)"
 
 
@@ -118,7 +135,7 @@ def _yes_or_no(question: str, answer: str) -> str | None:
     inverted = re.fullmatch(
         rf"({_AUXILIARY}) (it|they|there|he|she) (\S.*)", question, re.IGNORECASE
     )
-    if not inverted or re.search(r"\b(?:or|any|anyone|anything)\b", question):
+    if not inverted or _NOT_STATED.search(question):
         return None
     verb, subject, rest = inverted[1].lower(), inverted[2].lower(), inverted[3]
     negation = " not" if word == "no" else ""
@@ -138,7 +155,7 @@ def _count(question: str, answer: str) -> str | None:
 
 def _color(question: str, answer: str) -> str | None:
     asked = re.fullmatch(rf"what colou?rs? (is|are) ({_DETERMINER} .+)", question, re.IGNORECASE)
-    if not asked or not _is_noun_phrase(asked[2]):
+    if not asked or not _is_noun_phrase(asked[2]) or _IS_CLAUSE.search(answer):
         return None
     return f"The color of {_lower_first(asked[2])} is {answer}"
 
@@ -147,7 +164,7 @@ def _where(question: str, answer: str) -> str | None:
     asked = re.fullmatch(
         rf"where (is|are|was|were) ({_DETERMINER} .+?)( {_POSTURE})?", question, re.IGNORECASE
     )
-    if not asked or not _PREPOSITION.match(answer) or not _is_noun_phrase(asked[2]):
+    if not asked or not _PREPOSITION.match(answer) or not _is_short_noun_phrase(asked[2]):
         return None
     subject = _upper_first(asked[2])
     return f"{subject} {asked[1].lower()}{asked[3] or ''} {answer}"
@@ -157,7 +174,11 @@ def _what_or_who(question: str, answer: str) -> str | None:
     asked = re.fullmatch(
         r"(?:what|who) (is|was|are|were) (the [a-z ]+ of .+)", question, re.IGNORECASE
     )
-    if not asked or not _is_noun_phrase(asked[2]):
+    if not asked or not _is_noun_phrase(asked[2]) or _IS_CLAUSE.search(answer):
+        return None
+    head = asked[2].partition(" of ")[0].split()[-1].lower()
+    is_plural = bool(_PLURAL.fullmatch(head)) and not head.endswith("ss")
+    if is_plural != (asked[1].lower() in ("are", "were")):
         return None
     return f"{_upper_first(asked[2])} {asked[1].lower()} {answer}"
 
@@ -170,12 +191,27 @@ def _who_did(question: str, answer: str) -> str | None:
 
 
 def _is_noun_phrase(text: str) -> bool:
+    """Return True if a text can be the subject of a sentence; it may have a relative clause."""
     words = re.findall(r"[a-z']+", text.lower())
-    if not words or set(words) & {"or", "if"}:
+    if not words or "," in text or set(words) & _NOT_IN_SUBJECT:
         return False
-    last = words[-1]
-    is_verb = last.endswith("ed") or (last.endswith("ing") and last not in _NOUNS_IN_ING)
-    return last not in _NO_NOUN and not is_verb
+    if re.search(r"\b(?:of|made) (?:in|on|of)\b", text.lower()):
+        return False
+    return words[-1] not in _NO_NOUN and not _is_verb_or_adverb(words[-1])
+
+
+def _is_short_noun_phrase(text: str) -> bool:
+    """Return True for a determiner and one to three words, none of them a verb or an adverb."""
+    words = re.findall(r"[a-z']+", text.lower())[1:]
+    if not 1 <= len(words) <= _SHORT or set(words) & (_NO_NOUN | {"a", "an"}):
+        return False
+    return _is_noun_phrase(text) and not any(map(_is_verb_or_adverb, words))
+
+
+def _is_verb_or_adverb(word: str) -> bool:
+    if word in _NOUNS:
+        return False
+    return word in _PARTICIPLES or word.endswith(("ing", "en", "own", "ed", "ly"))
 
 
 def _upper_first(text: str) -> str:
@@ -220,7 +256,9 @@ def _whole_zh(_question: str, answer: str) -> str | None:
 def _in_place_zh(question: str, answer: str) -> str | None:
     """Put the answer in the place of the one word that asks for it."""
     found = list(_ASKED.finditer(question))
-    if len(found) != 1 or re.search(r"为什么|怎么|什么时候|哪个|吗|呢", question):
+    if len(found) != 1 or re.search(r"为什么|怎么|什么时候|哪个|吗|呢|(.)不\1", question):
+        return None
+    if re.search(r"[没不]|知道|什么", answer):
         return None
     (asked,) = found
     before, after = question[: asked.start()], question[asked.end() :]
@@ -229,6 +267,8 @@ def _in_place_zh(question: str, answer: str) -> str | None:
     if asked[0] == "什么" and after:  # 什么 with a noun, which may be part of the answer
         return None
     if asked[0] == "谁" and after.startswith("的"):
+        return None
+    if asked[0] == "什么颜色" and not before.endswith(("是", "着", "穿")):
         return None
     if after == "的" and _ENDS.search(answer):
         after = ""

@@ -43,7 +43,7 @@ class UnitContext:
     formats: tuple[str, ...]
     images: ImageEncoding
     style: Style
-    images_only: bool  # rows have no texts
+    may_lack_texts: bool  # the base of translated sets
     scanner: PrivacyScanner
 
 
@@ -91,7 +91,7 @@ def _unit(row: IndexRow, unit: UnitContext) -> Findings:
 
 def _texts(row: IndexRow, unit: UnitContext) -> Findings:
     for name, check in _NEVER_BLANK.items():
-        may_be_blank = unit.images_only and check != "license"
+        may_be_blank = unit.may_lack_texts and check != "license"
         if not getattr(row, name).strip() and not may_be_blank:
             yield check, name
     if not row.images and not row.inputs.strip():

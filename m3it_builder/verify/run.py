@@ -172,7 +172,7 @@ def _shard_jobs(unit: UnitFolder, groups: RowGroups | None, quick: bool) -> Iter
         formats=tuple(manifest.plan.formats),
         images=manifest.plan.images,
         style=manifest.style,
-        images_only=bool(manifest.options.get("images_only")),
+        may_lack_texts=bool(manifest.options.get("base_of_translations")),
         scanner=unit.scanner,
     )
     for shard in manifest.shards:

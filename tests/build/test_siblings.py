@@ -8,17 +8,21 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from m3it_builder.build.builder import Build
 from m3it_builder.build.drop_list import drop_list
 from m3it_builder.build.sibling_inputs import Sibling
 from m3it_builder.build.siblings import SiblingBuild
+from m3it_builder.build.side_by_side import UnitBuild, build_units
 from m3it_builder.build.transformation import TemplateAnswers
 from m3it_builder.dataset.index_row import IndexRow, index_rows
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dataset.reader import read_rows
 from m3it_builder.errors import BaseError, BuildError
+from m3it_builder.progress import Silent
 from m3it_builder.stages.template import sentence
 from m3it_builder.tasks.sampling import write_sample
 from m3it_builder.verify.run import VerifyOptions, verify
@@ -188,8 +192,6 @@ def test_a_rebuilt_base_makes_it_stale(out: Path) -> None:
 
 
 def build_base_again(out: Path, seed: int) -> None:
-    from m3it_builder.build.builder import Build
-
     sources = out.parent / "sources"
     write_sample(task_named("mixed"), sources, 30)
     plan = replace(PLAN, seed=seed)
@@ -239,8 +241,6 @@ def test_a_language_without_template(out: Path) -> None:
 
 
 def test_rows_without_images(tmp_path: Path) -> None:
-    from m3it_builder.build.builder import Build
-
     task = numbered_task(40)
     Build(sources=placeholder_sources(tmp_path), out=tmp_path, plan=PLAN).unit(task, "train")
     report = build_sibling(tmp_path, Sibling("numbers-rephrased", "numbers", TemplateAnswers()))
@@ -250,3 +250,70 @@ def test_rows_without_images(tmp_path: Path) -> None:
     assert verify(tmp_path, VerifyOptions()).findings == ()
     formats = {path.parent.name for path in (tmp_path / "numbers-rephrased").rglob("train-0*")}
     assert formats == {*ALL} - {"arrow"} | {"train"}
+
+
+def test_a_damaged_image_is_not_embedded(out: Path) -> None:
+    for path in (out / "mixed/webdataset").glob("train-*.tar"):
+        data = bytearray(path.read_bytes())
+        at = data.find(b"\xff\xd8\xff") + 400
+        data[at] ^= 1
+        path.write_bytes(data)
+    with pytest.raises(BuildError, match="are not those of its index; check it with"):
+        build_sibling(out, plan=replace(embedding("bytes"), formats=("jsonl",)), replace=True)
+
+
+def test_rows_in_a_language_without_template_are_rejects(out: Path) -> None:
+    path = out / "mixed/meta/train/index.parquet"
+    table = pq.read_table(path, partitioning=None)
+    rows = table.to_pylist()
+    rows[0]["lang"] = "ar"
+    shards = sorted({row["shard"] for row in rows})
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for shard in shards:
+            own = [row for row in rows if row["shard"] == shard]
+            writer.write_table(pa.Table.from_pylist(own, schema=table.schema))
+    manifest = out / "mixed/meta/train/manifest.json"
+    value = json.loads(manifest.read_bytes())
+    value["index"]["bytes"] = path.stat().st_size
+    manifest.write_text(json.dumps(value))
+    report = build_sibling(out, plan=replace(PLAN, max_reject_share=1.0), replace=True)
+    assert (report.rows, report.rejects) == (11, {"no_template": 1})
+
+
+def test_a_list_that_drops_rows_of_the_base(out: Path, tmp_path: Path) -> None:
+    ids = [row.id for row in rows_of(out, NAME)]
+    path = tmp_path / "drop.jsonl"
+    listed = [("mixed", ids[3]), (NAME, ids[5]), (NAME, "nothing")]
+    path.write_text(
+        "".join(json.dumps({"task": t, "split": "train", "id": one}) + "\n" for t, one in listed)
+    )
+    report = build_sibling(out, plan=replace(PLAN, drop=(drop_list(path),)), replace=True)
+    assert (report.rejects, report.unmatched) == ({"dropped": 2}, 1)
+
+
+def test_readme_of_a_part(out: Path) -> None:
+    build_sibling(out, plan=replace(PLAN, limit=7), replace=True)
+    text = (out / NAME / "README.md").read_text()
+    assert "With --limit 7, train has 7 of 12 rows of the base" in text
+    assert "Every row of the base" not in text
+
+
+def test_a_set_that_is_no_sibling_is_not_replaced(out: Path) -> None:
+    with pytest.raises(BuildError, match="was not made from another set"):
+        build_sibling(out, Sibling("mixed", "mixed", TemplateAnswers()), replace=True)
+
+
+def test_plan_beside_a_planned_base(tmp_path: Path) -> None:
+    write_sample(task_named("okvqa"), tmp_path / "src", 30)
+    base = Build(sources=tmp_path / "src", out=tmp_path / "out", plan=PLAN, plan_only=True)
+    siblings = SiblingBuild(out=tmp_path / "out", plan=replace(PLAN, limit=9), plan_only=True)
+    units = [
+        UnitBuild(base, task_named("okvqa"), "train"),
+        UnitBuild(siblings, Sibling("okvqa-rephrased", "okvqa", TemplateAnswers()), "train"),
+    ]
+    reports, failures = build_units(units, 1, Silent())
+    assert not failures
+    assert [(one.task, one.status, one.rows) for one in reports] == [
+        ("okvqa", "planned", 30),
+        ("okvqa-rephrased", "planned", 9),
+    ]

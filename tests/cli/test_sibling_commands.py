@@ -78,6 +78,8 @@ def test_audit_and_dedup_report_no_sibling(folder: Path) -> None:
          "vqa-v2-rephrased/train is made from vqa-v2, and vqa-v2/train is not built in"),
         (("-t", "coco-rephrased"), "coco has no set with rephrased answers"),
         (("-t", "nothing-rephrased"), "made from nothing, which is neither a task nor built in"),
+        (("-t", "x/okvqa-rephrased"), "unknown task 'x/okvqa-rephrased'"),
+        (("-t", "okvqa-rephrased-rephrased"), "is itself made from another set"),
         (("-t", "okvqa", "--images", "shared"), "okvqa has images of its own"),
         (("-t", "okvqa-rephrased", "--set", "okvqa-rephrased.answer=text"),
          "has no options, it is made from okvqa"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -122,3 +123,30 @@ def test_readmes_of_other_formats(tmp_path: Path, formats: tuple[str, ...]) -> N
         subprocess.run([sys.executable, "-c", block], cwd=out, check=True, capture_output=True)
     assert not blocks(out, "sql")
     assert "`image_ids`" in (out / NAME / "README.md").read_text()
+
+
+def test_a_base_with_base64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = build_base(tmp_path, plan=replace(PLAN, images="base64"))
+    build_sibling(out)
+    (unit,) = (unit for unit in manifests(out / "mixed") if unit.split == "train")
+    expected = {
+        row.row.id: [base64.b64encode(data).decode() for data in row.images]
+        for row in read_rows(out / "mixed", unit)
+    }
+    monkeypatch.chdir(out)
+    for block in blocks(out, "python"):
+        done = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    texts = {text for images in expected.values() for text in images}
+    assert any(text in done.stdout for text in texts), "of the last block, WebDataset"
+    (query,) = blocks(out, "sql")
+    rows = duckdb.execute(query.replace("SELECT ", "SELECT id, ", 1)).fetchall()
+    assert {row[0]: row[-1] for row in rows} == expected
+
+
+def test_without_a_common_format(tmp_path: Path) -> None:
+    out = build_base(tmp_path, plan=replace(PLAN, formats=("webdataset",)))
+    build_sibling(out, plan=replace(PLAN, formats=("parquet",)))
+    assert "Build `mixed` and this set as Parquet" in (out / NAME / "README.md").read_text()
