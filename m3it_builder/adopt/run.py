@@ -96,8 +96,9 @@ def _adopt_tasks(
 def _has_own_images(prepared: _Prepared, scans: _Scans) -> bool:
     """Return True for a translated set with images in the file of its texts, too."""
     summary = scans[prepared.rows.path]
-    is_text_file = prepared.unit.base_task is not None and isinstance(summary, ScanSummary)
-    return is_text_file and bool(summary.images)
+    if prepared.unit.base_task is None or not isinstance(summary, ScanSummary):
+        return False
+    return bool(summary.images)
 
 
 def _embedding(build: Build) -> Build:

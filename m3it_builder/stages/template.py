@@ -115,7 +115,7 @@ _NOUNS = {
 }
 _PARTICIPLES = {
     *("sold", "kept", "bought", "held", "made", "built", "left", "lost", "hung", "set", "put"),
-    *("found", "worn", "born", "sat", "stood", "gone", "done", "run", "live", "come", "seen"),
+    *("found", "worn", "born", "sat", "gone", "done", "run", "live", "come", "seen"),
 }
 _NOT_IN_SUBJECT = {"or", "if", "is", "are", "was", "were", "again", "usually"}
 _SHORT = 3  # words after the determiner
