@@ -39,7 +39,7 @@ def test_correct_task_passes() -> None:
         ),
         ("choices_without_answer", "rejected as gold_not_in_choices"),
         ("missing_gold", "the gold choice is not the answer"),
-        ("missing_box", "unrendered region|refers to box 3"),
+        ("missing_box", "rejected as region_missing"),
     ],
 )
 def test_incorrect_converter(name: str, message: str) -> None:

@@ -90,10 +90,9 @@ class Build:
             inputs = self._inputs(task, split)
             with inputs.unit.locked():
                 return self._plan(inputs)
-        try:
-            return self.build(task, split)
-        finally:
-            refresh_build_readme(self.out)
+        report = self.build(task, split)
+        refresh_build_readme(self.out)
+        return report
 
     def build(self, task: Task, split: Split) -> Report:
         """Build one unit, or leave it, as ``unit`` does; the README of the folder stays as it is.

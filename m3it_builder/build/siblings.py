@@ -76,10 +76,9 @@ class SiblingBuild:
         """
         if self.plan_only:
             return self._planned(self._inputs(sibling, split))
-        try:
-            return self.build(sibling, split)
-        finally:
-            refresh_build_readme(self.out)
+        report = self.build(sibling, split)
+        refresh_build_readme(self.out)
+        return report
 
     def build(self, sibling: Sibling, split: Split) -> Report:
         """Build one unit, or leave it, as ``unit`` does; the README of the folder stays as it is.

@@ -93,6 +93,7 @@ def build_units(
     """
     reports: dict[int, Report] = {}
     failures: dict[int, list[Failure]] = {position: [] for position in range(len(units))}
+    withdrawn: list[int] = []
     try:
         for are_siblings in (False, True):
             positions = [
@@ -100,9 +101,14 @@ def build_units(
                 for position, unit in enumerate(units)
                 if isinstance(unit.task, Sibling) == are_siblings
             ]
-            _build_all(units, positions, workers, progress, (reports, failures))
+            todo = _stale(units, positions, reports, failures)
+            if todo and not units[0].build.plan_only:
+                withdrawn += todo
+                _withdraw([units[position] for position in todo])
+            _build_all(units, todo, workers, progress, (reports, failures))
     finally:
-        for out in {unit.build.out for unit in units if not unit.build.plan_only}:
+        built = [position for position, report in reports.items() if report.status != "planned"]
+        for out in {units[position].build.out for position in (*built, *withdrawn)}:
             refresh_build_readme(out)
     ordered = [failure for position in sorted(failures) for failure in failures[position]]
     return [reports[position] for position in sorted(reports)], ordered
@@ -110,18 +116,15 @@ def build_units(
 
 def _build_all(
     units: Sequence[UnitBuild],
-    positions: Sequence[int],
+    todo: Sequence[int],
     workers: int,
     progress: Progress,
     results: tuple[dict[int, Report], dict[int, list[Failure]]],
 ) -> None:
     """Build the units at some positions, side by side if there are several and workers."""
     reports, failures = results
-    todo = _stale(units, positions, reports, failures)
     plan_only = any(unit.build.plan_only for unit in units)
     method = "unit" if plan_only else "build"
-    if not plan_only:
-        _withdraw([units[position] for position in todo])
     if workers > 1 and len(todo) > 1:
         jobs = _jobs(units, todo, workers)
         todo = _side_by_side(jobs, workers, progress, reports, failures)

@@ -20,7 +20,9 @@ from m3it_builder.tasks.registry import Task
 from m3it_builder.testing.require import require
 
 # Rejects that mean an error in converter or card, whatever the source contains.
-CONVERTER_ERRORS = {"image_count", "gold_not_in_choices", "duplicate_choice", "empty_choice"}
+CONVERTER_ERRORS = {
+    *("image_count", "gold_not_in_choices", "duplicate_choice", "empty_choice", "region_missing")
+}
 _TOKEN = re.compile(r"\{box:(\d+)\}")
 
 
