@@ -97,9 +97,10 @@ def import_(
     m3it ledger import answers --ledger /data/answers.sqlite
     """
     from m3it_builder.cli.output import print_json, print_text
-    from m3it_builder.ledger.importing import import_answers
+    from m3it_builder.ledger.importing import import_answers, require_export
     from m3it_builder.ledger.store import Ledger
 
+    require_export(path)
     with Ledger(ledger_path(ledger)) as opened:
         imported = import_answers(opened, path)
     if as_json:

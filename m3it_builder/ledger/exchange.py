@@ -67,8 +67,8 @@ def export(ledger: Path, folder: Path) -> Exported:
     """Write ``answers.parquet``, sorted by key, and ``attempts.parquet``.
 
     Files of an earlier export are replaced. The bytes of the answers depend on nothing but the
-    answers (and the version of pyarrow). Neither file has a path or the name of a machine: of a model that is named by a path, only
-    the last component is written.
+    answers (and the version of pyarrow). Neither file has a path or the name of a machine: of a
+    model that is named by a path, only the last component is written.
 
     Args:
         ledger: to read.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     differing: int  # the ledger had another answer, which was kept
 
 
+def require_export(path: Path) -> None:
+    """Require a file of exported answers; to be called before a ledger is created for them.
+
+    Raises:
+        LedgerError: the file is missing, malformed, not an export, or of a later version.
+    """
+    file = _file(path)
+    with _file_errors(file), file.open("rb") as opened:
+        _require_schema(file, pq.read_schema(opened))
+
+
 def import_answers(ledger: Ledger, path: Path) -> Imported:
     """Import answers, all or none; the first answer of a key is kept.
 
@@ -43,7 +56,7 @@ def import_answers(ledger: Ledger, path: Path) -> Imported:
         LedgerError: the file is missing, malformed or of a later version, or the ledger cannot
             store the answers. None was added.
     """
-    file = path / ANSWERS_FILE if path.is_dir() else path
+    file = _file(path)
     counts = {"added": 0, "equal": 0, "differing": 0}
     with ledger.commit() as connection:
         for rows in _batches(file):
@@ -70,32 +83,38 @@ def _differs(connection: sqlite3.Connection, row: Row) -> bool:
     return bool(kept != tuple(row[COLUMNS.index(name)] for name in _COMPARED))
 
 
+def _file(path: Path) -> Path:
+    return path / ANSWERS_FILE if path.is_dir() else path
+
+
 def _batches(file: Path) -> Iterator[list[Row]]:
     """Yield the rows of a file with valid values, some at a time."""
     first = 1
+    with _file_errors(file), file.open("rb") as opened, pq.ParquetFile(opened) as parquet:
+        _require_schema(file, parquet.schema_arrow)
+        for batch in parquet.iter_batches(_ROWS, columns=list(COLUMNS), use_threads=False):
+            batch.validate(full=True)  # to_pylist would fail on text that is not UTF-8
+            rows = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+            for number, row in enumerate(rows, first):
+                _require_values(file, number, row)
+            yield rows
+            first += len(rows)
+
+
+@contextmanager
+def _file_errors(file: Path) -> Iterator[None]:
+    """Raise errors in the block as one that names the file; those of SQLite pass."""
     try:
-        with file.open("rb") as opened, pq.ParquetFile(opened) as parquet:
-            _require_schema(file, parquet.schema_arrow)
-            for batch in parquet.iter_batches(_ROWS, columns=list(COLUMNS), use_threads=False):
-                batch.validate(full=True)
-                rows = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
-                for number, row in enumerate(rows, first):
-                    _require_values(file, number, row)
-                yield rows
-                first += len(rows)
+        yield
     except FileNotFoundError as error:
         raise LedgerError(
             f"{file}: the file does not exist; give {ANSWERS_FILE} of an export, or its folder"
         ) from error
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise LedgerError(
-            f"{file}: malformed after row {first - 1:,} ({reason}); {_AGAIN}"
-        ) from error
-    except OSError as error:
-        # pyarrow raises it for corrupt data too, without a number.
-        reason = error.strerror or str(error).partition("\n")[0].rstrip(".")
-        raise LedgerError(f"{file}: cannot be read ({reason}); {_AGAIN}") from error
+    except (pa.ArrowException, OSError) as error:
+        # pyarrow raises OSError for corrupt data too, without a number.
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else str(error).partition("\n")[0]
+        raise LedgerError(f"{file}: cannot be read ({reason.rstrip('.')}); {_AGAIN}") from error
 
 
 def _require_schema(file: Path, schema: pa.Schema) -> None:

@@ -78,16 +78,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _require_file(path: Path, write: bool) -> None:
+    if not write and not (path.exists() and (path.stat().st_size or not path.is_file())):
+        raise LedgerError(
+            f"{path}: there is no ledger; name one with --ledger or $M3IT_LEDGER, or create it "
+            "with `m3it ledger import`"
+        )
     if path.is_dir():
         raise LedgerError(f"{path}: is a folder; name a file with --ledger or $M3IT_LEDGER")
     if path.exists():
         if not path.is_file():
             raise LedgerError(f"{path}: not a regular file; name another with --ledger")
-    elif not write:
-        raise LedgerError(
-            f"{path}: there is no ledger; name one with --ledger or $M3IT_LEDGER, or create it "
-            "with `m3it ledger import`"
-        )
     elif not path.absolute().parent.is_dir():
         raise LedgerError(f"{path}: the folder does not exist; create it, or name another ledger")
 
