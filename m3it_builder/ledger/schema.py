@@ -115,7 +115,13 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _require_version(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # raises if malformed
+    # Writers are locked out now. SQLite would read the missing end of the last page as zeros.
+    is_truncated = path.stat().st_size % _pragma(connection, "page_size") != 0
+    connection.execute("COMMIT")
+    if is_truncated:
+        raise LedgerError(f"{path}: {DAMAGED}")
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise LedgerError(
             f"{path}: an SQLite file, but not a ledger; name another with --ledger or $M3IT_LEDGER"
