@@ -41,8 +41,9 @@ class Owner:
             raise LedgerError(f"{ledger}: {NO_LOCKS}")
 
     def close(self) -> None:
-        """Remove the lock file."""
-        self._path.unlink(missing_ok=True)
+        """Remove the lock file; if that fails, the next process that opens the ledger does."""
+        with suppress(OSError):
+            self._path.unlink()
         os.close(self._descriptor)
 
 
