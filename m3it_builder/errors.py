@@ -14,6 +14,7 @@ M3ITError
 ├── BuildError       a build cannot start, continue or be read
 │   ├── RejectShareError   too many examples of a unit were rejected
 │   └── EmptyUnitError     no row of a unit is left
+├── LedgerError      a ledger, or an export of one, cannot be read or written
 ├── AuditError       a query over a build is invalid
 └── ContractError    a task violates the contract of ``m3it_builder.testing``
 
@@ -135,6 +136,10 @@ class EmptyUnitError(BuildError):
     def __reduce__(self) -> Any:
         """Keep the counts when the error comes from another process."""
         return type(self), (str(self), self.reasons)
+
+
+class LedgerError(M3ITError):
+    """A ledger, or an export of one, cannot be read or written."""
 
 
 class AuditError(M3ITError):

@@ -9,7 +9,7 @@ import pytest
 from m3it_builder.cli.main import COMMANDS, app
 from tests.support.language import FORBIDDEN, check, hits
 from tests.support.paths import ROOT
-from tests.test_docs import GROUP, command
+from tests.test_docs import GROUP, GROUPED, command
 
 TEXTS = (
     "m3it_builder",
@@ -28,7 +28,7 @@ def test_texts_use_the_glossary(name: str) -> None:
     assert check([ROOT / name]) == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPED])
 def test_help_uses_the_glossary(name: str) -> None:
     texts = [command(name).help, *(getattr(p, "help", None) for p in command(name).params)]
     assert [hit for text in texts if text for hit in hits(text)] == []

@@ -10,6 +10,7 @@ from m3it_builder import load_task
 from m3it_builder.tasks.sampling import write_sample
 from tests.support import published
 from tests.support.command import run_m3it
+from tests.support.ledgers import fill
 from tests.support.paths import ROOT
 
 # The synthetic download has malformed lines, and images that occur in several splits; all synthetic
@@ -22,6 +23,7 @@ def test_commands_succeed(tmp_path: Path) -> None:
     write_sample(load_task("okvqa"), tmp_path / "raw", 40)
     published.write_m3it(tmp_path / "M3IT")
     published.write_m3it_80(tmp_path / "M3IT-80")
+    fill(tmp_path / "m3it-ledger.sqlite", range(3))
     (tmp_path / "my-audits").mkdir()
     (tmp_path / "my-audits" / "one.sql").write_text("-- Nothing is wrong.\nSELECT 1 WHERE false\n")
     # The end of a block leaves the folder that was entered in it.

@@ -52,6 +52,10 @@ COMMANDS = {
         "verify_commands",
         "Check a finished build against its manifest, index and images.",
     ),
+    "ledger": (
+        "ledger_commands",
+        "Count, export, import and remove the answers of language models.",
+    ),
 }
 
 _WITH_QUERY = ("audit", "sql")  # after the folder of a build
@@ -82,8 +86,13 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None  # see ``resolve_command``
         module = import_module(f"m3it_builder.cli.{COMMANDS[cmd_name][0]}")
+        found = getattr(module, cmd_name)
+        if isinstance(found, typer.Typer):  # a group of commands
+            group = typer.main.get_command(found)
+            group.name = cmd_name
+            return group
         single = typer.Typer(rich_markup_mode=None, add_completion=False)
-        single.command(cmd_name, context_settings=_SETTINGS)(getattr(module, cmd_name))
+        single.command(cmd_name, context_settings=_SETTINGS)(found)
         return typer.main.get_command(single)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

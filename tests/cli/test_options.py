@@ -11,27 +11,27 @@ import pytest
 import typer
 
 from m3it_builder.cards.cards import Group
-from m3it_builder.cli import app
 from m3it_builder.cli.main import COMMANDS
 from m3it_builder.cli.options import choice
 from m3it_builder.dedup import KEEP_POLICIES
 from m3it_builder.records import SPLITS
 from m3it_builder.shards.formats import FormatName, ImageEncoding
 from tests.support.command import assert_usage_error, run_m3it
+from tests.test_docs import GROUPED
+from tests.test_docs import command as command_of
 
 # Options of one name whose meaning depends on the command.
 DIFFERENT = {"--rows", "--out", "--seed", "--source", "--split", "--task"}
 
 
 def options_of(command: str) -> dict[str, Any]:
-    group: Any = typer.main.get_command(app)
-    parameters = group.get_command(None, command).params
+    parameters = command_of(command).params
     return {parameter.opts[0]: parameter for parameter in parameters if parameter.name != "help"}
 
 
 def test_shared_options_have_one_wording() -> None:
     wordings: dict[str, set[str]] = defaultdict(set)
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPED):
         for name, option in options_of(command).items():
             if name.startswith("--"):
                 wordings[name].add(option.help)
