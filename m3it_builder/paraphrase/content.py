@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from m3it_builder.paraphrase import polarity, polarity_zh
 from m3it_builder.paraphrase.han_numerals import in_digits
 from m3it_builder.paraphrase.numerals import is_number_word
 from m3it_builder.paraphrase.texts import STOP, Case, Text, has_han, stem, stems
@@ -22,14 +23,16 @@ _NEGATORS_HAN = frozenset("不没无未非有")
 
 def misses_answer(case: Case) -> bool:
     """Return True if a content word of the answer is not in a sentence."""
-    if case.letter_suffices or not case.answer.words:
+    answer = case.answer
+    if case.letter_suffices or not answer.words:
         return False
-    if has_han(case.answer.plain):
-        return _misses_han(case.answer.plain, case.said.plain)
-    wanted = [word for word in case.answer.words if _is_content(word)]
-    if not wanted:
-        wanted = [word for word in case.answer.words if not _is_number(word)]
-        return not set(wanted) <= {*case.said.words}
+    if has_han(answer.plain):
+        return polarity_zh.answered(case) is None and _misses_han(answer.plain, case.said.plain)
+    wanted = [word for word in answer.words if _is_content(word)]
+    if polarity.answered(case) is not None:
+        wanted = [word for word in wanted if word != answer.words[0]]
+    elif not wanted and not any(map(_is_number, answer.words)) and not _NEGATORS & {*answer.words}:
+        return not {*answer.words} <= {*case.said.words}
     return _misses_words(wanted, case.said)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from m3it_builder.paraphrase.texts import Case, Text, has_han
+from m3it_builder.paraphrase.texts import STOP, Case, Text, has_han
 from m3it_builder.paraphrase.wordlists import limit, phrases, words
 
 _ENDS = re.compile(r"[.!?。！？…][\"'”’」』）)\]]*\Z")
@@ -31,6 +31,7 @@ _PARTS_OF_PROMPT = (
     "```",
     '{"',
 )
+_LIMITS = {unit: limit(unit) for unit in ("words", "characters")}
 _WITHOUT_SPACES = ("zh", "ja", "th", "lo", "km", "my")
 
 
@@ -48,6 +49,8 @@ def is_cut_off(case: Case) -> bool:
     if case.raw.rstrip("\"'”’)").endswith(_ELLIPSIS):
         return True
     last = case.said.words[-1]
+    if not case.raw.rstrip(".!?\"')").endswith(last):  # the letter of option A
+        return False
     return last in _UNFINISHED and last not in case.answer.words[-1:] and last not in _last(case)
 
 
@@ -77,11 +80,18 @@ def talks_of_prompt(case: Case) -> bool:
 def _own_phrases(case: Case, kind: str) -> list[str]:
     """Return the phrases of a list that are in a sentence, but not in question or answer."""
     padded, known = case.said.padded, (case.question.padded, case.answer.padded)
-    found = [phrase for phrase in _PHRASES[kind] if phrase in padded and not _in(phrase, known)]
+    found = [
+        phrase for phrase in _PHRASES[kind] if phrase in padded and not _has_content(known, phrase)
+    ]
     if has_han(case.said.plain):
         plain, known = case.said.plain.replace(" ", ""), (case.question.plain, case.answer.plain)
         found += [text for text in _PHRASES_ZH[kind] if text in plain and not _in(text, known)]
     return found
+
+
+def _has_content(known: tuple[str, str], phrase: str) -> bool:
+    """Return True if all words of a phrase but the most frequent ones are in the turn."""
+    return all(f" {word} " in known[0] + known[1] for word in phrase.split() if word not in STOP)
 
 
 def _in(phrase: str, texts: tuple[str, str]) -> bool:
@@ -91,7 +101,7 @@ def _in(phrase: str, texts: tuple[str, str]) -> bool:
 def is_too_long(case: Case) -> bool:
     """Return True if a sentence is longer than question and answer allow."""
     unit = "characters" if case.lang in _WITHOUT_SPACES else "words"
-    base, per_question, per_answer = limit(unit)
+    base, per_question, per_answer = _LIMITS[unit]
     size = _characters if unit == "characters" else _words
     allowed = base + per_question * size(case.question) + per_answer * size(case.answer)
     return size(case.said) > allowed

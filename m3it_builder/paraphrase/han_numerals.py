@@ -22,12 +22,15 @@ _CLOCK = re.compile(rf"({_ANY})点(?:钟|整)?(?:(半)|({_ANY})分?)?(?!\d)")
 _ORDINAL = re.compile(rf"第({_ANY})")
 _HALF_MORE = re.compile(rf"({_HAN}+|\d+)([个只点米年])半")
 _NUMERAL = re.compile(rf"\d+(?:\.\d+)?[万亿千百]+|{_HAN}+")
+_NUMERAL_PART = re.compile(rf"{_HAN}|\d|半")
 _HALF = re.compile(r"一半|半(?=[个杯块条张只片瓶碗])")
 
 
 def in_digits(text: str) -> str:
     """Return a text with Chinese numerals in digits: 三点半 as 3:30, 百分之五 as 5%."""
     text = _IDIOMS.sub(" ", text)
+    if not _NUMERAL_PART.search(text):
+        return text
     text = _CLOCK.sub(_clock, text)
     text = _PERCENT.sub(lambda match: f" {_value(match[1])}% ", text)
     text = _PART.sub(lambda match: f" {_value(match[2])}/{_value(match[1])} ", text)

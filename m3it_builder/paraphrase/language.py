@@ -28,7 +28,6 @@ _SCRIPTS = {
     **{"te": ((0xC00, 0xC7F),), "kn": ((0xC80, 0xCFF),), "ml": ((0xD00, 0xD7F),)},
     **{"lo": ((0xE80, 0xEFF),), "my": ((0x1000, 0x109F),), "km": ((0x1780, 0x17FF),)},
 }
-_SHARE = 0.7  # of the letters that are not in question or answer, in the script of the language
 
 
 def is_wrong_language(case: Case) -> bool:
@@ -37,11 +36,16 @@ def is_wrong_language(case: Case) -> bool:
     if script is None:
         return _is_not_latin(case) or (case.lang == "en" and _is_foreign(case))
     known = {*case.question.plain, *case.answer.plain}
-    letters = [char for char in case.said.plain if char.isalpha() and char not in known]
-    expected = sum(_is_in(char, script) for char in letters)
-    if case.lang == "zh" and any(_is_in(char, (*_KANA, *_HANGUL)) for char in letters):
+    expected, others = 0, []
+    for char in case.said.plain:
+        if char.isalpha():
+            if _is_in(char, script):
+                expected += 1
+            elif char not in known:
+                others.append(char)
+    if case.lang == "zh" and any(_is_in(char, (*_KANA, *_HANGUL)) for char in others):
         return True
-    return expected < _SHARE * len(letters) or _has_no_kana(case)
+    return len(others) > expected or _has_no_kana(case)
 
 
 def _has_no_kana(case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""Rule ``name_changed``: names, quoted strings and texts in the image are kept letter for letter."""
+"""Rule ``name_changed``: names, quoted strings and texts in the image stay as they are."""
 
 from __future__ import annotations
 

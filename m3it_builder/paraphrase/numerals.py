@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from m3it_builder.paraphrase.han_numerals import in_digits
-from m3it_builder.paraphrase.texts import Case, Text, has_han
+from m3it_builder.paraphrase.texts import Case, Text, has_han, text_of
 from m3it_builder.paraphrase.wordlists import numbers, phrases
 
 Kind = Literal["", "ordinal", "percent", "time", "text"]
@@ -37,6 +38,7 @@ _IDIOMS = re.compile(
     r"\b(?:" + "|".join(re.escape(phrase.strip()) for phrase in phrases("not_numbers_en")) + r")\b"
 )
 _ONE_WRITTEN_AS = re.compile(r"\b(?:there(?:'s| is| was)|only|just|exactly|has|have) an? ")
+_PART_OF = re.compile(r"([\w-]+) of (?:the |these |those |his |her |their |all )?([\w-]+)")
 _HOW_MANY = re.compile(r"how many|how much|几(?!点|月|号|楼|路)|多少")
 _TOKEN = re.compile(
     r"(?P<time>\d{1,2}:\d{2}(?!\d))"
@@ -53,10 +55,10 @@ _MAX_DIGITS = 30  # more are compared as text
 def changes_number(case: Case) -> bool:
     """Return True if a number of the answer is missing, or one of unknown origin is present."""
     said = numbers_of(case.said)
-    wanted = numbers_of(case.answer)
+    wanted = _numbers_of_turn(case.answer)
     if not said and not wanted:
         return False
-    asked = numbers_of(case.question)
+    asked = _numbers_of_turn(case.question)
     counts = _HOW_MANY.search(case.question.plain) is not None
     if not case.letter_suffices and not all(_has(case.said, said, one, counts) for one in wanted):
         return True
@@ -64,7 +66,7 @@ def changes_number(case: Case) -> bool:
     kept = all(any(_same(one, other, counts) for other in said) for one in asked)
     if any(_is_foreign(one, known, kept) for one in said):
         return True
-    if not kept and any(count > known.count(one) for one, count in Counter(said).items()):
+    if asked and (_is_repeated(said, known, kept) or _is_swapped(case.said.plain, wanted, asked)):
         return True
     return bool(wanted) and _is_shifted(case)
 
@@ -83,6 +85,9 @@ def numbers_of(text: Text) -> list[Number]:
         if number is not None:
             found.append(number)
     return found
+
+
+_numbers_of_turn = lru_cache(64)(numbers_of)  # of texts that every reply is compared with
 
 
 def is_number_word(word: str) -> bool:
@@ -260,6 +265,22 @@ def _is_foreign(one: Number, known: list[Number], kept: bool) -> bool:
     if any(_same(one, other, False) for other in known):
         return False
     return not (one.value == 1 and one.kind in ("", "ordinal") and kept)
+
+
+def _is_repeated(said: list[Number], known: list[Number], kept: bool) -> bool:
+    """Return True if a number occurs more often than in the turn, perhaps in place of another."""
+    counts = Counter(number.value for number in said)
+    expected = Counter(number.value for number in known)
+    return any(count > expected[value] for value, count in counts.items() if value != 1 or not kept)
+
+
+def _is_swapped(said: str, wanted: list[Number], asked: list[Number]) -> bool:
+    """Return True if a sentence has "5 of the 4" for "4 of the 5"."""
+    for part, whole in _PART_OF.findall(said):
+        parts, wholes = numbers_of(text_of(part)), numbers_of(text_of(whole))
+        if parts and wholes and parts[0] not in wanted and wholes[0] not in asked:
+            return True
+    return False
 
 
 def _is_shifted(case: Case) -> bool:

@@ -11,7 +11,8 @@ from m3it_builder.stages.render import letter
 
 _MARKED = re.compile(
     r"[(\[（]\s*([A-Z]{1,2})\s*[)\]）]"
-    r"|(?:[Oo]ptions?|[Cc]hoices?|[Ll]etter|[Aa]nswer(?: is|:)|选项?|答案[是为:：]?)[\s:：]*([A-Z])(?![\w'])"
+    r"|(?:[Oo]ptions?|[Cc]hoices?|[Ll]etter|[Aa]nswer(?: is|:)|选项?|答案[是为:：]?)[\s:：]*"
+    r"([A-Z])(?![\w'])"
     r"|(?:^|[\s:：,，])([A-Z])(?=[).:：、]\s*\S)"
 )
 _ALONE = re.compile(r"(?<![\w'-])([B-HJ-Z])(?![\w'-])")  # A and I are words, too

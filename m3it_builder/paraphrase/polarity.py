@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from m3it_builder.paraphrase import polarity_zh
 from m3it_builder.paraphrase.texts import STOP, Case, Text, has_han, stem, stems
 from m3it_builder.paraphrase.wordlists import phrases, words
 
 _YES, _NO = words("yes_en"), words("no_en")
+_EITHER = _YES | _NO
 _PLAIN_NO = _NO - {"false", "incorrect", "negative"}
 _NEGATORS = words("negators_en")
 _ONLY_NEGATIVE = words("only_negative_en") | {"no one", "not any"}
@@ -29,7 +31,8 @@ _AFFIRMED = re.compile(
 )
 _ONE = re.compile("|".join(rf"\b{re.escape(p)}\b" for p in phrases("one_negation_en")))
 _LEAD = re.compile(
-    r"\W*(?:the answer is|answer is|it is|it's)?[\s:,\"']*(?P<word>[a-z]+)[\"']?(?P<after>\s*[,.:;!\n-]|\s*$| [a-z']+)"
+    r"\W*(?:the answer is|answer is|it is|it's)?[\s:,\"']*"
+    r"(?P<word>[a-z]+)[\"']?(?P<after>\s*[,.:;!\n-]|\s*$| [a-z']+)"
 )
 _ANSWER_IS = re.compile(r"\bthe (?:correct )?(?:answer|option) is (?:\([a-z]+\) )?\W?(yes|no)\b")
 _TAG = re.compile(r"(?:[a-z]+n't|is|are|was|were|does|do|did|can) (?:it|they|he|she|there|you|we)")
@@ -49,7 +52,7 @@ def flips_polarity(case: Case) -> bool:
     """Return True if a sentence affirms what the answer denies, or the other way around."""
     if case.lang == "zh" or has_han(case.answer.plain):
         return polarity_zh.flips_polarity(case)
-    wanted = _answered(case)
+    wanted = answered(case)
     if wanted is None:
         return _denies_answer(case)
     lead = _lead(case.said.plain)
@@ -64,12 +67,13 @@ def flips_polarity(case: Case) -> bool:
     return _flips_question(case, wanted, lead, clauses)
 
 
+@lru_cache(256)
 def negations(text: str) -> int:
     """Return the number of negations in an English text."""
     return sum(clause.negations for clause in _clauses(text))
 
 
-def _answered(case: Case) -> bool | None:
+def answered(case: Case) -> bool | None:
     """Return True for an answer yes, False for no; None for others, and where nothing was asked."""
     found = case.answer.words
     if not found:
@@ -111,11 +115,11 @@ def _lead(said: str) -> bool | None:
 def _clauses(text: str) -> list[_Clause]:
     """Return the clauses of a text that have words, without yes, no and question tags."""
     text = _AFFIRMED.sub(" ", text) if "no" in text or "with" in text or "whe" in text else text
-    found = []
+    found: list[_Clause] = []
     for part in _BREAK.split(text):
         part = part.strip(" \"'")
         one = tuple(_WORD.findall(part))
-        if not one or _TAG.fullmatch(part) and found or (len(one) == 1 and one[0] in _YES | _NO):
+        if not one or (found and _TAG.fullmatch(part)) or (len(one) == 1 and one[0] in _EITHER):
             continue
         found.append(_Clause(one, _count(part, one)))
     return found
@@ -127,8 +131,8 @@ def _count(part: str, found: tuple[str, ...]) -> int:
         found = found[1:]  # "no it is not"
     rest, ones = _ONE.subn(" ", part) if "n" in part else (part, 0)
     left = _WORD.findall(rest) if ones else found
-    count = sum(word in _NEGATORS or word.endswith("n't") for word in left if word != "nor")
-    return count + ones
+    count: int = sum(word in _NEGATORS or word.endswith("n't") for word in left if word != "nor")
+    return int(count + ones)
 
 
 def _about(case: Case, clauses: list[_Clause]) -> _Clause | None:

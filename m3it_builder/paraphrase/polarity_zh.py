@@ -23,7 +23,7 @@ _FILLERS = frozenset("的了着是在吗么呢吧啊这那有没不非并情况�
 
 def flips_polarity(case: Case) -> bool:
     """Return True if a Chinese sentence affirms what the answer denies, or the other way around."""
-    wanted = _answered(case)
+    wanted = answered(case)
     if wanted is None:
         return _denies_answer(case)
     said = case.said.plain
@@ -48,7 +48,7 @@ def negations(text: str) -> int:
     return len(_NEGATION.findall(_AFFIRMED.sub(" ", text)))
 
 
-def _answered(case: Case) -> bool | None:
+def answered(case: Case) -> bool | None:
     """Return True for an answer 是的, False for 不是; None for others."""
     answer = case.answer.plain.strip(" 。.!,~")
     head = answer.split(",")[0]

@@ -10,7 +10,8 @@ from functools import lru_cache
 from m3it_builder.paraphrase.wordlists import pairs, words
 from m3it_builder.records import Turn
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+_WORD = re.compile(r"[\u3400-\u9fff]+|(?:(?![\u3400-\u9fff])[^\W_])+(?:'[^\W_]+)?")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "„": '"', "\u00a0": " "})
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _VOWEL = re.compile(r"[aeiouy]")
@@ -46,10 +47,12 @@ class Case:
 
 def text_of(raw: str) -> Text:
     """Return a text in the forms that rules compare."""
+    pattern = _ASCII_WORD
     if not raw.isascii():
+        pattern = _WORD
         raw = unicodedata.normalize("NFKC", raw.translate(_QUOTES)).translate(_QUOTES)
     plain = raw.lower()
-    found = tuple(_WORD.findall(plain))
+    found = tuple(pattern.findall(plain))
     return Text(plain, found, f" {' '.join(found)} ")
 
 
