@@ -48,7 +48,7 @@ def is_cut_off(case: Case) -> bool:
         return False
     if case.raw.rstrip("\"'”’)").endswith(_ELLIPSIS):
         return True
-    last = case.said.words[-1]
+    last = case.said.words[-1] if case.said.words else ""
     if not case.raw.rstrip(".!?\"')").endswith(last):  # the letter of option A
         return False
     return last in _UNFINISHED and last not in case.answer.words[-1:] and last not in _last(case)

@@ -13,6 +13,7 @@ _DIGITS = {
 }
 _SCALES = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_000}
 _LARGE = {"万": 10_000, "萬": 10_000, "亿": 100_000_000}
+_MAX_LENGTH = 30
 _HAN = "[" + "".join((*_DIGITS, *_SCALES, *_LARGE)) + "]"
 _ANY = rf"(?:\d+(?:\.\d+)?[万亿千百]?|{_HAN}+)"
 _IDIOMS = re.compile("|".join(sorted(words("not_numbers_zh"), key=len, reverse=True)))
@@ -55,6 +56,8 @@ def _clock(match: re.Match[str]) -> str:
 
 def _value(numeral: str) -> str:
     """Return the value of a numeral, or digits with 万 or 亿, as digits."""
+    if len(numeral) > _MAX_LENGTH:  # not a number; a leading zero makes it a text
+        return "0" + "".join(str(_DIGITS.get(char, char)) for char in numeral)
     digits = re.match(r"[\d.]+", numeral)
     if digits:
         return _scaled(digits[0], numeral[digits.end() :])

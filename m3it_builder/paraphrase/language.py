@@ -5,6 +5,8 @@ Letters of question and answer do not count, so that names may be in another scr
 
 from __future__ import annotations
 
+import re
+
 from m3it_builder.paraphrase.texts import STOP, Case
 from m3it_builder.paraphrase.wordlists import words
 
@@ -30,27 +32,31 @@ _SCRIPTS = {
 }
 
 
+def _any_of(ranges: tuple[tuple[int, int], ...]) -> re.Pattern[str]:
+    """Return a pattern of one character in ranges of code points."""
+    return re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges) + "]")
+
+
+_ANY = {lang: _any_of(ranges) for lang, ranges in _SCRIPTS.items()}
+_ANY_LATIN, _ANY_KANA, _NOT_CHINESE = _any_of(_LATIN), _any_of(_KANA), _any_of((*_KANA, *_HANGUL))
+
+
 def is_wrong_language(case: Case) -> bool:
     """Return True if a sentence is written in another language."""
-    script = _SCRIPTS.get(case.lang)
+    script = _ANY.get(case.lang)
     if script is None:
         return _is_not_latin(case) or (case.lang == "en" and _is_foreign(case))
     known = {*case.question.plain, *case.answer.plain}
-    expected, others = 0, []
-    for char in case.said.plain:
-        if char.isalpha():
-            if _is_in(char, script):
-                expected += 1
-            elif char not in known:
-                others.append(char)
-    if case.lang == "zh" and any(_is_in(char, (*_KANA, *_HANGUL)) for char in others):
+    rest = script.sub("", case.said.plain)
+    others = [char for char in rest if char.isalpha() and char not in known]
+    if case.lang == "zh" and any(map(_NOT_CHINESE.match, others)):
         return True
-    return len(others) > expected or _has_no_kana(case)
+    return len(others) > len(case.said.plain) - len(rest) or _has_no_kana(case)
 
 
 def _has_no_kana(case: Case) -> bool:
     """Return True if a Japanese sentence has no kana: it may be Chinese."""
-    return case.lang == "ja" and not any(_is_in(char, _KANA) for char in case.said.plain)
+    return case.lang == "ja" and not _ANY_KANA.search(case.said.plain)
 
 
 def _is_not_latin(case: Case) -> bool:
@@ -58,10 +64,7 @@ def _is_not_latin(case: Case) -> bool:
     if case.said.plain.isascii():
         return False
     known = {*case.question.plain, *case.answer.plain}
-    return any(
-        char.isalpha() and not _is_in(char, _LATIN) and char not in known
-        for char in case.said.plain
-    )
+    return any(char.isalpha() and char not in known for char in _ANY_LATIN.sub("", case.said.plain))
 
 
 def _is_foreign(case: Case) -> bool:
@@ -72,8 +75,3 @@ def _is_foreign(case: Case) -> bool:
     known = {*case.question.words, *case.answer.words}
     found = [word for word in found if word not in known]
     return len(found) > 1 and len(found) > sum(word in STOP for word in case.said.words)
-
-
-def _is_in(char: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    code = ord(char)
-    return any(first <= code <= last for first, last in ranges)

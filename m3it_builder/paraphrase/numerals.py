@@ -34,9 +34,8 @@ _WEAK = numbers("weak_numbers")
 _WEAK_HAN = tuple((word, value) for word, value in _WEAK.items() if not word.isascii())
 _STRONG = frozenset((*_CARDINALS, *_SCALES, *_ORDINALS, "half"))
 _SHIFTS = phrases("shifts")
-_IDIOMS = re.compile(
-    r"\b(?:" + "|".join(re.escape(phrase.strip()) for phrase in phrases("not_numbers_en")) + r")\b"
-)
+_IDIOMS = phrases("not_numbers_en")
+_ANY_IDIOM = re.compile(r"\b(?:" + "|".join(map(re.escape, _IDIOMS)) + r")\b")
 _ONE_WRITTEN_AS = re.compile(r"\b(?:there(?:'s| is| was)|only|just|exactly|has|have) an? ")
 _PART_OF = re.compile(r"([\w-]+) of (?:the |these |those |his |her |their |all )?([\w-]+)")
 _HOW_MANY = re.compile(r"how many|how much|几(?!点|月|号|楼|路)|多少")
@@ -76,7 +75,10 @@ def numbers_of(text: Text) -> list[Number]:
     plain = in_digits(text.plain) if has_han(text.plain) else text.plain
     if not any(map(str.isdigit, plain)) and _STRONG.isdisjoint(_split(text.words)):
         return []
-    plain = _MERIDIEM.sub(r" \1m ", _IDIOMS.sub(" ", plain))
+    if any(idiom in plain for idiom in _IDIOMS):
+        plain = _ANY_IDIOM.sub(" ", plain)
+    if "m" in plain:
+        plain = _MERIDIEM.sub(r" \1m ", plain)
     tokens = [(match.lastgroup or "", match) for match in _TOKEN.finditer(plain)]
     found: list[Number] = []
     position = 0
@@ -295,6 +297,8 @@ def _is_shifted(case: Case) -> bool:
 
 
 def _other_half_of_day(case: Case) -> bool:
+    if "m" not in case.answer.plain:
+        return False
     wanted = set(_MERIDIEM.findall(case.answer.plain))
     said = set(_MERIDIEM.findall(case.said.plain))
     return bool(wanted and said) and wanted != said

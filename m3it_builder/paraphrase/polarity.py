@@ -190,8 +190,8 @@ def _prefixed(case: Case, clause: _Clause) -> int:
 def _corrects(case: Case, clauses: list[_Clause]) -> bool:
     """Return True if something else is said in place of a word of the question."""
     asked = set(_content(case.question))
-    said = {word for clause in clauses for word in stems(clause.words) if word not in _FILLERS}
-    return bool(asked - said) and bool(said - asked - {stem("image"), stem("answer")})
+    said = {stem(word) for clause in clauses for word in clause.words if word not in _FILLERS}
+    return bool(asked - said) and bool(said - asked)
 
 
 def _denies_answer(case: Case) -> bool:

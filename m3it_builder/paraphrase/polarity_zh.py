@@ -14,7 +14,7 @@ _AFFIRMED = re.compile("|".join(sorted(words("not_negations_zh"), key=len, rever
 _NEGATION = re.compile(r"没有?|不|并非|毫无|无法|无|非|未|否|缺乏|假的")
 _LEAD = re.compile(rf"[\s\"]*(?:答案是?[::]?\s*)?\"?({_EITHER})\"?(?=[,。.!;:、\s]|$)")
 _ANSWER_IS = re.compile(
-    rf"(?:答案|选项)是[::]?\s*(?:\([a-z]+\)\s*)?\"?({_EITHER})\"?(?=[,。.!;:、\s]|$)"
+    rf"(?:正确的?)?(?:答案|选项)是[::]?\s*(?:\([a-z]+\)\s*)?\"?({_EITHER})\"?(?=[,。.!;:、\s]|$)"
 )
 _ASKS = re.compile(r"什么|哪|谁|几|多少|怎么|怎样|为何|何处|何时|多[大高长远]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -102,7 +102,7 @@ def _denies_answer(case: Case) -> bool:
     said = case.said.plain
     own, total = negations(answer), negations(said)
     if own:
-        return total == 0
+        return total == 0 and answer not in said
     if not total or negations(case.question.plain) or not answer:
         return False
     core = answer.strip("的了色")
