@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from m3it_builder.paraphrase import polarity_zh
-from m3it_builder.paraphrase.texts import STOP, Case, Text, has_han, stem, stems
+from m3it_builder.paraphrase.correction import corrects
+from m3it_builder.paraphrase.texts import STOP, Case, has_han, stem, stems
 from m3it_builder.paraphrase.wordlists import phrases, words
 
 _YES, _NO = words("yes_en"), words("no_en")
@@ -24,12 +25,13 @@ _AUXILIARY, _PRONOUNS = words("auxiliary_en"), words("pronouns_en")
 _ADVERBS = words("adverbs_en")
 _FILLERS = STOP | _AUXILIARY | _PRONOUNS | _ADVERBS | _NEGATORS | _YES | _NO | {"answer", "image"}
 _BREAK = re.compile(
-    r"[,;:.!?()\n]+|\s[-–—]\s|\b(?:" + "|".join(sorted(words("breaks_en"))) + r")\b"
+    r"[,;:.!?()\n]+|\s[-–—]\s|\band(?= not\b)|\b(?:" + "|".join(sorted(words("breaks_en"))) + r")\b"
 )
 _AFFIRMED = re.compile(
     "|".join(rf"\b{re.escape(p.strip())}(?!\w)" for p in phrases("not_negations_en"))
 )
-_ONE = re.compile("|".join(rf"\b{re.escape(p)}\b" for p in phrases("one_negation_en")))
+_ONES = phrases("one_negation_en")
+_ONE = re.compile("|".join(rf"\b{re.escape(phrase)}\b" for phrase in _ONES))
 _LEAD = re.compile(
     r"\W*(?:the answer is|answer is|it is|it's)?[\s:,\"']*"
     r"(?P<word>[a-z]+)[\"']?(?P<after>\s*[,.:;!\n-]|\s*$| [a-z']+)"
@@ -59,7 +61,7 @@ def flips_polarity(case: Case) -> bool:
     if lead is not None and lead != wanted:
         return True
     asked = negations(case.question.plain)
-    clauses = _clauses(case.said.plain)
+    clauses = _clauses(_ANSWER_IS.sub(" ", case.said.plain))
     if _RHETORICAL.match(case.question.plain):
         asked = 0
     if asked % 2:
@@ -129,7 +131,7 @@ def _count(part: str, found: tuple[str, ...]) -> int:
     """Return the number of negations in a clause; "neither ... nor" is one."""
     if found[0] in _PLAIN_NO and len(found) > 1 and found[1] in _PRONOUNS | {"the"}:
         found = found[1:]  # "no it is not"
-    rest, ones = _ONE.subn(" ", part) if "n" in part else (part, 0)
+    rest, ones = _ONE.subn(" ", part) if any(map(part.__contains__, _ONES)) else (part, 0)
     left = _WORD.findall(rest) if ones else found
     count: int = sum(word in _NEGATORS or word.endswith("n't") for word in left if word != "nor")
     return int(count + ones)
@@ -137,7 +139,7 @@ def _count(part: str, found: tuple[str, ...]) -> int:
 
 def _about(case: Case, clauses: list[_Clause]) -> _Clause | None:
     """Return the clause that has most of the question, whose later words count more."""
-    asked = _content(case.question)
+    asked = _content(case.question.words)
     best, most = None, 0.0
     for clause in clauses:
         have = set(stems(clause.words))
@@ -148,8 +150,8 @@ def _about(case: Case, clauses: list[_Clause]) -> _Clause | None:
     return best
 
 
-def _content(text: Text) -> list[str]:
-    return [stem(word) for word in text.words if word not in _FILLERS]
+def _content(found: tuple[str, ...]) -> list[str]:
+    return [stem(word) for word in found if word not in _FILLERS]
 
 
 def _flips_negative_question(wanted: bool, lead: bool | None, clause: _Clause | None) -> bool:
@@ -160,15 +162,22 @@ def _flips_negative_question(wanted: bool, lead: bool | None, clause: _Clause | 
 
 
 def _flips_question(case: Case, wanted: bool, lead: bool | None, clauses: list[_Clause]) -> bool:
-    clause = _about(case, clauses)
+    asked, clause = _content(case.question.words), _about(case, clauses)
     if clause is None:
-        clause = next((one for one in clauses if one.negations or _is_short(one)), None)
+        clause = next((one for one in clauses if _may_answer(one, bool(asked))), None)
     if clause is None:
         return lead is None and not case.letter_suffices
     denied = bool((clause.negations + _prefixed(case, clause)) % 2)
     if denied != wanted:  # a yes without negation, or a no with one
         return False
-    return wanted or not (lead is False and _corrects(case, clauses))
+    return wanted or lead is not False or not corrects(asked, _content(clause.words))
+
+
+def _may_answer(clause: _Clause, has_content: bool) -> bool:
+    """Return True if a clause without words of the question may answer it."""
+    if has_content:
+        return clause.negations > 0 or _is_short(clause)
+    return not _AUXILIARY.isdisjoint(clause.words)
 
 
 def _is_short(clause: _Clause) -> bool:
@@ -185,13 +194,6 @@ def _prefixed(case: Case, clause: _Clause) -> int:
         and any(word == prefix + one for prefix in prefixes for one in asked)
         for word in clause.words
     )
-
-
-def _corrects(case: Case, clauses: list[_Clause]) -> bool:
-    """Return True if something else is said in place of a word of the question."""
-    asked = set(_content(case.question))
-    said = {stem(word) for clause in clauses for word in clause.words if word not in _FILLERS}
-    return bool(asked - said) and bool(said - asked)
 
 
 def _denies_answer(case: Case) -> bool:

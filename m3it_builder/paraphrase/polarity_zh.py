@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from m3it_builder.paraphrase.correction import corrects
 from m3it_builder.paraphrase.texts import Case
 from m3it_builder.paraphrase.wordlists import words
 
@@ -40,7 +41,7 @@ def flips_polarity(case: Case) -> bool:
         return lead is None and not case.letter_suffices
     if (negations(clause) % 2 == 0) == wanted:
         return False
-    return wanted or not (lead is False and _corrects(question, clause))
+    return wanted or not (lead is False and corrects(_content(question), _content(clause)))
 
 
 def negations(text: str) -> int:
@@ -89,11 +90,8 @@ def _is_short(clause: str) -> bool:
     return set(_HAN.findall(clause)) <= _FILLERS
 
 
-def _corrects(question: str, clause: str) -> bool:
-    """Return True if something else is said in place of a word of the question."""
-    asked = set(_HAN.findall(question)) - _FILLERS
-    said = set(_HAN.findall(clause)) - _FILLERS
-    return bool(asked - said) and bool(said - asked)
+def _content(text: str) -> list[str]:
+    return [char for char in _HAN.findall(text) if char not in _FILLERS]
 
 
 def _denies_answer(case: Case) -> bool:

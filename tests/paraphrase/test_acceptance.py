@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 from hypothesis import assume, given
@@ -13,10 +14,24 @@ from m3it_builder.records import Turn
 from m3it_builder.stages.template import sentence
 
 LANGUAGES = ("en", "zh", "zh-Hans", "ja", "ko", "ar", "ru", "fr", "de", "vi", "th")
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve".split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 HAN = "零一二三四五六七八九"
-forms = st.sampled_from(["text", "letter", "both"])
+forms: st.SearchStrategy[AnswerForm] = st.sampled_from(get_args(AnswerForm))
 
 
 def in_english(value: int) -> str:
@@ -106,7 +121,8 @@ def test_every_number_in_an_accepted_planted_sentence_counts(data: st.DataObject
 
 SUBJECTS = ["the man", "the dog", "the woman in red", "this child", "it", "he"]
 VERBS = [("is", "wearing a hat"), ("is", "happy"), ("does", "look cold"), ("can", "fly"),
-         ("was", "eaten"), ("has", "a long tail"), ("will", "stop"), ("should", "be here")]  # fmt: skip
+         ("was", "eaten"), ("has", "a long tail"), ("will", "stop"),
+         ("should", "be here")]  # fmt: skip
 LEADS = {True: ["", "Yes, ", "Yes: ", "Indeed, ", "In the image, "], False: ["", "No, ", "No. "]}
 
 
@@ -118,9 +134,7 @@ def test_a_negation_more_or_less_flips_acceptance(
     turn = Turn(f"{auxiliary.capitalize()} {subject} {rest}?", "yes" if is_yes else "no")
     lead = data.draw(st.sampled_from(LEADS[is_yes]))
     ending = data.draw(st.sampled_from(["", " in the photo", ", because the day is not warm"]))
-    negated = auxiliary[:-1] + "n't" if auxiliary == "can" else f"{auxiliary}n't"
-    negated = {"cann't": "can't", "willn't": "won't", "can't": "can't"}.get(negated, negated)
-    negated = "can't" if auxiliary == "can" else negated
+    negated = {"can": "can't", "will": "won't"}.get(auxiliary, f"{auxiliary}n't")
     plain = f"{lead}{subject} {auxiliary} {rest}{ending}."
     denied = [f"{lead}{subject} {word} {rest}{ending}." for word in (f"{auxiliary} not", negated)]
     assert (judge(turn, Reply(plain), "en") is None) == is_yes
@@ -130,7 +144,8 @@ def test_a_negation_more_or_less_flips_acceptance(
 
 @given(
     st.sampled_from(["他", "这个男人", "图中的狗"]),
-    st.sampled_from([("在跑步", "没有在跑步"), ("戴着帽子", "没有戴着帽子"), ("是黑色的", "不是黑色的"),
+    st.sampled_from([("在跑步", "没有在跑步"), ("戴着帽子", "没有戴着帽子"),
+                     ("是黑色的", "不是黑色的"),
                      ("会游泳", "不会游泳"), ("很高兴", "不高兴")]),
     st.sampled_from([("是的", "不是"), ("对。", "不。"), ("是", "没有")]),
     st.booleans(),
@@ -185,8 +200,9 @@ ANSWERS = {
            "an AI prompt", "I'm sorry", "a caption", "it", "the", "up", "{box:0}", "東京", "...",
            "el hombre de la casa", "He is a man who does not like to eat the food, I think.",
            "2 of the 3 men", "third", "can't tell", "Yes, two", "a", "{box:0} and", "What?"],
-    "zh": ["是的", "不是", "3个", "两个人", "在家里", "有。", "没有", "不", "白色。", "三点半", "什么都没有",
-           "Apple", "T恤", "不知道", "作为AI", "他不在家里，他在学校里和同学们一起打篮球", "半个", "的"],
+    "zh": ["是的", "不是", "3个", "两个人", "在家里", "有。", "没有", "不", "白色。", "三点半",
+           "什么都没有", "Apple", "T恤", "不知道", "作为AI", "半个", "的",
+           "他不在家里，他在学校里和同学们一起打篮球"],
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 
@@ -45,12 +46,13 @@ def test_recall_and_precision_by_reason(capsys: pytest.CaptureFixture[str]) -> N
         named[pair.reasons[0]] += reason in pair.reasons
     wrongly = Counter(filter(None, map(verdict, GOOD)))
     recall, precision = found.total() / len(BAD), 1 - wrongly.total() / len(GOOD)
+    lines = [f"\n{'reason':18} planted  rejected  by that reason  good rejected"]
+    for reason in REASONS:
+        counts = (planted[reason], found[reason], named[reason], wrongly[reason])
+        lines.append(f"{reason:18} {counts[0]:7} {counts[1]:9} {counts[2]:15} {counts[3]:14}")
+    lines.append(f"recall of bad {recall:.3f}, share of good accepted {precision:.3f}\n")
     with capsys.disabled():
-        print(f"\n{'reason':18} planted  rejected  by that reason  good rejected")
-        for reason in REASONS:
-            counts = (planted[reason], found[reason], named[reason], wrongly[reason])
-            print(f"{reason:18} {counts[0]:7} {counts[1]:9} {counts[2]:15} {counts[3]:14}")
-        print(f"recall of bad {recall:.3f}, share of good accepted {precision:.3f}")
+        sys.stdout.write("\n".join(lines))
     assert recall >= 0.95
     assert precision >= 0.95
     assert named.total() / len(BAD) >= 0.95
