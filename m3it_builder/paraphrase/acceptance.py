@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from m3it_builder.paraphrase import content, form, language, names, numerals, options, polarity
+from m3it_builder.paraphrase import content, form, language, names, number_rule, options, polarity
 from m3it_builder.paraphrase.texts import Case, text_of
 from m3it_builder.records import Turn
 
@@ -47,7 +47,7 @@ RULES: dict[str, Rule] = {
     "wrong_language": language.is_wrong_language,
     "question_only": content.repeats_question,
     "letter_changed": options.changes_letter,
-    "number_changed": numerals.changes_number,
+    "number_changed": number_rule.changes_number,
     "polarity_flipped": polarity.flips_polarity,
     "other_option": options.says_other_option,
     "name_changed": names.changes_name,

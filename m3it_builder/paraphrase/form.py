@@ -16,10 +16,7 @@ _PHRASES = {
     "prompt": tuple(f" {phrase} " for phrase in phrases("prompt_en")),
 }
 _PHRASES_ZH = {"refusal": phrases("refusal_zh"), "prompt": phrases("prompt_zh")}
-_UNKNOWN = re.compile(
-    r"unknown|unanswerable|unclear|not sure|can(?:no|')?t (?:tell|say|be)|don'?t know|"
-    r"undetermined|不知道|不清楚|看不|未知|不确定|无法"
-)
+_UNKNOWN = phrases("unknown")
 _PARTS_OF_PROMPT = (
     "answer:",
     "question:",
@@ -62,7 +59,7 @@ def _last(case: Case) -> tuple[str, ...]:
 def is_refusal(case: Case) -> bool:
     """Return True if a sentence declines to answer, and the answer does not."""
     found = _own_phrases(case, "refusal")
-    return bool(found) and not _UNKNOWN.search(case.answer.plain)
+    return bool(found) and not any(text in case.answer.plain for text in _UNKNOWN)
 
 
 def talks_of_prompt(case: Case) -> bool:

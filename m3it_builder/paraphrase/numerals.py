@@ -1,19 +1,13 @@
-"""Rule ``number_changed``: a sentence has the numbers of the answer and no others.
-
-Numbers are compared by value: digits, English number words and Chinese numerals are equal. Chinese
-numerals are rewritten in digits first. A sentence may repeat the numbers of the question.
-"""
+"""Numbers in a text, by value: digits and English number words; Chinese numerals as digits."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from fractions import Fraction
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from m3it_builder.paraphrase.han_numerals import in_digits
-from m3it_builder.paraphrase.texts import Case, Text, has_han, text_of
+from m3it_builder.paraphrase.texts import Text, has_han
 from m3it_builder.paraphrase.wordlists import numbers, phrases
 
 Kind = Literal["", "ordinal", "percent", "time", "text"]
@@ -30,15 +24,9 @@ _CARDINALS = numbers("number_words")
 _SCALES = numbers("scales")
 _ORDINALS = numbers("ordinals")
 _DENOMINATORS = numbers("denominators")
-_WEAK = numbers("weak_numbers")
-_WEAK_HAN = tuple((word, value) for word, value in _WEAK.items() if not word.isascii())
-_STRONG = frozenset((*_CARDINALS, *_SCALES, *_ORDINALS, "half"))
-_SHIFTS = phrases("shifts")
+_STRONG = frozenset((*_CARDINALS, *_SCALES, *_ORDINALS, "half", "quarter", "quarters"))
 _IDIOMS = phrases("not_numbers_en")
 _ANY_IDIOM = re.compile(r"\b(?:" + "|".join(map(re.escape, _IDIOMS)) + r")\b")
-_ONE_WRITTEN_AS = re.compile(r"\b(?:there(?:'s| is| was)|only|just|exactly|has|have) an? ")
-_PART_OF = re.compile(r"([\w-]+) of (?:the |these |those |his |her |their |all )?([\w-]+)")
-_HOW_MANY = re.compile(r"how many|how much|几(?!点|月|号|楼|路)|多少")
 _TOKEN = re.compile(
     r"(?P<time>\d{1,2}:\d{2}(?!\d))"
     r"|(?P<part>\d{1,9}\s?[/⁄]\s?\d{1,9}(?![\d/]))"
@@ -47,27 +35,8 @@ _TOKEN = re.compile(
     r"|(?P<word>[a-z]+(?:'[a-z]+)?)"
     r"|(?P<sign>[%‰])|(?P<break>[^\s-])"
 )
-_MERIDIEM = re.compile(r"(?<![a-z])(a|p)\.?m\b\.?")
+MERIDIEM = re.compile(r"(?<![a-z])(a|p)\.?m\b\.?")
 _MAX_DIGITS = 30  # more are compared as text
-
-
-def changes_number(case: Case) -> bool:
-    """Return True if a number of the answer is missing, or one of unknown origin is present."""
-    said = numbers_of(case.said)
-    wanted = _numbers_of_turn(case.answer)
-    if not said and not wanted:
-        return False
-    asked = _numbers_of_turn(case.question)
-    counts = _HOW_MANY.search(case.question.plain) is not None
-    if not case.letter_suffices and not all(_has(case.said, said, one, counts) for one in wanted):
-        return True
-    known = [*wanted, *asked]
-    kept = all(any(_same(one, other, counts) for other in said) for one in asked)
-    if any(_is_foreign(one, known, kept) for one in said):
-        return True
-    if asked and (_is_repeated(said, known, kept) or _is_swapped(case.said.plain, wanted, asked)):
-        return True
-    return bool(wanted) and _is_shifted(case)
 
 
 def numbers_of(text: Text) -> list[Number]:
@@ -78,7 +47,7 @@ def numbers_of(text: Text) -> list[Number]:
     if any(idiom in plain for idiom in _IDIOMS):
         plain = _ANY_IDIOM.sub(" ", plain)
     if "m" in plain:
-        plain = _MERIDIEM.sub(r" \1m ", plain)
+        plain = MERIDIEM.sub(r" \1m ", plain)
     tokens = [(match.lastgroup or "", match) for match in _TOKEN.finditer(plain)]
     found: list[Number] = []
     position = 0
@@ -87,9 +56,6 @@ def numbers_of(text: Text) -> list[Number]:
         if number is not None:
             found.append(number)
     return found
-
-
-_numbers_of_turn = lru_cache(64)(numbers_of)  # of texts that every reply is compared with
 
 
 def is_number_word(word: str) -> bool:
@@ -234,71 +200,3 @@ def _fits(current: int, value: int, has_thousands: bool) -> bool:
     if rest == 0:
         return value < 100 and (current > 0 or has_thousands)
     return rest >= 20 and rest % 10 == 0 and value < 10
-
-
-def _has(text: Text, said: list[Number], wanted: Number, counts: bool) -> bool:
-    """Return True if a sentence has a number, or a word such as "both" for it."""
-    if any(_same(wanted, other, counts) for other in said):
-        return True
-    if wanted.kind:
-        return False
-    if any(_WEAK.get(word) == wanted.value for word in text.words):
-        return True
-    if any(value == wanted.value and word in text.plain for word, value in _WEAK_HAN):
-        return True
-    return wanted.value == 1 and _ONE_WRITTEN_AS.search(text.plain) is not None
-
-
-def _same(one: Number, other: Number, counts: bool) -> bool:
-    """Return True if two numbers are equal; in counts, "third" is not 3."""
-    if one.value != other.value:
-        return False
-    kinds = {one.kind, other.kind}
-    if "percent" in kinds:
-        return len(kinds) == 1
-    return not (counts and len(kinds) == 2 and "ordinal" in kinds)
-
-
-def _is_foreign(one: Number, known: list[Number], kept: bool) -> bool:
-    """Return True if a number is neither in the answer nor in the question.
-
-    "One" is often an article or a pronoun: it is allowed unless it may replace a number.
-    """
-    if any(_same(one, other, False) for other in known):
-        return False
-    return not (one.value == 1 and one.kind in ("", "ordinal") and kept)
-
-
-def _is_repeated(said: list[Number], known: list[Number], kept: bool) -> bool:
-    """Return True if a number occurs more often than in the turn, perhaps in place of another."""
-    counts = Counter(number.value for number in said)
-    expected = Counter(number.value for number in known)
-    return any(count > expected[value] for value, count in counts.items() if value != 1 or not kept)
-
-
-def _is_swapped(said: str, wanted: list[Number], asked: list[Number]) -> bool:
-    """Return True if a sentence has "5 of the 4" for "4 of the 5"."""
-    for part, whole in _PART_OF.findall(said):
-        parts, wholes = numbers_of(text_of(part)), numbers_of(text_of(whole))
-        if parts and wholes and parts[0] not in wanted and wholes[0] not in asked:
-            return True
-    return False
-
-
-def _is_shifted(case: Case) -> bool:
-    """Return True if a number has become a limit, as in "more than 3"."""
-    plain = case.said.plain
-    for phrase in _SHIFTS:
-        if phrase in plain and phrase not in case.answer.plain + case.question.plain:
-            following = plain[plain.index(phrase) + len(phrase) :].split(maxsplit=1)
-            if following and numbers_of(Text(following[0], tuple(following), "")):
-                return True
-    return _other_half_of_day(case)
-
-
-def _other_half_of_day(case: Case) -> bool:
-    if "m" not in case.answer.plain:
-        return False
-    wanted = set(_MERIDIEM.findall(case.answer.plain))
-    said = set(_MERIDIEM.findall(case.said.plain))
-    return bool(wanted and said) and wanted != said
