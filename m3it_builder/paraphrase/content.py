@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from m3it_builder.paraphrase import polarity, polarity_zh
 from m3it_builder.paraphrase.han_numerals import in_digits
-from m3it_builder.paraphrase.numerals import is_number_word
+from m3it_builder.paraphrase.numerals import is_number
 from m3it_builder.paraphrase.texts import STOP, Case, Text, has_han, stem, stems
 from m3it_builder.paraphrase.wordlists import words
 
@@ -27,21 +27,29 @@ def misses_answer(case: Case) -> bool:
     if case.letter_suffices or not answer.words:
         return False
     if has_han(answer.plain):
-        return polarity_zh.answered(case) is None and _misses_han(answer.plain, case.said.plain)
+        if polarity_zh.answered(case) is not None:
+            return False
+        return _is_one_of_several(case) or _misses_han(answer.plain, case.said.plain)
     wanted = [word for word in answer.words if _is_content(word)]
     if polarity.answered(case) is not None:
         wanted = [word for word in wanted if word != answer.words[0]]
-    elif not wanted and not any(map(_is_number, answer.words)) and not _NEGATORS & {*answer.words}:
+    elif _is_one_of_several(case):
+        return True
+    elif not wanted and not any(map(is_number, answer.words)) and not _NEGATORS & {*answer.words}:
         return not {*answer.words} <= {*case.said.words}
     return _misses_words(wanted, case.said)
 
 
 def _is_content(word: str) -> bool:
-    return word not in STOP and word not in _NEGATORS and not _is_number(word)
+    return word not in STOP and word not in _NEGATORS and not is_number(word)
 
 
-def _is_number(word: str) -> bool:
-    return is_number_word(word) or word[0].isdigit()
+def _is_one_of_several(case: Case) -> bool:
+    """Return True if a sentence has an "or" that is not in the turn."""
+    turn, said = (case.question, case.answer), case.said
+    if " or " in said.padded and not any(" or " in text.padded for text in turn):
+        return True
+    return "或" in said.plain and not any("或" in text.plain for text in turn)
 
 
 def _misses_words(wanted: list[str], said: Text) -> bool:

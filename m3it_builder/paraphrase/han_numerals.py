@@ -24,6 +24,7 @@ _ORDINAL = re.compile(rf"第({_ANY})")
 _HALF_MORE = re.compile(rf"({_HAN}+|\d+)([个只点米年])半")
 _NUMERAL = re.compile(rf"\d+(?:\.\d+)?[万亿千百]+|{_HAN}+")
 _NUMERAL_PART = re.compile(rf"{_HAN}|\d|半")
+_SOME = re.compile(r"几([十百千万亿]+)")  # a leading zero: not the number itself
 _HALF = re.compile(r"一半|半(?=[个杯块条张只片瓶碗])")
 
 
@@ -32,6 +33,7 @@ def in_digits(text: str) -> str:
     text = _IDIOMS.sub(" ", text)
     if not _NUMERAL_PART.search(text):
         return text
+    text = _SOME.sub(lambda match: f" 00{_value(match[1])} ", text)
     text = _CLOCK.sub(_clock, text)
     text = _PERCENT.sub(lambda match: f" {_value(match[1])}% ", text)
     text = _PART.sub(lambda match: f" {_value(match[2])}/{_value(match[1])} ", text)

@@ -19,6 +19,7 @@ _WEAK_HAN = tuple((word, value) for word, value in _WEAK.items() if not word.isa
 _SHIFTS = phrases("shifts")
 _ONE_WRITTEN_AS = re.compile(r"\b(?:there(?:'s| is| was)|only|just|exactly|has|have) an? ")
 _PART_OF = re.compile(r"([\w-]+) of (?:the |these |those |his |her |their |all )?([\w-]+)")
+_PAIR = re.compile(r"\d\s*(?:-|–|:|to)\s*\d")  # a score or a range has an order
 _HOW_MANY = re.compile(r"how many|how much|几(?!点|月|号|楼|路)|多少")
 
 _numbers_of_turn = lru_cache(64)(numbers_of)  # of texts that every reply is compared with
@@ -37,6 +38,8 @@ def changes_number(case: Case) -> bool:
     known = [*wanted, *asked]
     kept = all(any(_same(one, other, counts) for other in said) for one in asked)
     if any(_is_foreign(one, known, kept) for one in said):
+        return True
+    if _PAIR.search(case.answer.plain) and [one for one in said if one in wanted] != wanted:
         return True
     if asked and (_is_repeated(said, known, kept) or _is_swapped(case.said.plain, wanted, asked)):
         return True
@@ -61,7 +64,7 @@ def _same(one: Number, other: Number, counts: bool) -> bool:
     if one.value != other.value:
         return False
     kinds = {one.kind, other.kind}
-    if "percent" in kinds:
+    if "percent" in kinds or "decade" in kinds:
         return len(kinds) == 1
     return not (counts and len(kinds) == 2 and "ordinal" in kinds)
 

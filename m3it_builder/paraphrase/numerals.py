@@ -10,7 +10,7 @@ from m3it_builder.paraphrase.han_numerals import in_digits
 from m3it_builder.paraphrase.texts import Text, has_han
 from m3it_builder.paraphrase.wordlists import numbers, phrases
 
-Kind = Literal["", "ordinal", "percent", "time", "text"]
+Kind = Literal["", "ordinal", "percent", "decade", "time", "text"]
 
 
 class Number(NamedTuple):
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     r"(?P<time>\d{1,2}:\d{2}(?!\d))"
     r"|(?P<part>\d{1,9}\s?[/⁄]\s?\d{1,9}(?![\d/]))"
     r"|(?P<digits>(?:(?<![\w-])-)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?)"
-    r"(?P<suffix>(?:st|nd|rd|th)(?![a-z]))?"
+    r"(?P<suffix>(?:st|nd|rd|th|'?s)(?![a-z]))?"
     r"|(?P<word>[a-z]+(?:'[a-z]+)?)"
     r"|(?P<sign>[%‰])|(?P<break>[^\s-])"
 )
@@ -58,9 +58,9 @@ def numbers_of(text: Text) -> list[Number]:
     return found
 
 
-def is_number_word(word: str) -> bool:
-    """Return True if a word is a number, or part of one; both, and none, replace numbers."""
-    return word in _STRONG or word in _DENOMINATORS
+def is_number(word: str) -> bool:
+    """Return True if a word is a number, or part of one, in digits or letters."""
+    return word[0].isdigit() or word in _STRONG or word in _DENOMINATORS
 
 
 def _split(found: tuple[str, ...]) -> set[str]:
@@ -81,18 +81,24 @@ def _number_at(tokens: _Tokens, position: int) -> tuple[Number | None, int]:
         value = _simple(Fraction(int(upper), int(lower))) if int(lower) else match["part"]
         return Number(value), position + 1
     if match["digits"]:
-        number = _of_digits(match["digits"], bool(match["suffix"]))
+        number = _of_digits(match["digits"], match["suffix"] or "")
         return _with_unit(number, tokens, position + 1)
     if kind == "word":
         return _of_words(tokens, position)
     return None, position + 1
 
 
-def _of_digits(digits: str, is_ordinal: bool) -> Number:
+def _of_digits(digits: str, suffix: str) -> Number:
     whole = digits.lstrip("-")
     if len(digits) > _MAX_DIGITS or (len(whole) > 1 and whole[0] == "0" and whole[1] != "."):
         return Number(digits, "text")
-    return Number(_simple(Fraction(digits.replace(",", ""))), "ordinal" if is_ordinal else "")
+    return Number(_simple(Fraction(digits.replace(",", ""))), _kind(suffix, whole))
+
+
+def _kind(suffix: str, digits: str) -> Kind:
+    if suffix.endswith("s"):
+        return "decade" if len(digits) > 1 and digits.endswith("0") else ""
+    return "ordinal" if suffix.endswith(("st", "nd", "rd", "th")) else ""
 
 
 def _simple(value: Fraction) -> int | Fraction:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from m3it_builder.paraphrase import polarity_zh
 from m3it_builder.paraphrase.correction import corrects
+from m3it_builder.paraphrase.numerals import is_number
 from m3it_builder.paraphrase.texts import STOP, Case, has_han, stem, stems
 from m3it_builder.paraphrase.wordlists import phrases, words
 
@@ -25,7 +26,8 @@ _AUXILIARY, _PRONOUNS = words("auxiliary_en"), words("pronouns_en")
 _ADVERBS = words("adverbs_en")
 _FILLERS = STOP | _AUXILIARY | _PRONOUNS | _ADVERBS | _NEGATORS | _YES | _NO | {"answer", "image"}
 _BREAK = re.compile(
-    r"[,;:.!?()\n]+|\s[-–—]\s|\band(?= not\b)|\b(?:" + "|".join(sorted(words("breaks_en"))) + r")\b"
+    r"[,;:.!?()\n]+|\s[-–—]\s|\band(?= not\b)"
+    r"|\b(?<!anything )(?<!nothing )(?:" + "|".join(sorted(words("breaks_en"))) + r")\b"
 )
 _AFFIRMED = re.compile(
     "|".join(rf"\b{re.escape(p.strip())}(?!\w)" for p in phrases("not_negations_en"))
@@ -58,7 +60,7 @@ def flips_polarity(case: Case) -> bool:
     if wanted is None:
         return _denies_answer(case)
     lead = _lead(case.said.plain)
-    if lead is not None and lead != wanted:
+    if (lead is not None and lead != wanted) or " yes and no " in case.said.padded:
         return True
     asked = negations(case.question.plain)
     clauses = _clauses(_ANSWER_IS.sub(" ", case.said.plain))
@@ -205,6 +207,8 @@ def _denies_answer(case: Case) -> bool:
     wanted = {stem(word) for word in case.answer.words if word not in STOP}
     if not wanted or negations(case.question.plain):
         return False
+    if any(map(is_number, case.answer.words)):  # in digits or words
+        wanted.update(stem(word) for word in case.said.words if is_number(word))
     holding = [clause for clause in _clauses(said) if not wanted.isdisjoint(stems(clause.words))]
     return bool(holding) and all(_is_denied(clause, wanted) for clause in holding)
 
