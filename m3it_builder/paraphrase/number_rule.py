@@ -20,7 +20,7 @@ _SHIFTS = phrases("shifts")
 _ONE_WRITTEN_AS = re.compile(r"\b(?:there(?:'s| is| was)|only|just|exactly|has|have) an? ")
 _PART_OF = re.compile(r"([\w-]+) of (?:the |these |those |his |her |their |all )?([\w-]+)")
 _PAIR = re.compile(r"\d\s*(?:-|–|:|to)\s*\d")  # a score or a range has an order
-_HOW_MANY = re.compile(r"how many|how much|几(?!点|月|号|楼|路)|多少")
+_HOW_MANY = re.compile(r"how many|how much|(?<!第)几(?!点|月|号|楼|路)|多少")
 
 _numbers_of_turn = lru_cache(64)(numbers_of)  # of texts that every reply is compared with
 

@@ -56,7 +56,7 @@ def answered(case: Case) -> bool | None:
     if head not in _YES and head not in _NO:
         return None
     question = case.question.plain
-    asks_whether = re.search(r"[吗么嘛]\W*\Z|(.)[不没]\1|有没有", question) is not None
+    asks_whether = re.search(r"(?<![什怎])[吗么嘛]\W*\Z|(.)[不没]\1|有没有", question) is not None
     if _ASKS.search(question) and not asks_whether:
         return None
     return head in _YES
