@@ -18,7 +18,7 @@ from m3it_builder.dataset.index_row import IndexRow
 from m3it_builder.dataset.manifest import CardFacts, Manifest
 from m3it_builder.errors import BuildError
 from m3it_builder.records import Reject, Style
-from m3it_builder.stages import template
+from m3it_builder.stages import template, template_en, template_zh
 from m3it_builder.stages.paraphrase import with_outcome
 from m3it_builder.stages.template import sentence
 from m3it_builder.storage.digest import file_digest
@@ -60,8 +60,9 @@ class TemplateAnswers:
     name: str = "template"
 
     def fingerprint(self) -> str:
-        """Return a digest of the template."""
-        return file_digest(Path(template.__file__), "blake3")
+        """Return a digest of the template and its rules."""
+        modules = (template, template_en, template_zh)
+        return ", ".join(file_digest(Path(str(one.__file__)), "blake3") for one in modules)
 
     def card(self, base: Manifest) -> CardFacts:
         """Return the card of the base, with another title."""
