@@ -14,7 +14,10 @@ import duckdb
 import polars
 import pytest
 import webdataset
+from blake3 import blake3
 
+from m3it_builder.build.sibling_inputs import Sibling
+from m3it_builder.build.transformation import TemplateAnswers
 from m3it_builder.dataset.manifest import manifests
 from m3it_builder.dataset.reader import read_rows
 from tests.support.siblings import NAME, build_base, build_sibling
@@ -150,3 +153,18 @@ def test_without_a_common_format(tmp_path: Path) -> None:
     out = build_base(tmp_path, plan=replace(PLAN, formats=("webdataset",)))
     build_sibling(out, plan=replace(PLAN, formats=("parquet",)))
     assert "Build `mixed` and this set as Parquet" in (out / NAME / "README.md").read_text()
+
+
+def test_rows_with_five_images(tmp_path: Path) -> None:
+    out = build_base(tmp_path, 6, "vist")
+    build_sibling(out, Sibling("vist-rephrased", "vist", TemplateAnswers()))
+    rows = duckdb.execute(
+        f"SELECT id, image_ids, images FROM '{out}/vist-rephrased/parquet/train-*.parquet' "
+        f"JOIN '{out}/vist/parquet/train-*.parquet' USING (id)"
+    ).fetchall()
+    assert len(rows) == 6
+    for _, ids, images in rows:
+        assert len(ids) == 5
+        assert [blake3(image["bytes"]).hexdigest() for image in images] == ids
+    (unit,) = (unit for unit in manifests(out / "vist-rephrased") if unit.split == "train")
+    assert {len(row.images) for row in read_rows(out / "vist-rephrased", unit)} == {5}
